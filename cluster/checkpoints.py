@@ -1,0 +1,64 @@
+"""Where checkpoints lie, and how they are kept within a limit: the best trials' longest."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.history import History
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Where an attempt's checkpoint lies, and how often it is written between rungs (seconds)."""
+
+    folder: str
+    every: float
+
+    def path(self, number: int) -> Path:
+        """A file, or a folder for a user's training function."""
+        return Path(self.folder) / f"trial-{number:05d}"
+
+
+class Checkpoints:
+    """The checkpoints of one sweep on disk.
+
+    Args:
+        storage: where they lie.
+        limit: bytes for all of them together. Those of open trials and of the best are never
+            removed, whatever the limit.
+    """
+
+    def __init__(self, storage: Storage, limit: int) -> None:
+        self.storage = storage
+        self.limit = limit
+        self._sizes: dict[int, int] = {}
+
+    def settle(self, history: History, numbers: list[int]) -> None:
+        """Takes account of trials that have ended, and removes the worst ones' beyond the limit."""
+        for number in numbers:
+            self._sizes[number] = _size(self.storage.path(number))
+        if sum(self._sizes.values()) <= self.limit:
+            return
+        ranks = {trial.number: rank for rank, trial in enumerate(history.ranked())}
+        worst_first = sorted(self._sizes, key=lambda n: ranks.get(n, len(ranks) + n), reverse=True)
+        for number in worst_first:
+            if sum(self._sizes.values()) <= self.limit:
+                break
+            if ranks.get(number) != 0 and not history.trials[number].is_open:
+                self._remove(number)
+
+    def _remove(self, number: int) -> None:
+        path = self.storage.path(number)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+        del self._sizes[number]
+
+
+def _size(path: Path) -> int:
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,146 @@
+"""The only loop: core <-> journal <-> executor.
+
+Each turn takes what the executor has to say, lets the core decide, makes the events durable in
+one group commit, and only then lets the executor act.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from cluster.checkpoints import Checkpoints
+from cluster.executor import Executor, Halt, Order, Outcome, Proceed, Start
+from search import events as ev
+from search.events import Continue
+from search.journal import Journal
+from search.sweep import Done, Run, Sweep
+
+TICK = 5.0  # seconds between two records of the time used
+LOOK = 0.5  # seconds between two looks at requests, and the longest wait for an executor
+
+
+class Controller:
+    """Runs one sweep to its end, an interruption or a person's stop.
+
+    Args:
+        sweep: its core, replayed up to record ``seq`` of the journal.
+        sweep_id: whose records are written.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        sweep_id: str,
+        journal: Journal,
+        seq: int,
+        executor: Executor,
+        checkpoints: Checkpoints,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.sweep = sweep
+        self.sweep_id = sweep_id
+        self.journal = journal
+        self.executor = executor
+        self.checkpoints = checkpoints
+        self._seq = seq
+        self._clock = clock
+        self._began = clock() - sweep.history.seconds
+        self._ticked = self._looked = clock()
+        self._ending: str | None = None  # why the sweep is being left, once it is
+        self._active: dict[int, int] = {}  # number -> attempt, as the executor has them
+
+    def interrupt(self) -> None:
+        """Leaves the sweep after the slices under way, resumable. Safe in a signal handler."""
+        self._ending = self._ending or "interrupted"
+
+    def run(self) -> str:
+        """Drives the sweep; returns its status: done, failed or interrupted.
+
+        Raises:
+            ClusterError: the executor cannot work. JournalError: the storage cannot.
+        """
+        try:
+            for trial in self.sweep.history.running:
+                self.sweep.lost(trial.number)
+            self._commit()
+            self.executor.open()
+            while not self._turn():
+                pass
+        finally:
+            self.executor.close()
+        closed = self.sweep.history.closed
+        return closed.status if closed else "interrupted"
+
+    def _turn(self) -> bool:
+        """One turn of the loop; True when the sweep is over or left."""
+        outcomes, idle = self.executor.poll(LOOK)
+        ended: list[int] = []
+        orders = [order for outcome in outcomes for order in self._take(outcome, ended)]
+        self._look_around()
+        if self._ending is None:
+            orders += self._fill(idle)
+        is_over = self._finish()
+        self._commit()
+        self.executor.send(orders)
+        if ended:
+            self.checkpoints.settle(self.sweep.history, ended)
+        return is_over
+
+    def _take(self, outcome: Outcome, ended: list[int]) -> Sequence[Order]:
+        number = outcome.number
+        if self._active.get(number) != outcome.attempt:
+            return []  # an attempt given up long ago comes back late: it has no say
+        decision = self.sweep.report(number, outcome.rows)
+        is_running = isinstance(decision, Continue)
+        if outcome.failure and is_running:
+            self.sweep.fail(number, outcome.failure)
+        elif outcome.ended and is_running:
+            self.sweep.complete(number)
+        trial = self.sweep.history.trials[number]
+        if trial.status == "running" and self._ending is None:
+            return [Proceed(number, trial.until)]
+        del self._active[number]
+        if not trial.is_open:
+            ended.append(number)
+        return [] if outcome.failure else [Halt(number)]
+
+    def _fill(self, idle: int) -> list[Order]:
+        orders: list[Order] = []
+        while len(orders) < idle:
+            answer = self.sweep.ask()
+            if isinstance(answer, Done):
+                self._ending = self._ending or self.sweep.end
+            if not isinstance(answer, Run):
+                break
+            self._active[answer.number] = answer.attempt
+            orders.append(Start(answer))
+        return orders
+
+    def _look_around(self) -> None:
+        now = self._clock()
+        limit = self.sweep.spec.budget.time
+        seconds = now - self._began
+        time_is_up = limit is not None and seconds >= limit and not self.sweep.is_over
+        if now - self._ticked >= TICK or time_is_up:
+            self._ticked = now
+            self.sweep.tick(seconds)
+        if now - self._looked >= LOOK:
+            self._looked = now
+            if "stop" in self.journal.take_requests(self.sweep_id):
+                self._ending = ev.BY_A_PERSON
+
+    def _finish(self) -> bool:
+        """Records the end once nothing runs any more; True if this is it."""
+        if self._ending is None or self._active:
+            return False
+        self.sweep.tick(self._clock() - self._began)
+        if self._ending == "interrupted":
+            self.sweep.interrupt("by a signal")
+        else:
+            self.sweep.close(self._ending)
+        return True
+
+    def _commit(self) -> None:
+        self._seq = self.journal.append(self.sweep_id, self._seq, self.sweep.drain())

@@ -1,0 +1,74 @@
+"""What the controller and an executor say to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from search.events import Failure, Row
+from search.sweep import Run
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a running attempt since it was last heard of.
+
+    Attributes:
+        rows: new rows, in order.
+        ended: the trial ended by itself (it needs no further epochs).
+        failure: the attempt is over because of this; its worker is free again.
+    """
+
+    number: int
+    attempt: int
+    rows: tuple[Row, ...] = ()
+    ended: bool = False
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class Start:
+    """Begin this attempt."""
+
+    run: Run
+
+
+@dataclass(frozen=True)
+class Proceed:
+    """The attempt trains on, up to epoch ``until``."""
+
+    number: int
+    until: int
+
+
+@dataclass(frozen=True)
+class Halt:
+    """The attempt is over; its place is free."""
+
+    number: int
+
+
+Order = Start | Proceed | Halt
+
+
+class Executor(Protocol):
+    """Runs attempts. After every outcome without failure it awaits a Proceed or a Halt for it."""
+
+    name: str
+
+    def open(self) -> None:
+        """Gets ready; raises ClusterError where it cannot."""
+        ...
+
+    def poll(self, timeout: float) -> tuple[list[Outcome], int]:
+        """What has happened (waits up to ``timeout`` seconds), and how many runs it could start."""
+        ...
+
+    def send(self, orders: Sequence[Order]) -> None:
+        """Carries orders out; they are durable in the journal by now."""
+        ...
+
+    def close(self) -> None:
+        """Ends everything that still runs and frees what was taken. May be called twice."""
+        ...

@@ -1,0 +1,72 @@
+"""Starting or joining Ray, quietly and closed to others."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from cluster.errors import ClusterError
+
+# Read by Ray and its children when they start. Usage reports leave the machine, so they are off.
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # the journal is what a sweep is resumed from
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "3600",
+}
+
+
+class RaySession:
+    """A local Ray of our own, or a cluster that others started.
+
+    Args:
+        address: of a running cluster (``auto``, ``host:port``); None starts a local one.
+    """
+
+    def __init__(self, address: str | None) -> None:
+        self.address = address
+        self._is_ours = False
+
+    def open(self) -> dict[str, float]:
+        """Connects; returns the resources of the whole cluster.
+
+        Raises:
+            ClusterError: no cluster answers there, or the token is wrong.
+        """
+        for key, value in _ENVIRONMENT.items():
+            os.environ.setdefault(key, value)
+        import ray
+
+        if not ray.is_initialized():
+            self._connect(ray)
+            self._is_ours = True
+        resources: dict[str, float] = ray.cluster_resources()
+        return resources
+
+    def _connect(self, ray: Any) -> None:
+        try:
+            ray.init(
+                address=self.address or "local",
+                include_dashboard=False if self.address is None else None,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+            )
+        except Exception as error:  # Ray raises many kinds: ConnectionError, RuntimeError, ...
+            where = self.address or "a local cluster"
+            raise ClusterError(f"ray: cannot reach {where}: {_first_line(error)}") from error
+
+    def close(self) -> None:
+        """Leaves the cluster, and ends it if it is our own."""
+        if self._is_ours:
+            import ray
+
+            ray.shutdown()
+            self._is_ours = False
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,0 +1,244 @@
+"""Each attempt as one Ray Tune trial with its own resources; Tune places them.
+
+``Tuner.fit`` runs in a thread of its own. Tune's public Searcher and TrialScheduler are adapters:
+they hand what Tune says to the controller and wait for its answer, so that nothing is started,
+continued or stopped before the journal holds it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cluster.checkpoints import Storage
+from cluster.errors import ClusterError
+from cluster.executor import Halt, Order, Outcome, Proceed, Start
+from cluster.ray_session import RaySession
+from cluster.rungs import next_until
+from search.events import Failure
+from search.sweep import Run
+
+if TYPE_CHECKING:
+    from trainables.trial import Recipe
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one trial takes; fractions of a GPU are allowed."""
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+    def to_ray(self) -> dict[str, float]:
+        return {"cpu": self.cpus, "gpu": self.gpus} if self.gpus else {"cpu": self.cpus}
+
+
+@dataclass(frozen=True)
+class Want:
+    """Tune has room and asks for a run."""
+
+
+@dataclass
+class Bridge:
+    """Between Tune's thread, which asks and waits, and the controller's, which answers."""
+
+    inbox: queue.Queue[Want | Outcome | BaseException] = field(default_factory=queue.Queue)
+    answers: queue.Queue[Run | Order | None] = field(default_factory=queue.Queue)
+    is_closed: threading.Event = field(default_factory=threading.Event)
+
+    def ask(self, question: Want | Outcome) -> Run | Order | None:
+        """Called in Tune's thread; None when there is nothing, or the executor has closed."""
+        if self.is_closed.is_set():
+            return None
+        self.inbox.put(question)
+        while not self.is_closed.is_set():
+            with contextlib.suppress(queue.Empty):
+                return self.answers.get(timeout=0.2)
+        return None
+
+
+class TuneExecutor:
+    """Runs attempts as Ray Tune trials on a local Ray, or on the cluster at ``address``.
+
+    Args:
+        recipe: shared by all trials; put into the object store once.
+        rungs: the scheduler's; a worker goes on to the next one by itself when told to proceed.
+        folder: for Ray's own files and log.
+        most: trials at a time, None for as many as the resources allow.
+    """
+
+    name = "tune"
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        storage: Storage,
+        rungs: tuple[int, ...],
+        folder: Path,
+        resources: Resources,
+        address: str | None = None,
+        most: int | None = None,
+    ) -> None:
+        self._recipe = recipe
+        self._storage = storage
+        self._rungs = rungs
+        self._folder = folder
+        self._resources = resources
+        self._session = RaySession(address)
+        self._most = most
+        self._bridge = Bridge()
+        self._asking: Want | Outcome | None = None  # what Tune's thread waits for an answer to
+        self._again: list[Run] = []  # attempts that go on elsewhere than at the next rung
+        self._runs: dict[int, Run] = {}  # as their workers have them
+        self._thread: threading.Thread | None = None
+
+    def open(self) -> None:
+        available = self._session.open()
+        slots = self._slots(available)
+        if self._session.address is None:
+            self._most = min(self._most or slots, slots)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._thread = threading.Thread(target=self._fit, name="tune", daemon=True)
+        self._thread.start()
+
+    def _slots(self, available: dict[str, float]) -> int:
+        need = {"CPU": self._resources.cpus, "GPU": self._resources.gpus}
+        for kind, amount in need.items():
+            if amount > available.get(kind, 0.0):
+                raise ClusterError(
+                    f"resources.{kind.lower()}s: a trial asks for {amount:g}, "
+                    f"Ray has {available.get(kind, 0.0):g}"
+                )
+        return min(int(available[kind] / amount) for kind, amount in need.items() if amount)
+
+    # -- the controller's side ---------------------------------------------------------------
+
+    def poll(self, timeout: float) -> tuple[list[Outcome], int]:
+        try:
+            said = self._bridge.inbox.get(timeout=timeout)
+        except queue.Empty:
+            self._check_alive()
+            return [], 0
+        if isinstance(said, BaseException):
+            raise ClusterError(f"ray: {said}") from said
+        if isinstance(said, Outcome) and said.failure and said.failure.kind == "node_lost":
+            return [said], 0  # Tune does not wait for an answer to this one
+        self._asking = said
+        if isinstance(said, Outcome):
+            return [said], 0
+        return [], 0 if self._again else 1
+
+    def send(self, orders: Sequence[Order]) -> None:
+        asking, self._asking = self._asking, None
+        if isinstance(asking, Want):
+            starts = [order.run for order in orders if isinstance(order, Start)]
+            self._bridge.answers.put(self._begin(starts))
+        elif asking is not None:
+            self._bridge.answers.put(self._follow(asking, orders))
+
+    def _begin(self, starts: list[Run]) -> Run | None:
+        run = self._again.pop() if self._again else next(iter(starts), None)
+        if run is not None:
+            self._runs[run.number] = run
+        return run
+
+    def _follow(self, asking: Outcome, orders: Sequence[Order]) -> Order:
+        order = next((o for o in orders if isinstance(o, Proceed | Halt)), Halt(asking.number))
+        if isinstance(order, Halt):
+            return order
+        run = self._runs[order.number]
+        epoch = asking.rows[-1][0] if asking.rows else run.epoch
+        expected = next_until(self._rungs, run.until, epoch)
+        self._runs[order.number] = replace(run, epoch=epoch, until=order.until)
+        if order.until == expected:
+            return order
+        # The worker would train to the next rung; a budget says otherwise. Let it go, and start
+        # the attempt again from its checkpoint, up to where it may train.
+        self._again.append(self._runs[order.number])
+        return Halt(order.number)
+
+    def _check_alive(self) -> None:
+        if self._thread is not None and not self._thread.is_alive():
+            raise ClusterError("ray: Tune has ended before the sweep did")
+
+    def close(self) -> None:
+        self._bridge.is_closed.set()
+        if self._thread is not None:
+            self._thread.join(timeout=20)
+            self._thread = None
+        self._session.close()
+
+    # -- Tune's side -----------------------------------------------------------------------
+
+    def _fit(self) -> None:
+        try:
+            with self._quiet():
+                self._tuner().fit()
+        except BaseException as error:
+            self._bridge.inbox.put(error)
+
+    def _tuner(self) -> Any:
+        import ray
+        from ray import tune
+
+        from cluster.tune_adapters import Adapter, Suggestions
+        from cluster.tune_worker import Job, TuneWorker
+
+        job = Job(
+            recipe=ray.put(self._recipe),
+            storage=self._storage,
+            rungs=self._rungs,
+            threads=max(1, int(self._resources.cpus)),
+        )
+        trainable = tune.with_resources(
+            tune.with_parameters(TuneWorker, job=job), self._resources.to_ray()
+        )
+        return tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=Suggestions(self._bridge),
+                scheduler=Adapter(self._bridge),
+                num_samples=-1,
+                max_concurrent_trials=self._most,
+                reuse_actors=True,
+                trial_name_creator=_trial_name,
+                trial_dirname_creator=_trial_name,
+            ),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=str(self._folder),
+                verbose=0,
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                failure_config=tune.FailureConfig(max_failures=0),
+            ),
+        )
+
+    @contextlib.contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """Sends what Tune prints to a file: standard output is for results."""
+        with (self._folder / "ray.log").open("a") as log, contextlib.redirect_stdout(log):
+            handler = logging.StreamHandler(log)
+            logger = logging.getLogger("ray")
+            kept, logger.handlers, logger.propagate = logger.handlers, [handler], False
+            try:
+                yield
+            finally:
+                logger.handlers = kept
+
+
+def _trial_name(trial: Any) -> str:
+    from cluster.tune_worker import RUN, decode_run
+
+    run = decode_run(trial.config[RUN])
+    return f"trial-{run.number:05d}-{run.attempt}-{trial.trial_id}"
+
+
+def lost(number: int, attempt: int, text: str) -> Outcome:
+    """The outcome of an attempt whose worker process is gone."""
+    return Outcome(number, attempt, failure=Failure("node_lost", text))

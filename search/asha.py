@@ -1,0 +1,36 @@
+"""ASHA, the stopping variant: asynchronous successive halving without waiting for a full rung.
+
+Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020. Their Algorithm 2
+promotes a configuration when it is in the top 1/eta of its rung (``top_k(rung, |rung| / eta)``).
+The stopping variant asks the same question once, when a trial reaches the rung, and stops the
+trial otherwise; so no trial is ever paused.
+"""
+
+from __future__ import annotations
+
+from search.errors import SearchError
+from search.history import History
+from search.rungs import geometric
+
+
+class ASHA:
+    """Stops a trial at a rung unless it is in the top 1/eta of all that have reached the rung.
+
+    Args:
+        epochs: the most epochs of a trial; its last rung.
+        eta: how many trials reach a rung for one that goes on.
+        min_epochs: the first rung.
+    """
+
+    def __init__(self, epochs: int, eta: int = 3, min_epochs: int = 1) -> None:
+        if not isinstance(eta, int) or isinstance(eta, bool) or eta < 2:
+            raise SearchError(f"eta must be a whole number of at least 2, got {eta!r}")
+        if not isinstance(min_epochs, int) or isinstance(min_epochs, bool) or min_epochs < 1:
+            raise SearchError(f"min_epochs must be a whole number of at least 1, got {min_epochs}")
+        self.eta = eta
+        self.rungs = geometric(min_epochs, eta, epochs)
+
+    def stops(self, history: History, number: int, rung: int) -> bool:
+        scores = history.scores(rung)
+        top = max(1, len(scores) // self.eta)  # the best so far always goes on
+        return history.score_at(number, rung) < scores[-top]

@@ -1,0 +1,209 @@
+"""Everything that happens in a sweep is one of these events; the journal keeps them in order.
+
+Decisions travel inside the event that caused them, so a replay never decides anew. All are frozen
+values with a JSON form (``encode``/``decode``), the only form that reaches storage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+Params = dict[str, Any]
+Metrics = dict[str, float]
+Row = tuple[int, Metrics]  # (epoch, metrics at the end of that epoch); epochs count from 1
+
+
+@dataclass(frozen=True)
+class Continue:
+    """The trial trains on, up to epoch ``until``."""
+
+    until: int
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The trial ends here; ``reason`` is for people (``"rung 9"``, ``"time"``, ``"finished"``)."""
+
+    reason: str
+
+
+Decision = Continue | Stop
+
+FINISHED = "finished"  # the reason of the Stop that a trial gets at its last epoch
+BY_A_PERSON = "stopped by a person"  # the reason of a sweep's end that cancels its open trials
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a trial failed. ``kind`` selects its retry budget; ``message`` may be a traceback."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Launched:
+    """The first record of a sweep, durable before Ray, torch or MLflow is imported."""
+
+    kind: ClassVar[str] = "launched"
+    sweep: str
+    name: str
+    spec: dict[str, Any]
+    details: dict[str, Any]  # sweep file, data identity, versions, executor, tracking URI
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A controller took the sweep up (at launch, and at each resume)."""
+
+    kind: ClassVar[str] = "opened"
+    executor: str
+    why: str  # how the executor was chosen
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A new trial, to be trained up to epoch ``until``."""
+
+    kind: ClassVar[str] = "asked"
+    number: int
+    params: Params
+    until: int
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """A waiting trial starts again (from its checkpoint, if it has one) under its number."""
+
+    kind: ClassVar[str] = "rerun"
+    number: int
+    until: int
+
+
+@dataclass(frozen=True)
+class Reported:
+    """New rows of a trial, and what was decided upon them."""
+
+    kind: ClassVar[str] = "reported"
+    number: int
+    rows: tuple[Row, ...]
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class Completed:
+    """The trial ended by itself before its last epoch (patience, or the user's function)."""
+
+    kind: ClassVar[str] = "completed"
+    number: int
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An attempt failed; with ``retry`` the trial waits for its next one."""
+
+    kind: ClassVar[str] = "failed"
+    number: int
+    failure: Failure
+    retry: bool
+
+
+@dataclass(frozen=True)
+class Lost:
+    """An attempt was cut off through no fault of the trial, which waits for its next one."""
+
+    kind: ClassVar[str] = "lost"
+    number: int
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """``seconds`` for which the sweep has been running, earlier sessions included."""
+
+    kind: ClassVar[str] = "ticked"
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """The controller went away on purpose; the sweep can be resumed."""
+
+    kind: ClassVar[str] = "interrupted"
+    reason: str
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The sweep is over, and so are its open trials. ``status`` is done or failed."""
+
+    kind: ClassVar[str] = "closed"
+    status: str
+    reason: str
+
+
+Event = (
+    Launched
+    | Opened
+    | Asked
+    | Rerun
+    | Reported
+    | Completed
+    | Failed
+    | Lost
+    | Ticked
+    | Interrupted
+    | Closed
+)
+
+EVENTS: dict[str, type[Any]] = {
+    event.kind: event
+    for event in (
+        Launched,
+        Opened,
+        Asked,
+        Rerun,
+        Reported,
+        Completed,
+        Failed,
+        Lost,
+        Ticked,
+        Interrupted,
+        Closed,
+    )
+}
+
+
+def encode(event: Event) -> dict[str, Any]:
+    """The JSON form of an event, without its kind."""
+    body = asdict(event)
+    if isinstance(event, Reported):
+        body["rows"] = [[epoch, metrics] for epoch, metrics in event.rows]
+        body["decision"] = encode_decision(event.decision)
+    return body
+
+
+def decode(kind: str, body: dict[str, Any]) -> Event:
+    """The event of that kind; raises KeyError or TypeError where the body is not one of ours."""
+    if kind == "reported":
+        rows = tuple((int(epoch), dict(metrics)) for epoch, metrics in body["rows"])
+        return Reported(body["number"], rows, decode_decision(body["decision"]))
+    if kind == "failed":
+        return Failed(body["number"], Failure(**body["failure"]), body["retry"])
+    event: Event = EVENTS[kind](**body)
+    return event
+
+
+def encode_decision(decision: Decision) -> dict[str, Any]:
+    """``{"continue": until}`` or ``{"stop": reason}``."""
+    match decision:
+        case Continue(until):
+            return {"continue": until}
+        case Stop(reason):
+            return {"stop": reason}
+
+
+def decode_decision(body: dict[str, Any]) -> Decision:
+    """The inverse of ``encode_decision``."""
+    return Continue(int(body["continue"])) if "continue" in body else Stop(str(body["stop"]))

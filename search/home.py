@@ -1,0 +1,55 @@
+"""The home: one folder that holds everything a sweep leaves behind.
+
+journal.db              every sweep's events
+mlflow.db, artifacts/   MLflow's, unless another tracking URI is given
+locks/                  who works on what
+data/                   arrays given in Python
+sweeps/<id>/            checkpoints/, projection.json
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.journal import Journal
+from search.locks import FileLock, is_locked
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where things lie. ``root`` is absolute."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, given: str | Path | None = None) -> Home:
+        """``given``, else ``LANEWISE_HOME``, else ``./.lanewise``."""
+        return cls(Path(given or os.environ.get("LANEWISE_HOME") or ".lanewise").absolute())
+
+    def journal(self, *, create: bool = False) -> Journal:
+        return Journal(self.root / "journal.db", create=create)
+
+    def sweep(self, sweep: str) -> Path:
+        return self.root / "sweeps" / sweep
+
+    def checkpoints(self, sweep: str) -> Path:
+        return self.sweep(sweep) / "checkpoints"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    def controller_lock(self, sweep: str) -> FileLock:
+        return FileLock(self._lock(sweep), f"sweep {sweep}")
+
+    def has_controller(self, sweep: str) -> bool:
+        return is_locked(self._lock(sweep))
+
+    def launch_lock(self) -> FileLock:
+        """Held while a name is looked up and a sweep is begun under it."""
+        return FileLock(self.root / "locks" / "launch.lock", "the home", wait=30)
+
+    def _lock(self, sweep: str) -> Path:
+        return self.root / "locks" / f"{sweep}.lock"

@@ -1,0 +1,221 @@
+"""The journal: every sweep's events, durable and in order, in one SQLAlchemy Core table.
+
+SQLite in WAL mode with full synchronisation: an appended group of events survives SIGKILL and
+power loss, and readers never wait for the writer. (sweep, seq) is the primary key, so a second
+writer cannot interleave unnoticed. Each record carries a checksum.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from search.errors import JournalError
+from search.events import Event, Launched, decode, encode
+
+FORMAT = 1  # of the tables and records; a newer journal is refused, older ones always open
+
+_META = sa.MetaData()
+_ABOUT = sa.Table(
+    "about",
+    _META,
+    sa.Column("key", sa.String(40), primary_key=True),
+    sa.Column("value", sa.String(200), nullable=False),
+)
+_EVENTS = sa.Table(
+    "events",
+    _META,
+    sa.Column("sweep", sa.String(40), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.Float(53), nullable=False),  # seconds since 1970
+    sa.Column("kind", sa.String(40), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("crc", sa.BigInteger, nullable=False),
+)
+# What people ask of a running controller; it reads them, they are no part of the history.
+_REQUESTS = sa.Table(
+    "requests",
+    _META,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("sweep", sa.String(40), nullable=False, index=True),
+    sa.Column("kind", sa.String(40), nullable=False),
+    sa.Column("at", sa.Float(53), nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """An event with its place in the sweep's order and the time of its writing."""
+
+    seq: int
+    at: float
+    event: Event
+
+
+class Journal:
+    """The journal of one home.
+
+    Args:
+        path: the SQLite file; made if missing, with ``create``.
+
+    Raises:
+        JournalError: it is missing, newer than this release, or no journal at all.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self.path = path
+        if not create and not path.exists():
+            raise JournalError(f"{path}: there is no journal here")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._engine = _engine(path)
+        with self._explained():
+            self._prepare()
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._engine.dispose()
+
+    def append(self, sweep: str, after: int, events: Sequence[Event]) -> int:
+        """Writes events behind record ``after`` in one transaction; returns the last seq.
+
+        Raises:
+            JournalError: another controller has written meanwhile, or the storage failed.
+        """
+        if not events:
+            return after
+        rows = [_row(sweep, seq, time.time(), event) for seq, event in enumerate(events, after + 1)]
+        with self._explained(), self._engine.begin() as connection:
+            connection.execute(_EVENTS.insert(), rows)
+        return after + len(rows)
+
+    def read(self, sweep: str, after: int = -1) -> list[Record]:
+        """The records behind ``after``. A broken newest record is left out, as if never written.
+
+        Raises:
+            JournalError: a record that is not the newest is broken.
+        """
+        query = (
+            sa.select(_EVENTS)
+            .where(_EVENTS.c.sweep == sweep, _EVENTS.c.seq > after)
+            .order_by(_EVENTS.c.seq)
+        )
+        with self._explained(), self._engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        records = [_record(row) for row in rows]
+        if records and records[-1] is None:
+            records.pop()
+        if None in records:
+            seq = rows[records.index(None)]["seq"]
+            raise JournalError(f"{self.path}: record {seq} of sweep {sweep} is broken")
+        return [record for record in records if record is not None]
+
+    def truncate(self, sweep: str, after: int) -> int:
+        """Removes the records behind ``after`` (a broken newest one); returns how many."""
+        where = (_EVENTS.c.sweep == sweep) & (_EVENTS.c.seq > after)
+        with self._explained(), self._engine.begin() as connection:
+            return connection.execute(_EVENTS.delete().where(where)).rowcount
+
+    def last(self, sweep: str) -> int:
+        """The newest seq of a sweep, -1 if it has no record."""
+        query = sa.select(sa.func.max(_EVENTS.c.seq)).where(_EVENTS.c.sweep == sweep)
+        with self._explained(), self._engine.connect() as connection:
+            newest = connection.execute(query).scalar()
+        return -1 if newest is None else int(newest)
+
+    def launches(self) -> list[tuple[Launched, float]]:
+        """The first record of every sweep with its time, oldest first."""
+        query = sa.select(_EVENTS).where(_EVENTS.c.seq == 0).order_by(_EVENTS.c.at)
+        with self._explained(), self._engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        found = []
+        for row in rows:
+            record = _record(row)
+            if record and isinstance(record.event, Launched):
+                found.append((record.event, record.at))
+        return found
+
+    def request(self, sweep: str, kind: str) -> None:
+        """Asks something of the sweep's controller."""
+        with self._explained(), self._engine.begin() as connection:
+            row = {"sweep": sweep, "kind": kind, "at": time.time()}
+            connection.execute(_REQUESTS.insert(), row)
+
+    def take_requests(self, sweep: str) -> list[str]:
+        """What has been asked since the last call, in order; each request is handed out once."""
+        mine = _REQUESTS.c.sweep == sweep
+        query = sa.select(_REQUESTS.c.id, _REQUESTS.c.kind).where(mine).order_by(_REQUESTS.c.id)
+        with self._explained():
+            with self._engine.connect() as connection:
+                rows = connection.execute(query).all()
+            if rows:
+                taken = _REQUESTS.c.id.in_([row.id for row in rows])
+                with self._engine.begin() as connection:
+                    connection.execute(_REQUESTS.delete().where(taken))
+        return [row.kind for row in rows]
+
+    def _prepare(self) -> None:
+        with self._engine.begin() as connection:
+            _META.create_all(connection)
+            query = sa.select(_ABOUT.c.value).where(_ABOUT.c.key == "format")
+            found = connection.execute(query).scalar()
+            if found is None:
+                connection.execute(_ABOUT.insert(), {"key": "format", "value": str(FORMAT)})
+        if found is not None and int(found) > FORMAT:
+            raise JournalError(
+                f"{self.path}: written by a newer release (format {found}, this one reads "
+                f"{FORMAT}); upgrade lanewise"
+            )
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turns storage errors into one line."""
+        try:
+            yield
+        except sa.exc.IntegrityError as error:
+            raise JournalError(
+                f"{self.path}: another controller has written to this sweep"
+            ) from error
+        except sa.exc.DBAPIError as error:
+            raise JournalError(f"{self.path}: {error.orig}") from error
+
+
+def _engine(path: Path) -> sa.Engine:
+    url = sa.URL.create("sqlite", database=str(path))
+    engine = sa.create_engine(url, connect_args={"timeout": 30})
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: Any, _: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.close()
+
+    return engine
+
+
+def _row(sweep: str, seq: int, at: float, event: Event) -> dict[str, Any]:
+    body = json.dumps(encode(event), separators=(",", ":"), allow_nan=True)
+    crc = _checksum(sweep, seq, event.kind, body)
+    return {"sweep": sweep, "seq": seq, "at": at, "kind": event.kind, "body": body, "crc": crc}
+
+
+def _record(row: Any) -> Record | None:
+    """The record of a row, None for a broken one."""
+    if _checksum(row["sweep"], row["seq"], row["kind"], row["body"]) != row["crc"]:
+        return None
+    try:
+        return Record(row["seq"], row["at"], decode(row["kind"], json.loads(row["body"])))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _checksum(sweep: str, seq: int, kind: str, body: str) -> int:
+    return zlib.crc32(f"{sweep}\0{seq}\0{kind}\0{body}".encode())

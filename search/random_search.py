@@ -1,0 +1,24 @@
+"""Random search (Bergstra and Bengio, JMLR 13, 2012): independent draws from the space."""
+
+from __future__ import annotations
+
+from search.events import Params
+from search.history import History
+from search.seeds import generator
+from spaces import Space
+
+
+def draw(space: Space, seed: int, number: int, attempt: int = 0) -> Params:
+    """The random configuration for (seed, number); ``attempt`` gives further ones."""
+    return space.sample(generator(seed, number, attempt))
+
+
+class Random:
+    """Draws each configuration independently of all others."""
+
+    def __init__(self, space: Space, seed: int) -> None:
+        self.space = space
+        self.seed = seed
+
+    def ask(self, history: History, number: int) -> Params:
+        return draw(self.space, self.seed, number)

@@ -1,0 +1,16 @@
+"""Rungs: the epochs at which trials are compared."""
+
+from __future__ import annotations
+
+
+def geometric(first: int, eta: int, last: int) -> tuple[int, ...]:
+    """first, first*eta, first*eta^2, ... below ``last``, and ``last`` itself.
+
+    By integer multiplication: float logarithms lose rungs (log(243, 3) < 5 in floating point).
+    """
+    rungs = []
+    rung = first
+    while rung < last:
+        rungs.append(rung)
+        rung *= eta
+    return (*rungs, last)

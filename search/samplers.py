@@ -1,0 +1,98 @@
+"""Samplers by name, and the rules that hold for all of them: start configurations, no repeats.
+
+A sampler proposes from (space, history, number, seed) and keeps no state of its own: asked twice
+with equal arguments it answers equally. What it caches must be a memo of the history.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+from search.errors import SearchError
+from search.events import Params
+from search.grid_search import Grid
+from search.history import History
+from search.plugins import construct
+from search.random_search import Random, draw
+from search.spec import Spec
+from search.tpe import TPE
+from spaces import Space, fingerprint
+
+
+class Sampler(Protocol):
+    """Proposes the configuration of trial ``number``; None when there is nothing left to try."""
+
+    def ask(self, history: History, number: int) -> Params | None: ...
+
+
+# name -> class with the signature (space, seed, **options)
+SAMPLERS: dict[str, Any] = {
+    "grid": Grid,
+    "random": Random,
+    "tpe": TPE,
+    "optuna:tpe": TPE,
+}
+
+
+def make_sampler(spec: Spec) -> Sampler:
+    """The sampler of a sweep: start configurations first, then the named one, never a repeat."""
+    name, options = spec.sampler.name, spec.sampler.options
+    made: Sampler = construct("sampler", SAMPLERS, name, options, spec.space, spec.seed)
+    sampler: Sampler = Deduplicated(made, spec.space, spec.seed)
+    return StartingWith(spec.start, sampler) if spec.start else sampler
+
+
+class StartingWith:
+    """Proposes given configurations first, then asks another sampler."""
+
+    def __init__(self, start: tuple[Params, ...], then: Sampler) -> None:
+        self.start = start
+        self.then = then
+
+    def ask(self, history: History, number: int) -> Params | None:
+        if number < len(self.start):
+            return self.start[number]
+        return self.then.ask(history, number)
+
+
+class Deduplicated:
+    """Another sampler whose repeats are replaced by random configurations not tried before.
+
+    A finite space ends when all of its configurations were tried.
+    """
+
+    PATIENCE = 20_000  # draws before a space counts as exhausted; its size may be a huge integer
+
+    def __init__(self, inner: Sampler, space: Space, seed: int) -> None:
+        self.inner = inner
+        self.space = space
+        self.seed = seed
+
+    def ask(self, history: History, number: int) -> Params | None:
+        if len(history.fingerprints) >= self.space.size:
+            return None
+        params = self.inner.ask(history, number)
+        if params is None or fingerprint(params) not in history.fingerprints:
+            return params
+        return self._unseen(history, number)
+
+    def _unseen(self, history: History, number: int) -> Params | None:
+        # One unseen configuration among n is missed by 30 n draws with chance e^-30.
+        size = self.space.size
+        draws = self.PATIENCE if math.isinf(size) else min(self.PATIENCE, 30 * int(size))
+        for attempt in range(1, draws + 1):
+            params = draw(self.space, self.seed, number, attempt)
+            if fingerprint(params) not in history.fingerprints:
+                return params
+        return None
+
+
+def check_sampler(spec: Spec) -> None:
+    """Raises SearchError where the sampler cannot work on this space or with these options."""
+    make_sampler(spec)
+    if not spec.budget.is_finite and math.isinf(spec.space.size):
+        raise SearchError(
+            "budget: give trials, total_epochs or time; the space is infinite and nothing else "
+            "would end the sweep"
+        )

@@ -1,0 +1,80 @@
+"""Reading a sweep back from its journal: the way every view sees it, live or long finished."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from search.errors import UnknownSweepError
+from search.events import Asked, Launched, Opened, Reported
+from search.history import History
+from search.home import Home
+from search.journal import Journal, Record
+from search.schedulers import make_scheduler
+from search.spec import Spec
+
+
+@dataclass
+class View:
+    """One sweep as its journal tells it. ``refresh`` reads on from where it was."""
+
+    journal: Journal
+    launch: Launched
+    launched_at: float
+    spec: Spec
+    history: History
+    seq: int = -1
+    last_at: float = 0.0
+    decided_at: float = 0.0  # the time of the last decision
+    sessions: list[tuple[float, float]] = field(default_factory=list)  # (opened, last event)
+
+    def refresh(self) -> list[Record]:
+        """Takes the new records in and returns them."""
+        records = self.journal.read(self.launch.sweep, self.seq)
+        for record in records:
+            self._take(record)
+        return records
+
+    def _take(self, record: Record) -> None:
+        self.history.apply(record.event)
+        self.seq, self.last_at = record.seq, record.at
+        if isinstance(record.event, Opened):
+            self.sessions.append((record.at, record.at))
+        elif self.sessions:
+            self.sessions[-1] = (self.sessions[-1][0], record.at)
+        if isinstance(record.event, Asked | Reported):
+            self.decided_at = record.at
+
+    def status(self, home: Home) -> str:
+        """running, interrupted, done or failed."""
+        if self.history.closed:
+            return self.history.closed.status
+        if not self.history.interrupted and home.has_controller(self.launch.sweep):
+            return "running"
+        return "interrupted"
+
+
+def open_view(journal: Journal, sweep: str) -> View:
+    """The view of a sweep by id, up to date.
+
+    Raises:
+        UnknownSweepError: there is none.
+    """
+    for launch, at in journal.launches():
+        if launch.sweep == sweep:
+            spec = Spec.from_json(launch.spec)
+            history = History(spec.objective, make_scheduler(spec).rungs)
+            view = View(journal, launch, at, spec, history)
+            view.refresh()
+            return view
+    raise UnknownSweepError(f"there is no sweep '{sweep}' in {journal.path.parent}")
+
+
+def find(journal: Journal, name: str | None) -> str:
+    """The id of a sweep given by id or by name (the newest of that name; None: the newest)."""
+    launches = [launch for launch, _ in journal.launches()]
+    for launch in reversed(launches):
+        if name is None or name in (launch.sweep, launch.name):
+            return launch.sweep
+    known = ", ".join(dict.fromkeys(launch.name for launch in launches)) or "none yet"
+    wanted = "there is no sweep" if name is None else f"there is no sweep '{name}'"
+    raise UnknownSweepError(f"{wanted} in {journal.path.parent} (known: {known})")
