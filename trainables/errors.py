@@ -1,0 +1,64 @@
+"""What can go wrong here, as types.
+
+TrainableError (ValueError)      a user's mistake, found before or while a trial starts
+├── DataError                    the data, its target, its split, or what is given to predict
+├── ConfigError                  a hyperparameter, a metric, a setting
+└── ModelError                   a reference to user code, or what that code returns
+BadValue (RuntimeError)          one trial's loss or monitored metric is NaN or infinite
+CheckpointError (RuntimeError)   a checkpoint that cannot be read: start the trial again
+StopTrial (BaseException)        raised inside a user's train function to end it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class TrainableError(ValueError):
+    """One line: `path: message`, where `path` is the key path of the mistake ("data.target")."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(path, message)  # both in args, so that the error survives pickling
+        self.path = path
+        self.message = message
+
+    def __str__(self) -> str:
+        text = f"{self.path}: {self.message}" if self.path else self.message
+        return " ".join(text.split())
+
+
+class DataError(TrainableError):
+    """The data, its target, its split, or what is given to predict."""
+
+
+class ConfigError(TrainableError):
+    """A hyperparameter, a metric or another setting."""
+
+
+class ModelError(TrainableError):
+    """A reference to a user's code, or what that code returned."""
+
+
+class BadValue(RuntimeError):  # noqa: N818  (names of failures are words of the domain)
+    """The loss or the monitored metric of a trial is NaN or infinite."""
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint is missing, truncated, corrupt or of another shape."""
+
+
+class StopTrial(BaseException):
+    """Ends a user's train function; a BaseException, so that `except Exception` lets it pass."""
+
+
+def nearest(name: object, names: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the valid name closest to `name`, or an empty string."""
+    close = get_close_matches(str(name), list(names), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def listing(names: Iterable[str], limit: int = 12) -> str:
+    """The names, separated by commas and cut after `limit` with an ellipsis."""
+    names = [str(name) for name in names]
+    return ", ".join(names[:limit]) + (", …" if len(names) > limit else "")

@@ -1,0 +1,211 @@
+"""One network on one fold with one seed: the unit that trains. B batch, F features, C outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from . import optimizers
+from .dataset import Info
+from .dropout import Masks, own_dropout
+from .errors import CheckpointError, ModelError
+from .scores import LOSSES, score
+from .streams import order, stream, torch_seed
+from .tensors import FoldTensors
+
+Build = Callable[[Mapping[str, Any], Info], nn.Module]
+_GATHER = 1 << 22  # values copied at once when a permutation is applied: 16 MB of float32
+_EVALUATE = 8192  # rows per forward pass of an evaluation
+
+
+@contextmanager
+def seeded(seed: int, device: str) -> Iterator[None]:
+    """Torch's global generators start from `seed` inside, and are as before outside."""
+    cuda = [torch.device(device)] if device.startswith("cuda") else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.default_generator.manual_seed(seed)
+        if cuda:
+            torch.cuda.manual_seed(seed)
+        yield
+
+
+def build_module(
+    build: Build, config: Mapping[str, Any], info: Info, *, seed: int, device: str, dtype: str
+) -> nn.Module:
+    """The module that `build` returns, with initial values drawn from `seed` in float32."""
+    with seeded(seed, device):
+        module = build(config, info)
+    if not isinstance(module, nn.Module):
+        kind = type(module).__name__
+        raise ModelError("model", f"build(config, info) returned a {kind}, not an nn.Module")
+    return module.to(device, getattr(torch, dtype))
+
+
+class Replica:
+    """A module, its optimizer, its data and its streams."""
+
+    def __init__(
+        self,
+        build: Build,
+        given: Mapping[str, Any],
+        config: Mapping[str, Any],
+        info: Info,
+        data: FoldTensors,
+        *,
+        seed: int,
+        number: int,
+        device: str,
+        dtype: str,
+    ) -> None:
+        """`given` is what `build` gets; `config` the same with all defaults, for training."""
+        self.seed, self.number, self.device = seed, number, device
+        self.config, self.info, self.data = config, info, data
+        start = torch_seed(seed, number, "init", 0)
+        module = build_module(build, given, info, seed=start, device=device, dtype=dtype)
+        self.masks = Masks()
+        self.module = own_dropout(module, self.masks)
+        self.params = [p for p in self.module.parameters() if p.requires_grad]
+        if not self.params:
+            raise ModelError("model", "the module has no parameter to train")
+        self.optimizer = optimizers.build(config, self.params)
+        self.adjust = optimizers.gradient_adjustment(config, self.params)
+        self.best: dict[str, Tensor] = {}
+
+    def train_epoch(self, epoch: int) -> float:
+        """One pass over the training rows; the mean loss of its rows, penalties left out."""
+        self.module.train()
+        self.masks.generator = stream(self.seed, self.number, "dropout", epoch)
+        with seeded(torch_seed(self.seed, self.number, "noise", epoch), self.device):
+            return self._train(epoch)
+
+    def _train(self, epoch: int) -> float:
+        module, params, adjust = self.module, self.params, self.adjust
+        loss_of, step, outputs = LOSSES[self.info.task], self.optimizer.step, self.info.outputs
+        losses, sizes = [], []
+        for x_BF, y_B in self._batches(epoch):
+            for param in params:
+                param.grad = None
+            output_BC = module(x_BF)
+            if type(output_BC) is not Tensor or output_BC.shape != (len(y_B), outputs):
+                _refuse(output_BC, (len(y_B), outputs))
+            loss = loss_of(output_BC, y_B)
+            loss.backward()  # type: ignore[no-untyped-call]
+            if adjust:
+                adjust()
+            step()
+            losses.append(loss.detach())
+            sizes.append(len(y_B))
+        weights = torch.tensor(sizes, dtype=torch.float64)
+        return float(torch.stack(losses).cpu().double() @ weights / weights.sum())
+
+    def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Mini-batches in the epoch's order; the last may be smaller."""
+        x, y, size = self.data.x_train, self.data.y_train, self.config["batch_size"]
+        rows = torch.from_numpy(order(self.seed, self.number, epoch, len(x))).to(x.device)
+        # One gather for many batches: as fast as for all, without a second copy of the data.
+        batches = max(1, _GATHER // (size * max(1, x[0].numel())))
+        for part in torch.split(rows, batches * size):
+            yield from zip(torch.split(x[part], size), torch.split(y[part], size), strict=True)
+
+    def evaluate(self, names: Iterable[str]) -> dict[str, float]:
+        """Reported metrics of the present weights."""
+        return measure(self.module, self.data, names, self.info)
+
+    def keep_best(self) -> None:
+        """Copy the present weights."""
+        if self.best:
+            for name, tensor in weights_of(self.module).items():
+                self.best[name].copy_(tensor.detach())
+        else:
+            self.best = {n: t.detach().clone() for n, t in weights_of(self.module).items()}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that training needs to go on, by name."""
+        found = {f"now.{name}": tensor for name, tensor in weights_of(self.module).items()}
+        found |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        for place, param in enumerate(self.params):
+            for key, value in self.optimizer.state.get(param, {}).items():
+                if value is not None:
+                    found[f"optimizer.{place}.{key}"] = torch.as_tensor(value)
+        return found
+
+    def restore(self, tensors: Mapping[str, Tensor], *, with_optimizer: bool) -> None:
+        """Take over what `tensors()` gave, bit by bit."""
+        copy_weights(self.module, tensors, "now.")
+        if any(name.startswith("best.") for name in tensors):
+            now = weights_of(self.module)
+            self.best = {n: tensors[f"best.{n}"].to(t.device, copy=True) for n, t in now.items()}
+        if with_optimizer:
+            self._restore_optimizer(tensors)
+
+    def _restore_optimizer(self, tensors: Mapping[str, Tensor]) -> None:
+        # Not load_state_dict: it casts NAdam's float32 mu_product to the parameter's type.
+        for place, param in enumerate(self.params):
+            prefix = f"optimizer.{place}."
+            state = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+            if state:
+                home = {key: self._home(key, param) for key in state}
+                moved = {key: t.to(home[key], copy=True) for key, t in state.items()}
+                self.optimizer.state[param] = moved
+
+    def _home(self, key: str, param: Tensor) -> torch.device:
+        """Counters live on the CPU unless the optimizer is fused, everything else with `param`."""
+        counter = key in ("step", "mu_product") and not self.optimizer.defaults.get("fused")
+        return torch.device("cpu") if counter else param.device
+
+
+def forward(module: nn.Module, x: Tensor, outputs: int) -> Tensor:
+    """Evaluation outputs [N, C] for all rows of `x`."""
+    module.eval()
+    with torch.no_grad():
+        found = []
+        for part in torch.split(x, _EVALUATE):
+            output = module(part)
+            if type(output) is not Tensor or output.shape != (len(part), outputs):
+                _refuse(output, (len(part), outputs))
+            found.append(output)
+    return found[0] if len(found) == 1 else torch.cat(found)
+
+
+def measure(
+    module: nn.Module, data: FoldTensors, names: Iterable[str], info: Info
+) -> dict[str, float]:
+    """Reported metrics ("val_loss", "train_accuracy") of a module on one fold's parts."""
+    names = list(names)
+    found: dict[str, float] = {}
+    for part, x, y in (("train", data.x_train, data.y_train), ("val", data.x_val, data.y_val)):
+        wanted = [n.removeprefix(f"{part}_") for n in names if n.startswith(f"{part}_")]
+        if wanted:
+            output_NC = forward(module, x, info.outputs)
+            values = score(wanted, output_NC, y, info.task, data.scale)
+            found |= {f"{part}_{name}": value for name, value in values.items()}
+    return found
+
+
+def weights_of(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters and all buffers, tied ones once; unlike state_dict, temporary buffers too."""
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+
+def copy_weights(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:
+    """Fill the module from `prefix + name`; CheckpointError unless names and shapes agree."""
+    with torch.no_grad():
+        for name, tensor in weights_of(module).items():
+            saved = tensors.get(prefix + name)
+            if saved is None or saved.shape != tensor.shape:
+                shape = "nothing" if saved is None else f"{list(saved.shape)}"
+                message = f"{name} is {list(tensor.shape)} in the model and {shape} in the file"
+                raise CheckpointError(f"the checkpoint is of another model: {message}")
+            tensor.copy_(saved)
+
+
+def _refuse(output: object, wanted: tuple[int, int]) -> None:
+    if isinstance(output, Tensor) and output.shape == wanted:
+        return  # a subclass of Tensor
+    shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    message = f"the module must return [batch, outputs] = {list(wanted)}; it returned {shape}"
+    raise ModelError("model", message)

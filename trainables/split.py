@@ -1,0 +1,98 @@
+"""Training, validation and test parts, and folds: row numbers that depend only on the seed.
+
+Stratified by systematic sampling: the rows of each class, shuffled, are spread evenly over one
+sequence that is then cut, so that every part has each class's share to within about one row. A
+class with fewer rows than there are parts goes to the training part: elsewhere nobody could learn
+it. scikit-learn's stratified splitters refuse such a class, therefore this one is our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import DataError
+from .table import Array
+
+DEFAULT = (0.7, 0.15, 0.15)
+_PURPOSE = 1  # keeps this stream apart from others of the same seed
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Row numbers, sorted: per fold its training and validation part, and the test part."""
+
+    folds: tuple[tuple[Array, Array], ...]
+    test: Array
+
+
+def split_rows(
+    rows: int, codes: Array | None, *, split: Sequence[float], folds: int, seed: int
+) -> Split:
+    """Cut `rows` rows into parts.
+
+    Args:
+        codes: class codes [rows] to stratify by; None for a regression.
+        split: shares of training, validation and test; they sum to 1, parts but the first may be 0.
+        folds: above 1, the rows outside the test part are cut into so many validation parts.
+    """
+    check_split(split, folds)
+    rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence([_PURPOSE, seed % 2**64])))
+    strata = np.zeros(rows, np.int64) if codes is None else codes
+    train, val = _sizes(rows, split)
+    order = _spread(strata, rng, parts=sum(share > 0 for share in split))
+    if folds == 1:
+        pair = (np.sort(order[:train]), np.sort(order[train : train + val]))
+        return Split((pair,), np.sort(order[train + val :]))
+    kept = order[: train + val]
+    if len(kept) < 2 * folds:
+        raise DataError("folds", f"{folds} folds need {2 * folds} rows, and there are {len(kept)}")
+    return Split(_folds(kept, strata, folds), np.sort(order[train + val :]))
+
+
+def check_split(split: Sequence[float], folds: int = 1) -> None:
+    """Raise DataError unless `split` holds three usable shares."""
+    path = "data.split"
+    shown = list(split)
+    if len(shown) != 3 or any(isinstance(s, bool) or not 0 <= s <= 1 for s in shown):
+        message = f"{shown}: give three shares from 0 to 1 (training, validation, test)"
+        raise DataError(path, message)
+    if abs(sum(shown) - 1) > 1e-6:
+        raise DataError(path, f"{shown}: the shares must sum to 1, not {sum(shown):g}")
+    if shown[0] == 0:
+        raise DataError(path, f"{shown}: the training share must be above 0")
+    if shown[1] == 0 and folds == 1:
+        raise DataError(
+            path, f"{shown}: the validation share may be 0 only with folds of 2 or more"
+        )
+    if isinstance(folds, bool) or folds < 1:
+        raise DataError("folds", f"{folds}: give 1 (no cross-validation) or more")
+
+
+def _sizes(rows: int, split: Sequence[float]) -> tuple[int, int]:
+    val, test = (max(1, round(rows * share)) if share > 0 else 0 for share in split[1:])
+    train = rows - val - test
+    if train < 2:
+        message = f"{rows} rows are too few for the split {list(split)} (2 or more must train)"
+        raise DataError("data.source", message)
+    return train, val
+
+
+def _spread(strata: Array, rng: np.random.Generator, parts: int) -> Array:
+    """All rows in an order of which every stretch holds about each stratum's share."""
+    keys = np.empty(len(strata))
+    for stratum in np.unique(strata):
+        members = rng.permutation(np.flatnonzero(strata == stratum))
+        places = (np.arange(len(members)) + rng.random()) / len(members)
+        keys[members] = places if len(members) >= parts else -1.0
+    return np.argsort(keys + 1e-9 * rng.random(len(keys)), kind="stable")
+
+
+def _folds(kept: Array, strata: Array, folds: int) -> tuple[tuple[Array, Array], ...]:
+    """Deal the rows, stratum by stratum, to the folds in turn: counts differ by at most one."""
+    dealt = kept[np.argsort(strata[kept], kind="stable")]
+    place = np.arange(len(dealt)) % folds
+    pairs = [(np.sort(dealt[place != k]), np.sort(dealt[place == k])) for k in range(folds)]
+    return tuple(pairs)

@@ -1,0 +1,39 @@
+"""Every random draw of a trial comes from a stream named (seed, replica, purpose, epoch).
+
+No stream is shared and none is continued from one epoch to the next: epoch 7 draws the same
+numbers after a restart, in a pack, and alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .table import Array
+
+PURPOSES = ("init", "order", "dropout", "noise", "augment")
+_LEVELS = 65536  # of the 16-bit numbers that masks are cut from
+
+
+def stream(seed: int, replica: int, purpose: str, epoch: int) -> np.random.Generator:
+    """A fresh SFC64 generator; the same for the same four arguments."""
+    key = [seed % 2**64, replica, PURPOSES.index(purpose), epoch]
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(key)))
+
+
+def torch_seed(seed: int, replica: int, purpose: str, epoch: int) -> int:
+    """A seed for torch's own generators (63 bits)."""
+    return int(stream(seed, replica, purpose, epoch).integers(2**63))
+
+
+def order(seed: int, replica: int, epoch: int, rows: int) -> Array:
+    """The permutation of the training rows in one epoch; int64 [rows]."""
+    return stream(seed, replica, "order", epoch).permutation(rows)
+
+
+def keep_mask(generator: np.random.Generator, size: int, p: float) -> Array:
+    """Bool [size], False with probability p to within 1/65536.
+
+    Raw 16-bit words against a threshold: seven times as fast as drawing floats.
+    """
+    words = generator.bit_generator.random_raw((size + 3) // 4)
+    return np.asarray(words, dtype=np.uint64).view(np.uint16)[:size] >= round(p * _LEVELS)

@@ -1,0 +1,98 @@
+"""Which task a target sets, and its classes as codes 0..C-1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import ConfigError, DataError, listing, nearest
+from .metrics import TASKS as TASKS
+from .metrics import tasks_of
+from .table import Array, Table
+
+FEW_INTEGERS = 20  # a numeric target with at most so many distinct integers is taken for classes
+
+Label = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The labels of a classification target, sorted, and each row's place among them."""
+
+    labels: tuple[Label, ...]
+    codes: Array  # int64 [N]
+
+
+def infer_task(table: Table, *, task: str | None, metric: str | None) -> str:
+    """ "binary", "multiclass" or "regression".
+
+    What the user says comes first, then the objective's metric, then the target: text, truth
+    values and at most 20 distinct integers are classes, other numbers a regression.
+    """
+    if task is not None and task not in (*TASKS, "classification"):
+        allowed = f"{listing((*TASKS, 'classification'))}{nearest(task, TASKS)}"
+        raise ConfigError("task", f"{task!r} is not a task ({allowed})")
+    wanted = task or _metric_task(metric) or _target_task(table.target)
+    if wanted == "regression":
+        _check_numbers(table)
+        return wanted
+    count = len(_check_classes(table))
+    if task == "binary" and count != 2:
+        message = f"binary needs 2 classes, and column {table.target_name!r} has {count}"
+        raise DataError("data.target", message)
+    return "multiclass" if count > 2 or task == "multiclass" else "binary"
+
+
+def encode(table: Table) -> Classes:
+    """The classes of the whole target, in sorted order; whole floats become integers."""
+    labels, codes = np.unique(comparable(table.target), return_inverse=True)
+    return Classes(tuple(labels.tolist()), codes.astype(np.int64).reshape(-1))
+
+
+def comparable(target: Array) -> Array:
+    """Labels as they are compared: whole floats are integers."""
+    if target.dtype.kind == "f" and np.equal(np.mod(target, 1), 0).all():
+        return target.astype(np.int64)
+    return target
+
+
+def _metric_task(metric: str | None) -> str | None:
+    tasks = tasks_of(metric) if metric else ()
+    if not tasks or set(tasks) == set(TASKS):
+        return None
+    return "regression" if tasks == ("regression",) else "classification"
+
+
+def _target_task(target: Array) -> str:
+    if target.dtype.kind in "Ob":
+        return "classification"
+    distinct = np.unique(target)
+    whole = np.equal(np.mod(distinct, 1), 0).all()
+    return "classification" if whole and len(distinct) <= FEW_INTEGERS else "regression"
+
+
+def _check_numbers(table: Table) -> None:
+    name = table.target_name
+    if table.target.dtype.kind == "O":
+        message = f"a regression needs numbers, and column {name!r} has text, {table.target[0]!r}"
+        raise DataError("data.target", message)
+    if len(np.unique(table.target)) == 1:
+        message = f"column {name!r} has one value, {table.target[0]}; there is nothing to learn"
+        raise DataError("data.target", message)
+
+
+def _check_classes(table: Table) -> Array:
+    name, rows = table.target_name, len(table)
+    distinct = np.unique(comparable(table.target))
+    if len(distinct) == 1:
+        value = distinct.tolist()[0]
+        message = f"column {name!r} has one class, {value!r}; a classification needs two or more"
+        raise DataError("data.target", message)
+    if len(distinct) > max(2, rows / 2):
+        hint = "set task: regression, or name another column"
+        if distinct.dtype.kind == "O":
+            hint = "name another column"
+        message = f"column {name!r} has {len(distinct)} distinct values in {rows} rows; {hint}"
+        raise DataError("data.target", message)
+    return distinct

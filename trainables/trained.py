@@ -1,0 +1,166 @@
+"""A trained model from a checkpoint's best weights: predictions, and proof of its metrics."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from . import checkpoint as checkpoints
+from .dataset import Info, encode_labels
+from .errors import CheckpointError, DataError, ModelError, listing
+from .metrics import reported
+from .preprocess import Preprocess
+from .replica import build_module, copy_weights, forward, measure
+from .scores import score
+from .state import read_info, read_preprocess
+from .table import Array, Table
+from .task import comparable
+from .tensors import FoldTensors, fold_tensors
+from .training import build_for, pick_device
+from .trial import Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """Replicas and what turns raw columns into their input.
+
+    modules, preprocess: one per replica, replicas of a fold beside each other.
+    epoch: the best epoch, whose weights these are; metrics: its row.
+    """
+
+    modules: tuple[nn.Module, ...]
+    preprocess: tuple[Preprocess, ...]
+    info: Info
+    config: dict[str, Any]
+    epoch: int
+    metrics: dict[str, float]
+    recipe: Recipe
+
+    @classmethod
+    def load(cls, path: Path, recipe: Recipe) -> TrainedModel:
+        """The best weights in a model trial's checkpoint; `recipe` needs its data only to evaluate.
+
+        Raises:
+            CheckpointError: damaged, of another model, or without a finished epoch.
+        """
+        tensors, state = checkpoints.read(path)
+        info, fits = read_info(state), read_preprocess(state)
+        rows = dict(state["rows"])
+        if state["best_epoch"] not in rows:
+            raise CheckpointError(f"{path} has no finished epoch")
+        build, config = build_for(recipe, state["given"], state["config"])
+        device = pick_device(recipe.device)
+        modules = []
+        for number in range(state["replicas"]):
+            module = build_module(build, config, info, seed=0, device=device, dtype=recipe.dtype)
+            copy_weights(module, tensors, f"{number}.best.")
+            modules.append(module.eval())
+        every = tuple(fits[number // state["seeds"]] for number in range(state["replicas"]))
+        best = state["best_epoch"]
+        return cls(tuple(modules), every, info, state["config"], best, rows[best], recipe)
+
+    @property
+    def module(self) -> nn.Module:
+        """The first replica."""
+        return self.modules[0]
+
+    def predict(self, X: Any) -> Array:
+        """Labels [N] as in the data, or values [N] in the target's own units.
+
+        `X`: a DataFrame, a dict of columns, a Table, or rows [N, columns].
+        """
+        if self.info.task == "regression":
+            return self._mean(X)[:, 0]
+        assert self.info.classes is not None
+        labels: Array = np.asarray(self.info.classes)
+        return np.asarray(labels[self.predict_proba(X).argmax(1)])
+
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities [N, classes] in the order of `info.classes`: the mean over replicas."""
+        if self.info.task == "regression":
+            raise ModelError("model", "a regression has no class probabilities; use predict")
+        mean = self._mean(X)
+        return np.concatenate([1 - mean, mean], axis=1) if self.info.outputs == 1 else mean
+
+    def evaluate(self) -> dict[str, float]:
+        """The metrics of the best row but train_loss (the mean of an epoch's changing weights).
+
+        Each replica on its own fold's parts; needs the recipe's data.
+        """
+        if self.recipe.prepared is None:
+            raise DataError("data", "evaluation needs the data that the model was trained on")
+        names = [n for n in reported(self.recipe.metrics, self.recipe.monitor) if n != "train_loss"]
+        device = pick_device(self.recipe.device)
+        folds = fold_tensors(self.recipe.prepared, device, self.recipe.dtype)
+        found = [
+            measure(module, data, names, self.info)
+            for data, module in zip(self._per_replica(folds), self.modules, strict=True)
+        ]
+        row = {name: statistics.fmean(each[name] for each in found) for name in names}
+        monitor = self.recipe.monitor
+        if len(found) > 1 and monitor in row:
+            row[f"{monitor}_std"] = statistics.pstdev(each[monitor] for each in found)
+        return row
+
+    def score(self, table: Table, names: tuple[str, ...] = ("loss",)) -> dict[str, float]:
+        """Replicas' mean of "loss", "accuracy", "r2" … on other rows, such as the test part."""
+        found = [
+            score(
+                names,
+                self._forward(m, p, table),
+                self._targets(p, table),
+                self.info.task,
+                p.target_std,
+            )
+            for m, p in zip(self.modules, self.preprocess, strict=True)
+        ]
+        return {name: statistics.fmean(each[name] for each in found) for name in names}
+
+    def _per_replica(self, folds: tuple[FoldTensors, ...]) -> list[FoldTensors]:
+        seeds = len(self.modules) // len(folds)
+        return [fold for fold in folds for _ in range(seeds)]
+
+    def _forward(self, module: nn.Module, preprocess: Preprocess, X: Any) -> Tensor:
+        like = next(module.parameters())
+        x = torch.from_numpy(preprocess.transform(X)).to(like.device, like.dtype)
+        return forward(module, x, self.info.outputs)
+
+    def _mean(self, X: Any) -> Array:
+        """Probabilities, or values in original units, averaged over replicas; float64 [N, C]."""
+        total: Array = np.zeros(1)
+        for module, preprocess in zip(self.modules, self.preprocess, strict=True):
+            output = self._forward(module, preprocess, X).double()
+            if self.info.task == "multiclass":
+                output = output.softmax(1)
+            elif self.info.task == "binary":
+                output = output.sigmoid()
+            values = output.cpu().numpy()
+            if self.info.task == "regression":
+                values = preprocess.decode_target(values)
+            total = total + values
+        return np.asarray(total / len(self.modules))
+
+    def _targets(self, preprocess: Preprocess, table: Table) -> Tensor:
+        like = next(self.module.parameters())
+        if self.info.classes is None:
+            y = preprocess.encode_target(table.target)
+        else:
+            y = encode_labels(self.info.task, _codes(table, self.info.classes))
+        made = torch.from_numpy(y).to(like.device)
+        return made.to(like.dtype) if made.is_floating_point() else made
+
+
+def _codes(table: Table, classes: tuple[Any, ...]) -> Array:
+    places = {label: place for place, label in enumerate(classes)}
+    labels = comparable(table.target).tolist()
+    unknown = [label for label in labels if label not in places]
+    if unknown:
+        message = f"class {unknown[0]!r} was not in the training data ({listing(classes)})"
+        raise DataError("data.target", message)
+    return np.array([places[label] for label in labels])

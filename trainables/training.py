@@ -1,0 +1,159 @@
+"""A trial of a model: folds × seeds replicas, trained epoch by epoch side by side."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import checkpoint as checkpoints
+from .config import MODELS, complete
+from .errors import BadValue, CheckpointError, ConfigError
+from .metrics import check_metric, reported
+from .replica import Build, Replica
+from .state import describe
+from .tensors import fold_tensors
+from .trial import Recipe, Row, find_build
+
+
+def pick_device(wanted: str) -> str:
+    """`wanted`, or the CPU where there is no such GPU."""
+    return wanted if not wanted.startswith("cuda") or torch.cuda.is_available() else "cpu"
+
+
+class ModelTrial:
+    """See `trial.Trial`. A row holds the mean over replicas, and the monitored metric's spread."""
+
+    def __init__(
+        self, recipe: Recipe, given: Mapping[str, Any], seed: int, checkpoint: Path | None
+    ) -> None:
+        self.recipe, self.seed = recipe, seed
+        self.given = dict(given)
+        self.config = complete(recipe.model, given)
+        self.epoch = 0
+        self.rows: list[Row] = []
+        self.best_epoch = 0
+        self.best_value = math.nan
+        self.replicas = make_replicas(recipe, self.given, self.config, seed)
+        self.names = reported(recipe.metrics, recipe.monitor)
+        for name in self.names:
+            check_metric(name, self.replicas[0].info.task, "metrics")
+        if checkpoint is not None:
+            self._restore(checkpoint)
+
+    def advance(self, until: int, seconds: float | None = None) -> bool:
+        started = time.monotonic()
+        while self.epoch < until and not self._out_of_patience():
+            self._one_epoch()
+            if seconds is not None and time.monotonic() - started >= seconds:
+                break
+        return self._out_of_patience()
+
+    def save(self, path: Path) -> None:
+        state = describe(self.recipe, self.given, self.config, self.seed) | {
+            "epoch": self.epoch,
+            "rows": self.rows,
+            "best_epoch": self.best_epoch,
+            "best_value": None if math.isnan(self.best_value) else self.best_value,
+        }
+        checkpoints.write(path, self._tensors(), state)
+
+    def close(self) -> None:
+        self.replicas = []
+
+    def _one_epoch(self) -> None:
+        epoch = self.epoch + 1
+        found = [self._replica_epoch(replica, epoch) for replica in self.replicas]
+        row = {name: statistics.fmean(each[name] for each in found) for name in self.names}
+        monitor = self.recipe.monitor
+        if not math.isfinite(row[monitor]):
+            raise BadValue(f"epoch {epoch}: {monitor} is {row[monitor]}")
+        if len(found) > 1:
+            row[f"{monitor}_std"] = statistics.pstdev(each[monitor] for each in found)
+        self.rows.append((epoch, {n: v for n, v in row.items() if math.isfinite(v)}))
+        self.epoch = epoch
+        self._remember_best(row[monitor])
+
+    def _replica_epoch(self, replica: Replica, epoch: int) -> dict[str, float]:
+        loss = replica.train_epoch(epoch)
+        if not math.isfinite(loss):
+            which = f" (replica {replica.number})" if len(self.replicas) > 1 else ""
+            raise BadValue(f"epoch {epoch}: train_loss is {loss}{which}")
+        measured = replica.evaluate(name for name in self.names if name != "train_loss")
+        return {"train_loss": loss, **measured}
+
+    def _remember_best(self, value: float) -> None:
+        """Copy the weights if `value` is better than all before; of equals the first stays."""
+        sign = 1 if self.recipe.mode == "max" else -1
+        if math.isnan(self.best_value) or sign * value > sign * self.best_value:
+            self.best_epoch, self.best_value = self.epoch, value
+            for replica in self.replicas:
+                replica.keep_best()
+
+    def _out_of_patience(self) -> bool:
+        patience = self.config["patience"]
+        return patience is not None and self.epoch - self.best_epoch >= patience
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        return {
+            f"{replica.number}.{name}": tensor
+            for replica in self.replicas
+            for name, tensor in replica.tensors().items()
+        }
+
+    def _restore(self, path: Path) -> None:
+        tensors, state = checkpoints.read(path)
+        if state["replicas"] != len(self.replicas):
+            message = f"{state['replicas']} replicas, the trial {len(self.replicas)}"
+            raise CheckpointError(f"{path} has {message}")
+        # Another optimizer (as population based training may choose) starts with a fresh state.
+        same = state["config"]["optimizer"]["name"] == self.config["optimizer"]["name"]
+        for replica in self.replicas:
+            prefix = f"{replica.number}."
+            own = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+            replica.restore(own, with_optimizer=same)
+        self.epoch = state["epoch"]
+        self.rows = [(epoch, metrics) for epoch, metrics in state["rows"]]
+        self.best_epoch = state["best_epoch"]
+        self.best_value = math.nan if state["best_value"] is None else state["best_value"]
+
+
+def build_for(
+    recipe: Recipe, given: Mapping[str, Any], config: Mapping[str, Any]
+) -> tuple[Build, Mapping[str, Any]]:
+    """The build function, and what it gets.
+
+    A built-in model needs its defaults; a user's build gets exactly what the user wrote.
+    """
+    built_in = recipe.callable is None and recipe.model in MODELS
+    return find_build(recipe), config if built_in else given
+
+
+def make_replicas(
+    recipe: Recipe, given: Mapping[str, Any], config: Mapping[str, Any], seed: int
+) -> list[Replica]:
+    """Replica number = fold · seeds + seed's place; new, untrained."""
+    if recipe.prepared is None:
+        raise ConfigError("data", "a model needs data; give a source")
+    device = pick_device(recipe.device)
+    build, for_build = build_for(recipe, given, config)
+    return [
+        Replica(
+            build,
+            for_build,
+            config,
+            recipe.prepared.info,
+            data,
+            seed=seed,
+            number=fold * recipe.seeds + place,
+            device=device,
+            dtype=recipe.dtype,
+        )
+        for fold, data in enumerate(fold_tensors(recipe.prepared, device, recipe.dtype))
+        for place in range(recipe.seeds)
+    ]

@@ -1,0 +1,109 @@
+"""What executors use: a recipe shared by all trials of a sweep, and one trial at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from .config import MODELS, check
+from .dataset import Prepared
+from .errors import ConfigError, ModelError, listing, nearest
+from .user import is_reference, resolve
+
+Row = tuple[int, dict[str, float]]
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """All that the trials of a sweep share; cloudpickle can carry it to workers.
+
+    model: a built-in name, "path.py:build" or "package.module:build".
+    train: a reference to a user's training function instead.
+    callable: that function itself, given from Python; wins over the reference.
+    fixed: settings below every trial's config.
+    base: the folder that relative references resolve against.
+    prepared: the data, without its test part; None for a train function that brings its own.
+    metrics: further metrics to report ("val_mae"); the losses and `monitor` always are.
+    monitor, mode: the objective's metric, and "max" or "min".
+    seeds: a trial has folds × seeds replicas.
+    device: "cpu", or "cuda", used if there is one.
+    dtype: "float32", or "float64" to compare trainings without rounding.
+    """
+
+    model: str | None = None
+    train: str | None = None
+    callable: Callable[..., Any] | None = None
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    base: str = "."
+    prepared: Prepared | None = None
+    metrics: tuple[str, ...] = ()
+    monitor: str = "val_loss"
+    mode: str = "min"
+    seeds: int = 1
+    device: str = "cpu"
+    dtype: str = "float32"
+
+
+class Trial(Protocol):
+    """One configuration in training.
+
+    epoch: epochs done; rows: (epoch, metrics) of each, both with what a checkpoint restored.
+    """
+
+    epoch: int
+    rows: list[Row]
+
+    def advance(self, until: int, seconds: float | None = None) -> bool:
+        """Train up to epoch `until`, or to the first epoch's end after about `seconds`.
+
+        Returns:
+            Whether the trial has ended by itself: by patience, or its function returned.
+        """
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint at `path` (a file or a folder), atomically."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything; a user's function is stopped at its next report."""
+        ...
+
+
+def open_trial(
+    recipe: Recipe, config: Mapping[str, Any], seed: int, checkpoint: Path | None = None
+) -> Trial:
+    """A trial of `config`, new or continued from a checkpoint.
+
+    Raises:
+        ConfigError, ModelError: the config or the model is wrong.
+        CheckpointError: open it again without the checkpoint.
+    """
+    merged = {**recipe.fixed, **config}
+    if recipe.train is not None:
+        from .function import FunctionTrial
+
+        train = recipe.callable or resolve(recipe.train, recipe.base, "train")
+        return FunctionTrial(recipe, merged, seed, checkpoint, train)
+    check(recipe.model, merged)
+    from .training import ModelTrial
+
+    return ModelTrial(recipe, merged, seed, checkpoint)
+
+
+def find_build(recipe: Recipe) -> Callable[..., Any]:
+    """The function that builds the recipe's model."""
+    if recipe.callable is not None:
+        return recipe.callable
+    if recipe.model is None:
+        raise ConfigError("model", "give a model or a train function")
+    if recipe.model in MODELS:
+        from .models import MODELS as BUILDS
+
+        return BUILDS[recipe.model]
+    if not is_reference(recipe.model):
+        allowed = f"{listing(MODELS)}, or my.py:build{nearest(recipe.model, MODELS)}"
+        raise ModelError("model", f"{recipe.model!r} is not a model ({allowed})")
+    return resolve(recipe.model, recipe.base, "model")
