@@ -1,0 +1,188 @@
+"""The JSON form of a space, as the sweep file holds it, read into domains.
+
+    {float: [a, b], log: true, step: s, grid: 5}    {int: [a, b], …}
+    {choice: [adam, {sgd: {momentum: {float: [0, 0.99]}}}]}
+    {repeat: {times: [1, 3], of: {int: [16, 128]}}}
+    {constant: v}, or the bare value
+    {sgd: {momentum: 0.9}}    a choice with this single option
+
+Domain objects may stand wherever a form may.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .canonical import NAME
+from .domain import Domain
+from .errors import SpaceError, at, show, unknown_key
+from .ranges import Float, Int
+
+if TYPE_CHECKING:
+    from .compounds import Group
+
+BESIDE = ("log", "step", "grid")
+VALID_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def domain(raw: object) -> Domain:
+    """Return the domain that a form, a domain object or a bare value stands for.
+
+    Raises:
+        SpaceError: a form that is not valid, with its path below this domain.
+    """
+    from .choices import Choice  # these read their own parts with this module
+    from .compounds import Constant
+
+    if isinstance(raw, Domain):
+        return raw
+    if not isinstance(raw, Mapping):
+        return Constant(raw)
+    words = [key for key in raw if key in READERS]
+    if len(words) > 1:
+        raise SpaceError(f"{' and '.join(words)} exclude each other")
+    if words:
+        return READERS[words[0]](raw)
+    if len(raw) == 1 and _is_subspace(next(iter(raw.values()))):
+        return Choice([raw])
+    raise _no_domain(raw)
+
+
+def group(raw: Mapping[Any, object]) -> "Group":
+    """Return named domains from a mapping of names to forms.
+
+    Raises:
+        SpaceError: a bad name or a bad form.
+    """
+    from .compounds import Group
+
+    entries = []
+    for name, form in raw.items():
+        _check_name(name)
+        with at(name):
+            entries.append((name, domain(form)))
+    return Group(tuple(entries))
+
+
+def option_name(name: object) -> str:
+    """Return the name of an option with a sub-space, checked.
+
+    Raises:
+        SpaceError: not a valid name, or a word that begins a form.
+    """
+    if isinstance(name, str) and name in READERS:
+        raise SpaceError(
+            f"{show(name)} cannot be an option: an option is a value, a list or one name with "
+            "its sub-space"
+        )
+    return _check_name(name)
+
+
+def may_be_named(value: object) -> bool:
+    """Return whether an option's value may also be written {value: {}}."""
+    return isinstance(value, str) and value not in READERS and bool(VALID_NAME.fullmatch(value))
+
+
+def subspace(name: str, raw: object) -> "Group":
+    """Return the sub-space of the option `name`.
+
+    Raises:
+        SpaceError: not a mapping, or a bad one.
+    """
+    with at(name):
+        if raw is None:
+            return group({})
+        if not isinstance(raw, Mapping):
+            raise SpaceError(f"a sub-space must be a mapping of names to domains, got {show(raw)}")
+        if NAME in raw:
+            raise SpaceError(f"{NAME!r} is reserved for the option's own name")
+        return group(raw)
+
+
+def _float(raw: Mapping[str, Any]) -> Domain:
+    low, high = _range("float", raw)
+    return Float(low, high, log=_log(raw), step=raw.get("step"), grid=raw.get("grid"))
+
+
+def _int(raw: Mapping[str, Any]) -> Domain:
+    low, high = _range("int", raw)
+    return Int(low, high, log=_log(raw), step=raw.get("step"), grid=raw.get("grid"))
+
+
+def _choice(raw: Mapping[str, Any]) -> Domain:
+    from .choices import Choice
+
+    _check_keys(raw, "choice")
+    return Choice(raw["choice"])
+
+
+def _repeat(raw: Mapping[str, Any]) -> Domain:
+    from .compounds import Repeat
+
+    _check_keys(raw, "repeat")
+    body = raw["repeat"]
+    if not isinstance(body, Mapping):
+        raise SpaceError(f"repeat needs {{times: …, of: …}}, got {show(body)}")
+    _check_keys(body, "times", "of")
+    for key in ("times", "of"):
+        if key not in body:
+            raise SpaceError(f"repeat needs {key!r}")
+    return Repeat(body["of"], body["times"])
+
+
+def _constant(raw: Mapping[str, Any]) -> Domain:
+    from .compounds import Constant
+
+    _check_keys(raw, "constant")
+    return Constant(raw["constant"])
+
+
+READERS: dict[str, Callable[[Mapping[str, Any]], Domain]] = {
+    "float": _float,
+    "int": _int,
+    "choice": _choice,
+    "repeat": _repeat,
+    "constant": _constant,
+}
+
+
+def _range(word: str, raw: Mapping[str, Any]) -> tuple[Any, Any]:
+    _check_keys(raw, word, *BESIDE)
+    bounds = raw[word]
+    if not isinstance(bounds, list | tuple) or len(bounds) != 2:
+        raise SpaceError(f"{word} needs [low, high], got {show(bounds)}")
+    return bounds[0], bounds[1]
+
+
+def _log(raw: Mapping[str, Any]) -> Any:
+    return False if raw.get("log") is None else raw["log"]
+
+
+def _check_keys(raw: Mapping[str, Any], *allowed: str) -> None:
+    for key in raw:
+        if key not in allowed:
+            raise unknown_key(key, allowed)
+
+
+def _check_name(name: object) -> str:
+    if not isinstance(name, str):
+        raise SpaceError(f"a name must be text, got {show(name)}")
+    if not VALID_NAME.fullmatch(name):  # dots separate names when a configuration is flattened
+        raise SpaceError(f"a name has letters, digits, _ and - only, got {show(name)}")
+    return name
+
+
+def _is_subspace(value: object) -> bool:
+    if isinstance(value, Mapping) and {"times", "of"} <= set(value):
+        return False  # a misspelt repeat, not an option
+    return value is None or isinstance(value, Mapping)
+
+
+def _no_domain(raw: Mapping[Any, object]) -> SpaceError:
+    if not raw:
+        return SpaceError("is an empty mapping, must be a domain or a value")
+    if all(_is_subspace(value) for value in raw.values()) and len(raw) > 1:
+        options = ", ".join(f"{{{name}: …}}" for name in raw)
+        return SpaceError(f"several options need {{choice: [{options}]}}")
+    wrong = next((key for key in raw if key not in BESIDE), next(iter(raw)))
+    return unknown_key(wrong, tuple(READERS), "; or one option with its sub-space")

@@ -1,0 +1,34 @@
+"""Ready-made spaces: where an expert would start."""
+
+from collections.abc import Callable
+
+from .choices import Choice
+from .compounds import Repeat
+from .ranges import Float, Int
+from .space import Space
+
+
+def mlp() -> Space:
+    """Return a space for the feed-forward network on small and medium tables."""
+    return Space(
+        {
+            "hidden": Repeat(Int(16, 256, log=True), times=(1, 3)),
+            "activation": Choice(["relu", "gelu", "silu", "tanh"]),
+            "dropout": Float(0.0, 0.5),
+            "l2": Float(1e-6, 1e-2, log=True),
+            "lr": Float(1e-4, 1e-1, log=True),
+            "optimizer": Choice(
+                [
+                    # From 0.5, since torch refuses Nesterov's method without momentum.
+                    {"sgd": {"momentum": Float(0.5, 0.99), "nesterov": Choice([True, False])}},
+                    "adam",
+                    {"adamw": {"weight_decay": Float(1e-5, 1e-1, log=True)}},
+                    "rmsprop",
+                ]
+            ),
+            "batch_size": Choice([32, 64, 128]),
+        }
+    )
+
+
+PRESETS: dict[str, Callable[[], Space]] = {"mlp": mlp}

@@ -1,0 +1,141 @@
+"""Space: the named parameters of a sweep, and everything that can be asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from . import form
+from .canonical import fingerprint
+from .domain import Trial
+from .errors import ROOT, SpaceError, show
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from optuna.distributions import BaseDistribution
+
+    from .compounds import Group
+
+Config = dict[str, Any]
+
+
+class Space:
+    """What may vary in a sweep. It never changes after it is made.
+
+    A configuration is a dict of plain JSON types, such as
+    `{"optimizer": {"name": "sgd", "momentum": 0.9}, "hidden": [32, 64], "lr": 0.001}`.
+
+    Args:
+        domains: name -> a domain, its JSON form (see `spaces.form`), or a bare value.
+
+    Raises:
+        SpaceError: an empty space, a bad name or a bad domain.
+    """
+
+    def __init__(self, domains: Mapping[str, object]) -> None:
+        if not isinstance(domains, Mapping):
+            raise SpaceError(f"must be a mapping of names to domains, got {show(domains)}")
+        if not domains:
+            raise SpaceError("is empty, give at least one parameter")
+        try:
+            self._root: Group = form.group(domains)
+        except RecursionError:
+            raise SpaceError("is nested too deeply") from None
+
+    @classmethod
+    def from_json(cls, form: Mapping[str, object]) -> Space:
+        """Return the space of a JSON form, as `to_json` gives it. Raises SpaceError."""
+        return cls(form)
+
+    def to_json(self) -> Config:
+        """Return the canonical JSON form, its keys in the order given."""
+        return self._root.to_json()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The top-level keys, in the order given."""
+        return self._root.names
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether some parameter is active in some configurations only."""
+        return self._root.conditional
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 (hex) of the canonical JSON form; key order is irrelevant."""
+        return fingerprint(self.to_json())
+
+    @property
+    def size(self) -> int | float:
+        """The exact number of distinct configurations, or math.inf."""
+        return self._root.size
+
+    @property
+    def grid_size(self) -> int:
+        """The number of grid points; raises SpaceError for a range without points."""
+        return self._root.grid_size
+
+    def grid_at(self, index: int) -> Config:
+        """Return one grid point without making the others; the last key varies fastest.
+
+        Raises:
+            SpaceError: a range without points.
+            IndexError: not 0 <= index < grid_size.
+        """
+        if not 0 <= index < self.grid_size:
+            raise IndexError(f"grid point {index} of {self.grid_size}")
+        return self._root.grid_at(index)
+
+    def sample(self, rng: Generator) -> Config:
+        """Draw a configuration. The same generator state gives the same one."""
+        return self._root.sample(rng)
+
+    def validate(self, config: object) -> None:
+        """Check a configuration. A grid does not restrict what is valid.
+
+        Raises:
+            SpaceError: the path, what is allowed there, and what was found.
+        """
+        self._root.check(config)
+
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """Return Optuna's distributions of all parameters that may occur, by flat name.
+
+        A branch is part of the name ("optimizer.sgd.momentum"), so that the same key in two
+        branches is two parameters. What has a single value has no distribution.
+        """
+        return {name: p.distribution() for name, p in self._root.parameters("")}
+
+    def suggest(self, trial: Trial) -> Config:
+        """Build a configuration from an Optuna trial, with the names of `distributions`."""
+        return self._root.suggest(trial, "")
+
+    def encode(self, config: Config) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
+        """Return params and distributions for `optuna.trial.create_trial`: the active ones only.
+
+        Raises:
+            SpaceError: the configuration is not one of this space.
+        """
+        self.validate(config)
+        active = list(self._root.encode(config, ""))
+        params = {name: value for name, _, value in active}
+        return params, {name: parameter.distribution() for name, parameter, _ in active}
+
+    def probes(self) -> Iterator[tuple[str, Config]]:
+        """Yield (path under test, configuration): each domain's extremes and every option.
+
+        All else is at its first or lowest value, so a model that refuses such a value refuses
+        every probe; the first probe that it refuses is not proof that the path is at fault.
+        """
+        for path, config in self._root.probes():
+            yield f"{ROOT}{path}", config
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Space) and self._root == other._root
+
+    def __hash__(self) -> int:
+        return hash(self._root)
+
+    def __repr__(self) -> str:
+        return f"Space({self.to_json()!r})"
