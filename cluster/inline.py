@@ -12,25 +12,31 @@ from typing import TYPE_CHECKING
 from cluster.executor import Halt, Order, Outcome, Proceed, Start
 
 if TYPE_CHECKING:
+    from cluster.checkpoints import Storage
     from cluster.worker import Worker
+    from trainables.trial import Recipe
 
 
 class InlineExecutor:
     """Runs one attempt at a time inside ``poll``.
 
     Args:
-        make_worker: called at the first start, since it imports torch.
+        recipe: makes what the trials share.
+        storage: where checkpoints lie.
     """
 
     name = "inline"
 
-    def __init__(self, make_worker: Callable[[], Worker]) -> None:
-        self._make_worker = make_worker
+    def __init__(self, recipe: Callable[[], Recipe], storage: Storage) -> None:
+        self._recipe = recipe
+        self._storage = storage
         self._worker: Worker | None = None
         self._until = 0  # the epoch the current attempt may train to; 0 without one
 
     def open(self) -> None:
-        self._worker = self._make_worker()
+        from cluster.worker import Worker  # imports torch
+
+        self._worker = Worker(self._recipe(), self._storage)
 
     def poll(self, timeout: float) -> tuple[list[Outcome], int]:
         assert self._worker is not None

@@ -10,7 +10,7 @@ from cluster.checkpoints import Storage
 from cluster.executor import Outcome
 from search.events import Failure
 from search.sweep import Run
-from trainables.checkpoint import CheckpointError
+from trainables.errors import CheckpointError
 from trainables.failures import failure_kind
 from trainables.trial import Recipe, Trial, open_trial
 

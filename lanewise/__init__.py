@@ -1,0 +1,61 @@
+"""The face of Lanewise: the Python API, the command line and the sweep file; wires the parts.
+
+``import lanewise as lw`` is the only name that users need. Everything is imported on first use,
+so that importing the face imports neither Ray nor torch nor MLflow.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lanewise.api import resume as resume
+    from lanewise.api import tune as tune
+    from lanewise.result import Best as Best
+    from lanewise.result import Result as Result
+    from spaces import Choice as Choice
+    from spaces import Constant as Constant
+    from spaces import Float as Float
+    from spaces import Int as Int
+    from spaces import Repeat as Repeat
+    from spaces import Space as Space
+
+_HOMES = {
+    "tune": "lanewise.api",
+    "resume": "lanewise.api",
+    "Result": "lanewise.result",
+    "Best": "lanewise.result",
+    "Choice": "spaces",
+    "Constant": "spaces",
+    "Float": "spaces",
+    "Int": "spaces",
+    "Repeat": "spaces",
+    "Space": "spaces",
+}
+__all__ = [
+    "Best",
+    "Choice",
+    "Constant",
+    "Float",
+    "Int",
+    "Repeat",
+    "Result",
+    "Space",
+    "resume",
+    "tune",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("lanewise")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lanewise' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -63,7 +63,7 @@ class Spec:
     sampler: Plugin = Plugin("tpe")
     scheduler: Plugin = Plugin("none")
     seed: int = 0
-    retries: Mapping[str, int] = RETRIES
+    retries: Mapping[str, int] = field(default_factory=lambda: dict(RETRIES))
     start: tuple[Params, ...] = ()  # configurations to try before the sampler is asked
 
     def to_json(self) -> dict[str, Any]:

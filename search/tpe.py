@@ -119,7 +119,8 @@ class _Mirror:
 
         if trial.is_open:
             return False
-        storage, key = self.study._storage, self.study.trials[place]._trial_id
+        storage = self.study._storage
+        key = self.study.get_trials(deepcopy=False)[place]._trial_id
         if trial.best is None or trial.status not in (COMPLETED, STOPPED):
             storage.set_trial_state_values(key, TrialState.FAIL)
         elif trial.status == STOPPED:

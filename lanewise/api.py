@@ -1,0 +1,152 @@
+"""``lw.tune``: a sweep in one Python call, with everything that a sweep file can say."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lanewise import sweepfile
+from lanewise.errors import SweepFileError
+from lanewise.launch import Options, launch
+from lanewise.launch import resume as resume_sweep
+from lanewise.plan import Plan, make_plan, plan_again
+from lanewise.result import Result
+from search.home import Home
+from search.view import open_view
+from spaces import Space
+
+Function = Callable[..., Any]
+
+
+def tune(
+    *,
+    model: str | Mapping[str, Any] | Function | None = None,
+    train: str | Function | None = None,
+    data: Any = None,
+    space: Mapping[str, Any] | Space | None = None,
+    maximize: str | None = None,
+    minimize: str | None = None,
+    trials: int | None = None,
+    epochs: int | None = None,
+    time: float | str | None = None,
+    home: str | Path | None = None,
+    address: str | None = None,
+    progress: bool = True,
+    new: bool = True,
+    **settings: Any,
+) -> Result:
+    """Runs a sweep to its end.
+
+    Args:
+        model: ``"mlp"``, ``{"mlp": {fixed settings}}``, ``build(config, info)`` or a reference.
+        train: ``train(config, report)`` or a reference to one, instead of a model.
+        data: arrays ``(X, y)``, ``(DataFrame, "target")``, a source such as ``"csv:rows.csv"``, or
+            the mapping of a sweep file (``source``, ``target``, ``split``).
+        space: name -> domain (``lw.Float(...)``) or constant; a ready-made one if left out.
+        maximize, minimize: the metric, such as ``"val_accuracy"``; exactly one of the two.
+        trials, epochs, time: the budget.
+        home: where everything is kept, else ``LANEWISE_HOME``, else ``./.lanewise``.
+        address: of a Ray cluster; else a local one is started.
+        new: begin another sweep even if an unfinished one has its name.
+        settings: any other key of the sweep file (``sampler``, ``scheduler``, ``executor``, ...).
+
+    Raises:
+        SweepFileError, SpaceError, SearchError, TrainableError: a mistake in the arguments; one
+            line. ClusterError, JournalError: what the sweep stands on does not work.
+    """
+    place = Home.find(home)
+    function, named = _function(model if train is None else train)
+    body: dict[str, Any] = {
+        "name": _default_name(function),
+        "model": named if train is None else None,
+        "train": named if train is not None else None,
+        "data": _data(data, place),
+        "objective": {"maximize": maximize, "minimize": minimize},
+        "space": _space(space),
+        "budget": _budget(settings.pop("budget", {}), trials, epochs, time),
+        **settings,
+    }
+    body = {key: value for key, value in body.items() if value is not None}
+    body["objective"] = {key: value for key, value in body["objective"].items() if value}
+    file = sweepfile.parse(body, "lw.tune")
+    plan = make_plan(file, Path.cwd(), function)
+    options = Options(place, address=address, shows_progress=progress)
+    return _result(launch(plan, options, new=new), place, plan)
+
+
+def resume(
+    sweep: str | None = None,
+    *,
+    home: str | Path | None = None,
+    address: str | None = None,
+    progress: bool = True,
+) -> Result:
+    """Goes on with an interrupted sweep, by name or id (the newest one by default)."""
+    place = Home.find(home)
+    options = Options(place, address=address, shows_progress=progress)
+    summary = resume_sweep(sweep, options)
+    view = open_view(place.journal(), summary["sweep"])
+    return _result(summary, place, plan_again(view))
+
+
+def _result(summary: dict[str, Any], home: Home, plan: Plan) -> Result:
+    from dashboards.summary import history
+
+    view = open_view(home.journal(), summary["sweep"])
+    return Result(summary, history(view), home, plan)
+
+
+def _function(given: Any) -> tuple[Function | None, Any]:
+    """A function given in Python, and the reference by which a resume finds it again."""
+    if not callable(given):
+        return None, dict(given) if isinstance(given, Mapping) else given
+    name = getattr(given, "__qualname__", "")
+    module = getattr(given, "__module__", "")
+    if not name.isidentifier() or module not in sys.modules:
+        return given, _unnamed(given, "it is no function at the top of a module")
+    if module != "__main__":
+        return given, f"{module}:{name}"
+    file = getattr(sys.modules["__main__"], "__file__", None)
+    if file is None:
+        return given, _unnamed(given, "it lives in an interactive session")
+    return given, f"{Path(file).absolute()}:{name}"
+
+
+def _unnamed(function: Function, why: str) -> str:
+    name = getattr(function, "__qualname__", repr(function))
+    print(f"lanewise: this sweep cannot be resumed, for {name}: {why}", file=sys.stderr)
+    return "python:<function>"
+
+
+def _default_name(function: Function | None) -> str:
+    name = getattr(function, "__name__", "sweep") if function else "sweep"
+    return name if name.isidentifier() else "sweep"
+
+
+def _space(space: Mapping[str, Any] | Space | None) -> Any:
+    if space is None:
+        return None
+    return (space if isinstance(space, Space) else Space(space)).to_json()
+
+
+def _budget(given: Any, trials: Any, epochs: Any, time: Any) -> dict[str, Any]:
+    asked = {"trials": trials, "epochs": epochs, "time": time}
+    return {**dict(given), **{key: value for key, value in asked.items() if value is not None}}
+
+
+def _data(data: Any, home: Home) -> Any:
+    if data is None or isinstance(data, Mapping):
+        return data
+    if isinstance(data, str):
+        return {"source": data}
+    if isinstance(data, Sequence) and len(data) == 2:
+        from trainables.arrays import save_arrays
+
+        home.data.mkdir(parents=True, exist_ok=True)
+        saved = save_arrays(home.data, tuple(data))
+        return {"source": saved.source, "target": saved.target}
+    raise SweepFileError(
+        "data: give (X, y), (DataFrame, 'target'), a source such as 'csv:rows.csv', or a mapping"
+    )

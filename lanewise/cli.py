@@ -1,0 +1,326 @@
+"""The command line. Results go to standard output; progress, notes and errors to standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+from lanewise.errors import BAD_INPUT, DONE, INTERRUPTED, NO_BEST, NO_SERVICE, SweepFileError
+from lanewise.launch import Options, launch, stop
+from lanewise.launch import resume as resume_sweep
+from search.errors import JournalError, LockedError, SearchError
+from search.home import Home
+from search.view import View, find, open_view
+from spaces import SpaceError
+from trainables.errors import TrainableError
+
+app = typer.Typer(
+    help="Tunes PyTorch networks: one command, every trial in MLflow, a best configuration.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", help="where everything is kept [default: ./.lanewise]")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="print exactly one JSON value")]
+SweepArgument = Annotated[
+    str | None, typer.Argument(help="name (the newest of that name) or id [default: the newest]")
+]
+ExecutorOption = Annotated[
+    str | None, typer.Option("--executor", help="auto, tune or inline, instead of the file's")
+]
+AddressOption = Annotated[
+    str | None, typer.Option("--address", help="of a Ray cluster, such as auto or HOST:PORT")
+]
+TrackingOption = Annotated[
+    str | None, typer.Option("--tracking-uri", help="an MLflow other than the home's own")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="no progress")]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command; returns the exit code. A user's mistake is one line on stderr."""
+    try:
+        code = app(list(arguments), standalone_mode=False)
+        return code if isinstance(code, int) else DONE
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return BAD_INPUT
+    except click.ClickException as error:
+        return _say(error.format_message(), BAD_INPUT)
+    except (JournalError, LockedError) as error:
+        return _say(str(error), NO_SERVICE)
+    except (SweepFileError, SpaceError, SearchError, TrainableError) as error:
+        return _say(str(error), BAD_INPUT)
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception as error:
+        if type(error).__name__ != "ClusterError":  # importing it here would cost nothing but time
+            raise
+        return _say(str(error), NO_SERVICE)
+
+
+def _say(message: str, code: int) -> int:
+    print("lanewise: " + " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        import lanewise
+
+        print(f"lanewise {lanewise.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="print the version"),
+    ] = False,
+) -> None:
+    pass
+
+
+# -- running ---------------------------------------------------------------------------------
+
+
+@app.command("run")
+def run_command(
+    file: Annotated[Path, typer.Argument(help="the sweep file")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="such as budget.trials=20")
+    ] = None,
+    executor: ExecutorOption = None,
+    home: HomeOption = None,
+    address: AddressOption = None,
+    tracking_uri: TrackingOption = None,
+    new: Annotated[bool, typer.Option("--new", help="even if one of its name is open")] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> int:
+    """Run a sweep file."""
+    from lanewise.plan import make_plan
+    from lanewise.sweepfile import read
+
+    asked = [*(overrides or ()), *([f"executor={executor}"] if executor else ())]
+    sweep = read(file, asked)
+    plan = make_plan(sweep, file.absolute().parent)
+    options = Options(Home.find(home), None, address, tracking_uri, not quiet)
+    return _report(launch(plan, options, new=new), options.home, as_json)
+
+
+@app.command()
+def resume(
+    sweep: SweepArgument = None,
+    executor: ExecutorOption = None,
+    home: HomeOption = None,
+    address: AddressOption = None,
+    tracking_uri: TrackingOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> int:
+    """Go on with a sweep that was interrupted or killed."""
+    if executor not in (None, "auto", "tune", "inline"):
+        raise SweepFileError(f"--executor: must be auto, tune or inline, got '{executor}'")
+    options = Options(Home.find(home), executor, address, tracking_uri, not quiet)
+    return _report(resume_sweep(sweep, options), options.home, as_json)
+
+
+@app.command("stop")
+def stop_command(sweep: SweepArgument = None, home: HomeOption = None) -> int:
+    """End a sweep for good; its running trials are cancelled."""
+    print(stop(sweep, Home.find(home)), file=sys.stderr)
+    return DONE
+
+
+@app.command()
+def validate(
+    file: Annotated[Path, typer.Argument(help="the sweep file")],
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Check a sweep file and its data without starting anything."""
+    from lanewise.describe import describe, sentences
+    from lanewise.plan import make_plan
+    from lanewise.sweepfile import read
+
+    plan = make_plan(read(file, overrides or ()), file.absolute().parent)
+    about = describe(plan)
+    print(json.dumps(about) if as_json else "\n".join(sentences(about)))
+    return DONE
+
+
+# -- looking -----------------------------------------------------------------------------------
+
+
+@app.command("ls")
+def list_command(home: HomeOption = None, as_json: JsonOption = False) -> int:
+    """List the sweeps of this home."""
+    from dashboards.summary import listing
+    from dashboards.terminal import render_listing
+
+    place = Home.find(home)
+    found = listing(place.journal(), place) if (place.root / "journal.db").exists() else []
+    if as_json:
+        print(json.dumps(found))
+    else:
+        render_listing(_console(), found)
+    return DONE
+
+
+@app.command()
+def show(
+    sweep: SweepArgument = None,
+    trial: Annotated[int | None, typer.Option("--trial", help="one trial, whole")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Show a sweep and its trials, with the whole traceback of each failure."""
+    from dashboards.summary import history, summary
+    from dashboards.terminal import render_sweep, render_trial
+
+    place, view = _view(sweep, home)
+    if trial is not None and trial not in view.history.trials:
+        raise SearchError(f"--trial: {view.launch.name} has no trial {trial}")
+    if as_json:
+        trials = history(view)
+        whole = {**summary(view, place), "history": trials}
+        print(json.dumps(whole if trial is None else trials[trial]))
+    elif trial is not None:
+        render_trial(_console(), view, trial)
+    else:
+        render_sweep(_console(), view, place)
+    return DONE
+
+
+@app.command()
+def best(
+    sweep: SweepArgument = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="that many, best first")] = 1,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="write the best as a sweep file of constants")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Show the best configuration, or write it to a file that `run` accepts."""
+    from dashboards.summary import best as best_of
+    from dashboards.terminal import render_best
+    from lanewise.describe import constants
+
+    _, view = _view(sweep, home)
+    found = best_of(view, top)
+    if not found:
+        return _say(f"{view.launch.name} has no usable best yet", NO_BEST)
+    if out is not None:
+        out.write_text(constants(view, found[0]), encoding="utf-8")
+        print(f"wrote {out}: lanewise run {out}", file=sys.stderr)
+    if as_json:
+        mine = [{"sweep": view.launch.sweep, **one} for one in found]
+        print(json.dumps(mine[0] if top == 1 else mine))
+    else:
+        render_best(_console(), view, top)
+    return DONE
+
+
+@app.command()
+def ui(
+    home: HomeOption = None,
+    host: Annotated[str, typer.Option("--host")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 5000,
+) -> int:
+    """Open the home's sweeps in MLflow's own pages (until Ctrl-C)."""
+    from dashboards.ui import command
+
+    place = Home.find(home)
+    if not (place.root / "mlflow.db").exists():
+        raise SearchError(f"there is no mlflow.db in {place.root}; run a sweep first")
+    print(f"MLflow on http://{host}:{port} (Ctrl-C ends it)", file=sys.stderr)
+    words = command(place, None, host=host, port=port)
+    os.execv(words[0], words)
+
+
+@app.command()
+def sync(sweep: SweepArgument = None, home: HomeOption = None) -> int:
+    """Write a sweep to MLflow anew from its journal, whatever is there or missing."""
+    from dashboards.projector import drain
+
+    place, view = _view(sweep, home)
+    pending = drain(place, view.launch.sweep, rebuild=True)
+    print(f"{view.launch.name}: {view.seq + 1} records, {pending} pending", file=sys.stderr)
+    return DONE if pending == 0 else NO_SERVICE
+
+
+# -- around ------------------------------------------------------------------------------------
+
+
+@app.command()
+def schema() -> int:
+    """Print the JSON schema of the sweep file, for editors."""
+    from lanewise.schema import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+    return DONE
+
+
+@app.command()
+def doctor(home: HomeOption = None, as_json: JsonOption = False) -> int:
+    """Check this machine: versions, home, devices, Ray."""
+    from lanewise.doctor import examine
+
+    findings = examine(Home.find(home))
+    if as_json:
+        print(json.dumps([vars(finding) for finding in findings]))
+    else:
+        for finding in findings:
+            print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what}: {finding.detail}")
+    return DONE if all(finding.ok for finding in findings) else NO_SERVICE
+
+
+def _view(name: str | None, home: Path | None) -> tuple[Home, View]:
+    place = Home.find(home)
+    journal = place.journal()
+    return place, open_view(journal, find(journal, name))
+
+
+def _report(summary: dict[str, Any], home: Home, as_json: bool) -> int:
+    from dashboards.terminal import render_summary
+
+    if as_json:
+        print(json.dumps(summary))
+    else:
+        render_summary(_console(), summary, _ui_command(home))
+    if summary["status"] == "interrupted":
+        return INTERRUPTED
+    return DONE if summary["best"] else NO_BEST
+
+
+def _ui_command(home: Home) -> str:
+    """The one command that opens MLflow, as short as it can be typed here."""
+    program = sys.argv[0]
+    inside = Path(program).absolute()
+    if inside.is_relative_to(Path.cwd()):
+        program = str(inside.relative_to(Path.cwd()))
+    where = "" if home == Home.find() else f" --home {home.root}"
+    return f"{program} ui{where}"
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console()

@@ -1,0 +1,80 @@
+"""A sweep in words and numbers: what ``validate`` prints, and a best configuration as a file."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from lanewise import sweepfile, yaml
+from lanewise.plan import Plan
+from search.view import View
+
+
+def describe(plan: Plan) -> dict[str, Any]:
+    """The checked sweep as JSON values."""
+    spec, prepared = plan.spec, plan.prepared
+    size = spec.space.size
+    about: dict[str, Any] = {
+        "name": plan.file.name,
+        "model": plan.file.model_name or plan.file.train,
+        "space": {"parameters": len(spec.space.names), "size": None if math.isinf(size) else size},
+        "sampler": spec.sampler.name,
+        "scheduler": spec.scheduler.name,
+        "rungs": list(plan.rungs),
+        "budget": {k: v for k, v in vars(spec.budget).items() if v is not None},
+        "objective": {spec.objective.mode: spec.objective.metric},
+    }
+    if prepared is not None:
+        info = prepared.info
+        about["data"] = dict(prepared.identity)
+        about["task"] = info.task
+        about["inputs"] = list(info.input_shape)
+        about["outputs"] = info.outputs
+    return about
+
+
+def sentences(about: dict[str, Any]) -> list[str]:
+    """What ``describe`` found, a line each."""
+    size = about["space"]["size"]
+    space = "infinitely many configurations" if size is None else f"{size} configurations"
+    limits = ", ".join(f"{name} {value:g}" for name, value in about["budget"].items())
+    lines = [
+        f"{about['name']}: valid",
+        f"  model      {about['model']}",
+        f"  space      {about['space']['parameters']} parameters, {space}",
+        f"  search     {about['sampler']}, {about['scheduler']}, compared at epochs "
+        f"{', '.join(map(str, about['rungs']))}",
+        f"  budget     {limits}",
+    ]
+    if "data" in about:
+        data = about["data"]
+        parts = ", ".join(f"{name} {rows}" for name, rows in data["parts"].items())
+        lines += [
+            f"  data       {data['source']}: {data['rows']} rows ({parts})",
+            f"  task       {about['task']}: {about['inputs'][0]} inputs, "
+            f"{about['outputs']} outputs",
+        ]
+    return lines
+
+
+def constants(view: View, best: dict[str, Any]) -> str:
+    """A sweep file whose space is the best configuration: one trial, that ``run`` accepts."""
+    body = dict(view.launch.details["sweep_file"])
+    for key in ("start", "sampler", "scheduler"):
+        body.pop(key, None)
+    body["name"] = f"{view.launch.name}-best"
+    body["space"] = {name: _constant(value) for name, value in best["params"].items()}
+    body["sampler"], body["scheduler"] = "random", "none"
+    body["budget"] = {"trials": 1, "epochs": view.spec.budget.epochs}
+    value = best["metrics"][view.spec.objective.metric]
+    where = f"trial {best['trial']}, epoch {best['epoch']}"
+    head = f"# The best of {view.launch.sweep}: {view.spec.objective.metric} {value:g} ({where}).\n"
+    return head + yaml.dump(sweepfile.to_json(sweepfile.parse(body, "best")))
+
+
+def _constant(value: Any) -> Any:
+    """A value of a configuration in the form of the sweep file."""
+    if isinstance(value, dict) and "name" in value:
+        options = {key: _constant(option) for key, option in value.items() if key != "name"}
+        return {value["name"]: options}
+    return value

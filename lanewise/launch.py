@@ -1,0 +1,314 @@
+"""Wires the parts together: journal, core, executor, projector and progress, for run and resume."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import secrets
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from lanewise import sweepfile, tracking, yaml
+from lanewise.errors import INTERRUPTED, SweepFileError
+from lanewise.plan import Plan, identity, plan_again
+from search.events import Launched
+from search.home import Home
+from search.journal import Journal
+from search.sweep import Sweep
+from search.view import find, open_view
+
+if TYPE_CHECKING:
+    from cluster.controller import Controller
+    from cluster.executor import Executor
+
+LIBRARIES = ("lanewise", "ray", "torch", "optuna", "mlflow", "scikit-learn", "numpy")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run, as opposed to what: nothing here changes a decision of the sweep."""
+
+    home: Home
+    executor: str | None = None  # overrides the sweep file's
+    address: str | None = None  # of a Ray cluster
+    tracking_uri: str | None = None
+    shows_progress: bool = True
+
+
+def launch(plan: Plan, options: Options, *, new: bool = False) -> dict[str, Any]:
+    """Begins a sweep and runs it; returns its summary.
+
+    Raises:
+        SweepFileError: an unfinished sweep has this name.
+    """
+    uri = tracking.tracking_uri(options.tracking_uri, plan.file.mlflow.tracking_uri)
+    journal = options.home.journal(create=True)
+    with options.home.launch_lock():
+        if not new:
+            _refuse_namesake(options.home, journal, plan.file.name)
+        launched = _launched(plan, options, uri)
+        lock = options.home.controller_lock(launched.sweep)
+        lock.__enter__()
+        # Durable before Ray, torch or MLflow is imported: whatever happens now can be resumed.
+        journal.append(launched.sweep, -1, [launched])
+    with lock:
+        sweep = Sweep(plan.spec)
+        status = _drive(plan, options, sweep, journal, launched.sweep, 0, uri)
+    return _finish(options, journal, launched.sweep, status, uri)
+
+
+def resume(name: str | None, options: Options) -> dict[str, Any]:
+    """Goes on with a sweep from its journal; returns its summary. A finished one only drains.
+
+    Raises:
+        UnknownSweepError, LockedError, JournalError; TrainableError where its data have changed.
+    """
+    journal = options.home.journal()
+    sweep_id = find(journal, name)
+    with options.home.controller_lock(sweep_id):
+        view = open_view(journal, sweep_id)
+        journal.truncate(sweep_id, view.seq)  # a newest record that was half written
+        uri = _known_uri(view.launch, options)
+        if view.history.closed:
+            status = view.history.closed.status
+            _start_projector(options, sweep_id, uri)
+        else:
+            plan = plan_again(view)
+            events = [record.event for record in journal.read(sweep_id)]
+            sweep = Sweep.replay(view.spec, events)
+            status = _drive(plan, options, sweep, journal, sweep_id, view.seq, uri)
+    return _finish(options, journal, sweep_id, status, uri)
+
+
+def stop(name: str | None, home: Home) -> str:
+    """Ends a sweep for good: asks its controller, or records the end where none runs.
+
+    Returns:
+        What was done, as a sentence.
+    """
+    from search.events import BY_A_PERSON
+
+    journal = home.journal()
+    sweep_id = find(journal, name)
+    view = open_view(journal, sweep_id)
+    if view.history.closed:
+        return f"{view.launch.name} has already ended: {view.history.closed.status}"
+    if home.has_controller(sweep_id):
+        journal.request(sweep_id, "stop")
+        return f"{view.launch.name} ends once its running trials have reported"
+    with home.controller_lock(sweep_id):
+        view.refresh()
+        events = [record.event for record in journal.read(sweep_id)]
+        sweep = Sweep.replay(view.spec, events)
+        sweep.close(BY_A_PERSON)
+        journal.append(sweep_id, view.seq, sweep.drain())
+    return f"{view.launch.name} was not running; it is ended now"
+
+
+def choose_executor(asked: str) -> tuple[str, str]:
+    """The executor for ``executor: ...`` and why it was chosen."""
+    if asked == "auto":
+        return "tune", "auto: there is no packed executor yet, so every model runs on Ray Tune"
+    return asked, "asked for"
+
+
+# -- beginning ---------------------------------------------------------------------------------
+
+
+def _refuse_namesake(home: Home, journal: Journal, name: str) -> None:
+    namesakes = [launch.sweep for launch, _ in journal.launches() if launch.name == name]
+    if not namesakes:
+        return
+    view = open_view(journal, namesakes[-1])
+    if view.history.closed is None:
+        raise SweepFileError(
+            f"name: the sweep '{name}' ({view.launch.sweep}) is {view.status(home)}: resume it "
+            f"(lanewise resume {view.launch.sweep}), or begin another one with --new"
+        )
+
+
+def _launched(plan: Plan, options: Options, uri: str | None) -> Launched:
+    body = sweepfile.to_json(plan.file)
+    if plan.file.mlflow.tracking_uri:
+        body["mlflow"] = {**body["mlflow"], "tracking_uri": tracking.masked(uri)}
+    details = {
+        "sweep_file": body,
+        "sweep_yaml": yaml.dump(body),
+        "base": str(plan.base),
+        "model": plan.file.model_name or plan.file.train,
+        "data": identity(plan),
+        "versions": _versions(),
+        "mlflow": {
+            "tracking_uri": tracking.masked(uri),
+            "experiment": plan.file.mlflow.experiment or plan.file.name,
+        },
+        "address": options.address,
+    }
+    return Launched(_new_id(plan.file.name), plan.file.name, plan.spec.to_json(), details)
+
+
+def _new_id(name: str) -> str:
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:24]
+    return f"{slug or 'sweep'}-{secrets.token_hex(4)}"
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for library in LIBRARIES:
+        try:
+            versions[library] = importlib.metadata.version(library)
+        except importlib.metadata.PackageNotFoundError:
+            versions[library] = "missing"
+    return versions
+
+
+# -- resuming ----------------------------------------------------------------------------------
+
+
+def _known_uri(launch: Launched, options: Options) -> str | None:
+    recorded = launch.details["mlflow"]["tracking_uri"]
+    if recorded is None or "***" not in recorded:
+        return options.tracking_uri or recorded
+    given = tracking.tracking_uri(options.tracking_uri, None)
+    if tracking.masked(given) != recorded:
+        raise SweepFileError(
+            f"mlflow.tracking_uri: the sweep was launched with {recorded}; give it again, with "
+            "its password, in MLFLOW_TRACKING_URI or --tracking-uri"
+        )
+    return given
+
+
+# -- running -----------------------------------------------------------------------------------
+
+
+def _drive(
+    plan: Plan,
+    options: Options,
+    sweep: Sweep,
+    journal: Journal,
+    sweep_id: str,
+    seq: int,
+    uri: str | None,
+) -> str:
+    """Runs the sweep until it ends or is left; returns its status."""
+    from cluster.checkpoints import Checkpoints, Storage
+    from cluster.controller import Controller
+
+    name, why = choose_executor(options.executor or plan.file.executor)
+    folder = options.home.checkpoints(sweep_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    storage = Storage(str(folder), plan.file.checkpoint.every)
+    address = options.address if name == "tune" else None
+    executor = _executor(name, plan, storage, options.home.sweep(sweep_id), address)
+    checkpoints = Checkpoints(storage, plan.file.checkpoint.limit)
+    here = {"host": socket.gethostname(), "pid": os.getpid(), "address": address}
+    sweep.opened(name, why, here)
+    controller = Controller(sweep, sweep_id, journal, seq, executor, checkpoints)
+    _start_projector(options, sweep_id, uri)
+    with _signals(controller), _progress(options, sweep_id), _stdout_kept():
+        return controller.run()
+
+
+def _executor(name: str, plan: Plan, storage: Any, folder: Path, address: str | None) -> Executor:
+    if name == "inline":
+        from cluster.inline import InlineExecutor
+
+        return InlineExecutor(plan.recipe, storage)
+    from cluster.tune import Resources, TuneExecutor
+
+    resources = Resources(plan.file.resources.cpus, plan.file.resources.gpus)
+    return TuneExecutor(
+        plan.recipe(),
+        storage,
+        plan.rungs,
+        folder / "ray",
+        resources,
+        address=address,
+        most=plan.file.max_concurrent,
+    )
+
+
+@contextmanager
+def _signals(controller: Controller) -> Iterator[None]:
+    """The first SIGINT or SIGTERM ends gracefully, the second one at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    seen: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+        if len(seen) > 1:
+            os._exit(INTERRUPTED)  # resumable all the same: the journal is ahead of everything
+        print(
+            "\ninterrupted: waiting for the running epochs (again to leave at once)",
+            file=sys.stderr,
+        )
+        controller.interrupt()
+
+    kept = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _stdout_kept() -> Iterator[None]:
+    """Keeps standard output for results: what user code prints goes to standard error."""
+    kept, sys.stdout = sys.stdout, sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout = kept
+
+
+@contextmanager
+def _progress(options: Options, sweep_id: str) -> Iterator[None]:
+    if not options.shows_progress:
+        yield
+        return
+    from rich.console import Console
+
+    from dashboards.progress import Progress
+
+    with Progress(options.home, sweep_id, Console(stderr=True)):
+        yield
+
+
+# -- showing -------------------------------------------------------------------------------------
+
+
+def _start_projector(options: Options, sweep_id: str, uri: str | None) -> None:
+    from dashboards.launcher import start
+
+    environment = {}
+    if uri is not None:
+        environment = {"LANEWISE_TRACKING_URI": uri, "LANEWISE_TRACKING_SWEEP": sweep_id}
+    start(options.home, environment)
+
+
+def _finish(
+    options: Options, journal: Journal, sweep_id: str, status: str, uri: str | None
+) -> dict[str, Any]:
+    """Waits for the projection to drain; the summary of what there is."""
+    from dashboards.state import wait_drained
+    from dashboards.summary import summary
+
+    patience = 10.0 if status == "interrupted" else 60.0
+    pending = wait_drained(options.home, journal, sweep_id, patience=patience)
+    view = open_view(journal, sweep_id)
+    result = summary(view, options.home, pending=pending)
+    journal.close()
+    return result

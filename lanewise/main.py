@@ -1,0 +1,34 @@
+"""The console script's entry: checks that our packages are ours, then hands over to the CLI."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+PACKAGES = ("spaces", "search", "trainables", "cluster", "dashboards")
+
+
+def main() -> None:
+    """Runs the command line and exits with its code."""
+    collision = find_collision()
+    if collision:
+        print(f"lanewise: {collision}", file=sys.stderr)
+        sys.exit(2)
+    from lanewise.cli import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+def find_collision() -> str | None:
+    """One line if a package of ours is hidden by another distribution's of the same name."""
+    house = Path(__file__).resolve().parent.parent
+    for name in PACKAGES:
+        spec = importlib.util.find_spec(name)
+        found = Path(spec.origin).resolve().parent if spec and spec.origin else None
+        if found != house / name:
+            return (
+                f"the package '{name}' is {found or 'missing'}, not ours in {house / name}; "
+                "uninstall the other one or use a virtual environment of its own"
+            )
+    return None

@@ -1,0 +1,241 @@
+"""From a sweep file to everything that must be right before anything starts.
+
+Nothing here imports Ray, torch or MLflow, or runs a user's code: a mistake costs a second.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lanewise.errors import SweepFileError
+from lanewise.sweepfile import SweepFile, parse
+from search.samplers import check_sampler
+from search.schedulers import make_scheduler
+from search.spec import RETRIES, Budget, Objective, Plugin, Spec
+from search.view import View
+from spaces import Space
+from spaces.presets import PRESETS
+from trainables.config import MODELS, check
+from trainables.errors import DataError, listing, nearest
+from trainables.metrics import DIRECTIONS, check_metric
+from trainables.user import is_reference, locate
+
+if TYPE_CHECKING:
+    from trainables.dataset import Prepared
+    from trainables.trial import Recipe
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked sweep: what the core, the trials and the journal need.
+
+    Attributes:
+        base: the folder that relative paths of the sweep file are relative to.
+        function: a model's or training function given from Python.
+    """
+
+    file: SweepFile
+    base: Path
+    spec: Spec
+    prepared: Prepared | None
+    function: Callable[..., Any] | None = None
+
+    def recipe(self) -> Recipe:
+        """What the trials share; the test part stays behind."""
+        from trainables.trial import Recipe
+
+        file = self.file
+        return Recipe(
+            model=file.model_name,
+            train=file.train,
+            callable=self.function,
+            fixed=file.fixed,
+            base=str(self.base),
+            prepared=self.prepared.for_trials() if self.prepared else None,
+            metrics=tuple(file.metrics),
+            monitor=file.objective.metric,
+            mode=file.objective.mode,
+            seeds=file.seeds,
+            device="cuda" if file.resources.gpus else "cpu",
+        )
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        return make_scheduler(self.spec).rungs
+
+
+def make_plan(
+    file: SweepFile,
+    base: Path,
+    function: Callable[..., Any] | None = None,
+    spec: Spec | None = None,
+) -> Plan:
+    """Checks a sweep file through and through and loads its data.
+
+    Args:
+        spec: of the journal, when a sweep is resumed; else it is made from the file.
+
+    Raises:
+        SweepFileError, SpaceError, SearchError, TrainableError: one line each.
+    """
+    _check_model(file, base, function)
+    spec = spec or make_spec(file)
+    check_sampler(spec)
+    make_scheduler(spec)
+    _check_configs(file, spec)
+    return Plan(file, base, spec, _prepare(file, base), function)
+
+
+def plan_again(view: View) -> Plan:
+    """The plan of a journaled sweep; its data must be what they were."""
+    details = view.launch.details
+    body = {**details["sweep_file"]}
+    if "***" in str(body.get("mlflow", {}).get("tracking_uri")):
+        body.pop("mlflow")
+    file = parse(body, view.launch.name)
+    if "<" in str(file.model_name or file.train):
+        raise SweepFileError(
+            f"{view.launch.name} was launched from Python with a function that has no name to be "
+            "found by; it cannot be resumed (give module-level functions)"
+        )
+    plan = make_plan(file, Path(details["base"]), spec=view.spec)
+    before, now = details["data"], identity(plan)
+    if before is not None and now is not None and before["hash"] != now["hash"]:
+        raise DataError("data.source", f"{before['source']} has changed since the launch")
+    return plan
+
+
+def make_spec(file: SweepFile) -> Spec:
+    """The core's part of a sweep file."""
+    (sampler, sampler_options), (scheduler, scheduler_options) = (
+        next(iter(section.items())) for section in (file.sampler, file.scheduler)
+    )
+    unknown = set(file.retries) - set(RETRIES)
+    if unknown:
+        name = min(unknown)
+        hint = nearest(name, RETRIES)
+        raise SweepFileError(f"retries: no kind of failure '{name}' ({listing(RETRIES)}{hint})")
+    budget = file.budget
+    return Spec(
+        space=_space(file),
+        objective=Objective(file.objective.metric, file.objective.mode),
+        budget=Budget(budget.epochs, budget.trials, budget.total_epochs, budget.time),
+        sampler=Plugin(sampler, sampler_options),
+        scheduler=Plugin(scheduler, scheduler_options),
+        seed=file.seed,
+        retries={**RETRIES, **file.retries},
+        start=tuple(file.start),
+    )
+
+
+def _space(file: SweepFile) -> Space:
+    if file.space is not None:
+        return Space.from_json(file.space)
+    if file.model_name in PRESETS:
+        preset = PRESETS[file.model_name]().to_json()
+        return Space.from_json({k: v for k, v in preset.items() if k not in file.fixed})
+    raise SweepFileError(f"space: is missing (only {', '.join(PRESETS)} come with one)")
+
+
+def _check_model(file: SweepFile, base: Path, function: Callable[..., Any] | None) -> None:
+    key = "train" if file.train is not None else "model"
+    reference = file.train if file.train is not None else file.model_name
+    if file.train is not None and file.data is not None:
+        raise SweepFileError("data: a training function brings its own data")
+    if function is not None or reference in MODELS or reference is None:
+        return
+    if not is_reference(reference):
+        if key == "model":
+            allowed = f"{listing(MODELS)}, FILE.py:build, package.module:build"
+            hint = nearest(reference, MODELS)
+            raise SweepFileError(f"model: '{reference}' is no model ({allowed}{hint})")
+        raise SweepFileError(f"train: '{reference}' is not FILE.py:name or package.module:name")
+    _check_reference(reference, base, key)
+
+
+def _check_reference(reference: str, base: Path, key: str) -> None:
+    place, _, name = reference.rpartition(":")
+    if not place.endswith(".py"):
+        if str(base) not in sys.path:
+            sys.path.append(str(base))
+        if importlib.util.find_spec(place.partition(".")[0]) is None:
+            raise SweepFileError(f"{key}: there is no module '{place}' (in '{reference}')")
+        return
+    path = locate(reference, base, key)
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    except SyntaxError as error:
+        text = f"{key}: {path}:{error.lineno}: {error.msg}"
+        raise SweepFileError(text) from None
+    names = {getattr(node, "name", None) for node in tree.body} | {
+        getattr(target, "id", getattr(target, "asname", None) or getattr(target, "name", None))
+        for node in tree.body
+        for target in (*getattr(node, "targets", ()), *getattr(node, "names", ()))
+    }
+    if name not in names:
+        known = sorted(n for n in names if n)
+        hint = nearest(name, known)
+        raise SweepFileError(f"{key}: {path.name} defines no '{name}' ({listing(known)}{hint})")
+
+
+def _check_configs(file: SweepFile, spec: Spec) -> None:
+    """Tries the corners of the space on what the model accepts, and the start configurations."""
+    for place, config in enumerate(spec.start):
+        try:
+            spec.space.validate(config)
+        except ValueError as error:
+            raise SweepFileError(f"start.{place}: {error}") from None
+    model = file.model_name
+    check(model, file.fixed, f"model.{model}")
+    for _, config in spec.space.probes():
+        check(model, config, "space")
+        check(model, {**file.fixed, **config}, "space")
+
+
+def _prepare(file: SweepFile, base: Path) -> Prepared | None:
+    metric = file.objective.metric
+    if file.data is None:
+        return None
+    from trainables.data import load
+    from trainables.dataset import prepare
+    from trainables.split import check_split
+    from trainables.task import infer_task
+
+    check_split(file.data.split, file.folds)
+    # A misspelled metric must not first be blamed on the data.
+    check_metric(metric, None, "objective")
+    table = load(file.data.source, target=file.data.target, base=base)
+    task = infer_task(table, task=file.task, metric=metric)
+    check_metric(metric, task, "objective")
+    for name in file.metrics:
+        check_metric(name, task, "metrics")
+    _check_direction(metric, file.objective.mode)
+    return prepare(
+        table,
+        source=file.data.source,
+        task=task,
+        split=file.data.split,
+        folds=file.folds,
+        seed=file.seed,
+    )
+
+
+def _check_direction(metric: str, mode: str) -> None:
+    right = DIRECTIONS.get(metric, mode)
+    if right != mode:
+        words = {"max": "maximize", "min": "minimize"}
+        raise SweepFileError(
+            f"objective: {metric} is better when it is "
+            f"{'higher' if right == 'max' else 'lower'}; use {words[right]}: {metric}"
+        )
+
+
+def identity(plan: Plan) -> Mapping[str, Any] | None:
+    """What the data are: source, rows, columns, hash, split, parts."""
+    return plan.prepared.identity if plan.prepared else None

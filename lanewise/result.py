@@ -1,0 +1,96 @@
+"""What ``lw.tune`` returns: the sweep as its journal tells it, and the best model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lanewise.plan import Plan
+    from search.home import Home
+    from trainables.trained import TrainedModel
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best configuration: its trial, parameters, and all metrics at its best epoch."""
+
+    trial: int
+    params: dict[str, Any]
+    metrics: dict[str, float]
+    epoch: int
+    _result: Result
+
+    @property
+    def model(self) -> TrainedModel:
+        """The weights of the best epoch, with ``predict``; reproduces ``metrics``.
+
+        Raises:
+            LookupError: the sweep trained by a user's function, which keeps its own models.
+            CheckpointError: its checkpoint is gone or broken.
+        """
+        return self._result._model(self.trial)
+
+
+class Result:
+    """A sweep that was run.
+
+    Attributes:
+        summary: what ``lanewise run --json`` prints.
+        history: one mapping per trial, as in ``lanewise show --json``.
+    """
+
+    def __init__(
+        self, summary: dict[str, Any], history: list[dict[str, Any]], home: Home, plan: Plan
+    ) -> None:
+        self.summary = summary
+        self.history = history
+        self._home = home
+        self._plan = plan
+
+    @property
+    def sweep(self) -> str:
+        """The sweep's id."""
+        return str(self.summary["sweep"])
+
+    @property
+    def status(self) -> str:
+        """done, failed or interrupted."""
+        return str(self.summary["status"])
+
+    @property
+    def best(self) -> Best:
+        """The best trial; LookupError when no trial reported a usable value."""
+        best = self.summary["best"]
+        if best is None:
+            raise LookupError("no trial reported a usable value of the objective; see .history")
+        return Best(best["trial"], best["params"], best["metrics"], best["epoch"], self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per trial: number, status, epochs, flattened parameters, best metrics."""
+        import pandas as pd
+
+        from spaces import flatten
+
+        rows = [
+            {"trial": t["trial"], "status": t["status"], "epochs": t["epochs"]}
+            | {f"params.{name}": value for name, value in flatten(t["params"]).items()}
+            | {f"metrics.{name}": value for name, value in t["metrics"].items()}
+            for t in self.history
+        ]
+        return pd.DataFrame(rows).set_index("trial") if rows else pd.DataFrame()
+
+    def _model(self, number: int) -> TrainedModel:
+        from cluster.checkpoints import Storage
+        from trainables.trained import TrainedModel
+
+        if self._plan.file.train is not None:
+            raise LookupError("a training function keeps its own models; there is none to load")
+        folder = str(self._home.checkpoints(self.sweep))
+        return TrainedModel.load(Storage(folder, 0).path(number), self._plan.recipe())
+
+    def __repr__(self) -> str:
+        trials = self.summary["trials"]
+        return f"<Result {self.sweep}: {self.status}, {trials['asked']} trials>"

@@ -1,0 +1,60 @@
+"""The JSON schema of the sweep file, with the forms of the search space spelled out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lanewise.sweepfile import SweepFile
+
+_NUMBER = {"type": "number"}
+_POINTS = {"description": "how many points of a grid, or the points themselves"}
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) that editors complete and check sweep files with."""
+    schema = SweepFile.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "Lanewise sweep file"
+    schema["$defs"]["Domain"] = _domain()
+    schema["properties"]["space"] = {
+        "description": "what may vary: name -> domain, or a bare value for a constant",
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": {"$ref": "#/$defs/Domain"},
+    }
+    schema["required"] = [key for key in schema["required"] if key != "name"]  # the file's name
+    for key in ("sampler", "scheduler"):
+        # A bare name is short for {name: {}}.
+        schema["properties"][key] = {"anyOf": [{"type": "string"}, schema["properties"][key]]}
+    return schema
+
+
+def _domain() -> dict[str, Any]:
+    child = {"$ref": "#/$defs/Domain"}
+    bounds = {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2}
+    scaled = {"log": {"type": "boolean"}, "step": _NUMBER, "grid": _POINTS}
+    repeat = {
+        "type": "object",
+        "properties": {"times": {}, "of": child},
+        "required": ["times", "of"],
+    }
+    return {
+        "anyOf": [
+            _keyed("float", bounds, scaled),
+            _keyed("int", bounds, scaled),
+            _keyed("choice", {"type": "array", "minItems": 1}, {}),
+            _keyed("repeat", repeat, {}),
+            _keyed("constant", {}, {}),
+            {"type": "object", "minProperties": 1, "maxProperties": 1},  # a branch: {sgd: {...}}
+            {"type": ["number", "string", "boolean", "array", "null"]},
+        ]
+    }
+
+
+def _keyed(name: str, value: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {name: value, **more},
+        "required": [name],
+        "additionalProperties": False,
+    }

@@ -1,0 +1,282 @@
+"""The sweep file: its schema, its defaults, and one clear line for each mistake in it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from lanewise import yaml
+from lanewise.errors import SweepFileError
+from search.spec import RETRIES, Mode
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def _duration(value: object) -> object:
+    """Seconds from a number, or from text such as ``90s``, ``10m``, ``1h30m``."""
+    if isinstance(value, str):
+        parts = re.findall(r"([0-9.]+)\s*([smhd])", value)
+        if not parts or re.sub(r"([0-9.]+)\s*([smhd])", "", value).strip():
+            raise ValueError("must be seconds, or like 90s, 10m, 1h30m, 2d")
+        return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    return value
+
+
+def _size(value: object) -> object:
+    """Bytes from a whole number, or from text such as ``500 MB``."""
+    if isinstance(value, str):
+        match = re.fullmatch(r"([0-9.]+)\s*([KMGT]?B)", value.strip())
+        if not match:
+            raise ValueError("must be bytes, or like 500 MB, 2 GB")
+        return int(float(match[1]) * _SIZES[match[2]])
+    return value
+
+
+def _plugin(value: object) -> object:
+    """``name`` or ``{name: {option: value}}`` to the latter."""
+    if isinstance(value, str):
+        return {value: {}}
+    if isinstance(value, dict) and len(value) == 1:
+        return {name: options or {} for name, options in value.items()}
+    raise ValueError("must be a name, or one name with its options: {name: {option: value}}")
+
+
+Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0, allow_inf_nan=False)]
+Size = Annotated[int, BeforeValidator(_size), Field(ge=0)]
+PluginSection = Annotated[dict[str, dict[str, Any]], BeforeValidator(_plugin)]
+Count = Annotated[int, Field(ge=1)]
+
+
+# Where pydantic's own words are about Python rather than about the file.
+_ALLOWED = {
+    "model_type": "must be a mapping of keys",
+    "dict_type": "must be a mapping of keys",
+    "list_type": "must be a list",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "float_type": "must be a number",
+    "string_pattern_mismatch": "must be one line without slashes",
+}
+
+
+class Section(BaseModel):
+    """Strict: an unknown key or a value of another type is an error, nothing is converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Data(Section):
+    """Where the rows come from and how they are parted."""
+
+    source: str = Field(description="sklearn:NAME, csv:PATH, parquet:PATH or npz:PATH")
+    target: str | None = Field(None, description="name of the column to predict")
+    split: Annotated[list[float], Field(min_length=3, max_length=3)] = Field(
+        [0.7, 0.15, 0.15], description="shares of training, validation and test part"
+    )
+
+
+class Objective(Section):
+    """What is optimised: exactly one of the two."""
+
+    maximize: str | None = None
+    minimize: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Objective:
+        if (self.maximize is None) == (self.minimize is None):
+            raise ValueError("give either maximize or minimize, with one metric")
+        return self
+
+    @property
+    def metric(self) -> str:
+        return self.maximize or self.minimize or ""
+
+    @property
+    def mode(self) -> Mode:
+        return "max" if self.maximize else "min"
+
+
+class Budget(Section):
+    """When the sweep ends; whichever comes first."""
+
+    trials: Count | None = Field(None, description="how many configurations to try")
+    epochs: Count = Field(27, description="the most epochs of one trial")
+    total_epochs: Count | None = Field(None, description="epochs of all trials together")
+    time: Duration | None = Field(None, description="time running: seconds, or like 10m, 1h30m")
+
+
+class Resources(Section):
+    """What one trial takes."""
+
+    cpus: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    gpus: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+
+class Checkpoint(Section):
+    """Checkpoints are written at rungs, and in between every so often."""
+
+    every: Duration = 300.0
+    limit: Size = 2 * 10**9
+
+
+class MLflow(Section):
+    """Where the sweep is shown; by default a local database in the home."""
+
+    tracking_uri: str | None = None
+    experiment: str | None = Field(None, description="by default the sweep's name")
+
+
+class SweepFile(Section):
+    """A sweep as a person writes it."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
+    data: Data | None = None
+    model: str | dict[str, dict[str, Any]] | None = Field(
+        None, description="mlp, {mlp: {fixed settings}}, FILE.py:build or package.module:build"
+    )
+    train: str | None = Field(None, description="FILE.py:train or package.module:train")
+    objective: Objective
+    space: dict[str, Any] | None = Field(None, description="what may vary; see the reference")
+    sampler: PluginSection = Field({"tpe": {}}, description="grid, random, tpe, or module:Class")
+    scheduler: PluginSection = Field({"asha": {}}, description="none, asha, or module:Class")
+    budget: Budget = Budget()
+    resources: Resources = Resources()
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    executor: Literal["auto", "inline", "tune"] = "auto"
+    task: Literal["classification", "binary", "multiclass", "regression"] | None = None
+    metrics: list[str] = Field([], description="further metrics to report")
+    folds: Count = Field(1, description="k-fold cross-validation within each trial")
+    seeds: Count = Field(1, description="repetitions of each trial with other seeds")
+    start: list[dict[str, Any]] = Field([], description="configurations to try first")
+    max_concurrent: Count | None = Field(None, description="the most trials at a time")
+    retries: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        {}, description=f"by kind of failure; by default {RETRIES}"
+    )
+    checkpoint: Checkpoint = Checkpoint()
+    mlflow: MLflow = MLflow()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SweepFile:
+        if (self.model is None) == (self.train is None):
+            raise ValueError("give either model or train")
+        if isinstance(self.model, dict) and len(self.model) != 1:
+            raise ValueError("model: must be a name, or one name with its fixed settings")
+        if self.model is not None and self.data is None:
+            raise ValueError("data: a model needs data (data: {source: ...})")
+        return self
+
+    @property
+    def model_name(self) -> str | None:
+        return next(iter(self.model)) if isinstance(self.model, dict) else self.model
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """The model's fixed settings, below every configuration."""
+        return next(iter(self.model.values())) if isinstance(self.model, dict) else {}
+
+
+def read(path: Path, overrides: Iterable[str] = ()) -> SweepFile:
+    """Reads a sweep file, with ``key.path=value`` overrides.
+
+    Raises:
+        SweepFileError: one line that names file, key, value and what is allowed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SweepFileError(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SweepFileError(f"{path}: cannot be read: {error}") from None
+    body = yaml.load(text, str(path))
+    if not isinstance(body, dict):
+        raise SweepFileError(f"{path}: must be a mapping of keys, found {_kind(body)}")
+    for override in overrides:
+        _override(body, override)
+    body.setdefault("name", path.stem)
+    return parse(body, str(path))
+
+
+def parse(body: Mapping[str, Any], file: str) -> SweepFile:
+    """A sweep file from plain values; SweepFileError names ``file``."""
+    try:
+        return SweepFile.model_validate(dict(body))
+    except ValidationError as error:
+        raise SweepFileError(f"{file}: {_first_mistake(error)}") from None
+
+
+def to_json(sweep: SweepFile) -> dict[str, Any]:
+    """Plain values that ``parse`` reads back; what was not given is left out."""
+    body: dict[str, Any] = sweep.model_dump(mode="json", exclude_unset=True)
+    return body
+
+
+def _override(body: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise SweepFileError(f"'{override}': an override is key=value, such as budget.trials=20")
+    *path, last = key.split(".")
+    for name in path:
+        body = body.setdefault(name, {})
+        if not isinstance(body, dict):
+            raise SweepFileError(f"'{override}': {name} is {_kind(body)}, it has no keys")
+    body[last] = yaml.scalar(text)
+
+
+def _first_mistake(error: ValidationError) -> str:
+    # Unknown keys first: a misspelled key is mostly the cause of the missing one.
+    mistakes = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    mistake = mistakes[0]
+    path = ".".join(str(part) for part in mistake["loc"] if not _is_branch(part))
+    match mistake["type"]:
+        case "extra_forbidden":
+            return _unknown_key(mistake["loc"])
+        case "missing":
+            return f"{path}: is missing"
+        case "value_error":
+            text = str(mistake["ctx"]["error"])
+            value = f", got {mistake['input']!r}" if path and _is_short(mistake["input"]) else ""
+            return f"{path}: {text}{value}" if path else text
+        case kind:
+            allowed = _ALLOWED.get(kind) or re.sub(r"^\w+ should", "must", mistake["msg"])
+            return f"{path}: {allowed}, got {_shown(mistake['input'])}"
+
+
+def _unknown_key(location: tuple[int | str, ...]) -> str:
+    model: Any = SweepFile
+    for part in location[:-1]:
+        if isinstance(part, str) and part in getattr(model, "model_fields", {}):
+            annotation = model.model_fields[part].annotation
+            candidates = [annotation, *getattr(annotation, "__args__", ())]
+            model = next((c for c in candidates if hasattr(c, "model_fields")), model)
+    names = list(model.model_fields)
+    close = difflib.get_close_matches(str(location[-1]), names, n=1)
+    hint = f", did you mean '{close[0]}'?" if close else ""
+    path = ".".join(map(str, location[:-1]))
+    where = f"{path}: " if path else ""
+    return f"{where}unknown key '{location[-1]}'{hint} (allowed: {', '.join(names)})"
+
+
+def _is_branch(part: int | str) -> bool:
+    """Whether a part of pydantic's location names a branch of a union rather than a key."""
+    return isinstance(part, str) and (part in ("str", "int", "float") or "[" in part)
+
+
+def _is_short(value: object) -> bool:
+    return isinstance(value, str | int | float | bool)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _kind(value: object) -> str:
+    names = {list: "a list", str: "text", dict: "a mapping", type(None): "nothing"}
+    return names.get(type(value), f"{value!r}")
