@@ -33,7 +33,8 @@ def load(source: str, *, target: str | None, base: Path) -> Table:
         DataError: with the path "data.source" or "data.target", in one line.
     """
     kind, _, rest = source.partition(":")
-    if kind not in SOURCES and source.lower().endswith(".csv"):
+    misspelt = rest and nearest(kind, SOURCES)
+    if kind not in SOURCES and source.lower().endswith(".csv") and not misspelt:
         kind, rest = "csv", source
     if kind not in SOURCES or not rest:
         allowed = "sklearn:NAME, csv:PATH, npz:PATH, parquet:PATH or a path that ends in .csv"

@@ -1,0 +1,55 @@
+"""Data sets, prepared once per session, and a recipe made from them."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainables.data import load
+from trainables.dataset import Prepared, prepare
+from trainables.table import Table
+from trainables.task import infer_task
+from trainables.trial import Recipe
+
+
+@functools.cache
+def _prepared(source: str, folds: int) -> Prepared:
+    table = load(source, target=None, base=Path())
+    task = infer_task(table, task=None, metric=None)
+    return prepare(table, source=source, task=task, folds=folds, seed=0)
+
+
+@pytest.fixture
+def prepared():
+    """prepared("sklearn:digits", folds=1)"""
+    return lambda source="sklearn:iris", folds=1: _prepared(source, folds)
+
+
+@pytest.fixture
+def recipe():
+    """recipe("sklearn:iris", monitor="val_accuracy", …) of the feed-forward network."""
+
+    def make(source: str = "sklearn:iris", *, folds: int = 1, **more) -> Recipe:
+        monitor = more.pop("monitor", "val_accuracy")
+        mode = "min" if monitor.endswith("loss") else "max"
+        data = _prepared(source, folds).for_trials()
+        more = {"model": "mlp", "prepared": data, "monitor": monitor, "mode": mode} | more
+        return Recipe(**more)
+
+    return make
+
+
+@pytest.fixture
+def table():
+    """table(rows, target) with two numeric columns and one of text, some values missing."""
+
+    def make(rows: int = 40, target: np.ndarray | None = None) -> Table:
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(rows, 2)) * [1, 100] + [0, 5]
+        x[::7, 1] = np.nan
+        city = np.array([("Bern", "Rome", None)[i % 3] for i in range(rows)], dtype=object)
+        y = np.arange(rows) % 2 if target is None else target
+        return Table(x, ("a", "b"), {"city": city}, ("a", "city", "b"), y, "y")
+
+    return make

@@ -1,0 +1,91 @@
+import pickle
+
+import pytest
+
+from trainables.config import MODELS, OPTIMIZERS, check, complete
+from trainables.errors import ConfigError
+from trainables.metrics import METRICS, check_metric
+
+GOOD = {
+    "hidden": [],
+    "activation": "gelu",
+    "dropout": 0,
+    "l1": 0,
+    "l2": 1e-3,
+    "batch_size": 1,
+    "lr": 1,
+    "patience": None,
+    "clip_norm": 0.5,
+    "optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True},
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_defaults_and_good_values_pass(model):
+    check(model, {})
+    check(model, GOOD)
+    check(model, complete(model, {}))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_passes_with_its_defaults(name):
+    check("mlp", {"optimizer": name})
+    full = complete("mlp", {"optimizer": name})
+    assert full["optimizer"] == {
+        "name": name,
+        **{option: knob.default for option, knob in OPTIMIZERS[name].items()},
+    }
+    check("mlp", full)
+
+
+@pytest.mark.parametrize(
+    ("config", "line"),
+    [
+        ({"lr": 0}, "lr: 0 is not allowed (a number > 0)"),
+        ({"lr": "0.1"}, "lr: '0.1' is not allowed"),
+        ({"lr": float("nan")}, "lr: nan is not allowed"),
+        ({"lr": True}, "lr: True is not allowed"),
+        ({"learning": 1}, "learning: mlp has no hyperparameter 'learning' (lr, optimizer,"),
+        ({"hiden": [1]}, "did you mean 'hidden'?"),
+        ({"hidden": [0]}, "hidden: [0] is not allowed (a list of whole numbers ≥ 1"),
+        ({"hidden": 64}, "hidden: 64 is not allowed"),
+        ({"dropout": 1}, "dropout: 1 is not allowed (a number ≥ 0 and < 1)"),
+        ({"batch_size": 2.5}, "batch_size: 2.5 is not allowed (a whole number ≥ 1)"),
+        ({"patience": 0}, "patience: 0 is not allowed (a whole number ≥ 1 or null)"),
+        ({"activation": "rellu"}, "did you mean 'relu'?"),
+        ({"activation": ["relu"]}, "activation: ['relu'] is not allowed"),
+        ({"optimizer": "adamm"}, "optimizer: 'adamm' is not an optimizer"),
+        ({"optimizer": {"momentum": 1}}, "optimizer: None is not an optimizer"),
+        ({"optimizer": {"name": "sgd", "momentom": 1}}, "optimizer.momentom: sgd has no option"),
+        ({"optimizer": {"name": "adam", "beta1": 1}}, "optimizer.beta1: 1 is not allowed"),
+        ({"optimizer": {"name": "sgd", "nesterov": True}}, "optimizer.nesterov: true needs"),
+    ],
+)
+def test_errors_name_the_key(config, line):
+    with pytest.raises(ConfigError) as caught:
+        check("mlp", config)
+    assert line in str(caught.value)
+    with pytest.raises(ConfigError, match=r"^space\."):
+        check("mlp", config, path="space")
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301
+
+
+def test_users_models_take_their_own_keys():
+    check("my.py:build", {"depth": 3, "lr": 0.1})
+    check(None, {"lr": "anything"})
+    with pytest.raises(ConfigError, match="lr"):
+        check("my.py:build", {"depth": 3, "lr": -1})
+
+
+def test_metrics():
+    assert METRICS["val_accuracy"] == (("binary", "multiclass"), "max")
+    check_metric("val_r2", "regression", "objective")
+    check_metric("val_r2", None, "objective")
+    with pytest.raises(
+        ConfigError, match=r"objective: 'val_acuracy' .*did you mean 'val_accuracy'"
+    ):
+        check_metric("val_acuracy", "binary", "objective")
+    with pytest.raises(ConfigError, match="did you mean 'val_accuracy'"):
+        check_metric("accuracy", "binary", "objective")
+    with pytest.raises(ConfigError, match="'val_r2' is a metric of regression tasks; this task is"):
+        check_metric("val_r2", "binary", "objective")

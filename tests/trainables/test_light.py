@@ -1,0 +1,64 @@
+import subprocess
+import sys
+
+import pytest
+
+TORCH_FREE = [
+    "errors",
+    "failures",
+    "table",
+    "data",
+    "arrays",
+    "task",
+    "metrics",
+    "split",
+    "preprocess",
+    "dataset",
+    "config",
+    "streams",
+    "user",
+    "trial",
+    "function",
+    "state",
+]
+
+
+def imported(code: str) -> set[str]:
+    script = f"import sys; {code}; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+def test_the_package_is_light():
+    assert not imported("import trainables") & {"torch", "pandas", "sklearn", "numpy"}
+
+
+def test_what_prepares_and_checks_needs_no_torch():
+    modules = imported("import " + ", ".join(f"trainables.{name}" for name in TORCH_FREE))
+    assert not modules & {"torch", "pandas", "sklearn", "ray", "mlflow"}
+
+
+def test_data_is_prepared_without_torch():
+    code = (
+        "from pathlib import Path\n"
+        "from trainables.data import load\n"
+        "from trainables.dataset import prepare\n"
+        "t = load('sklearn:iris', target=None, base=Path())\n"
+        "prepare(t, source='x', task='multiclass')"
+    )
+    assert "torch" not in imported(f"exec({code!r})")
+
+
+@pytest.mark.parametrize("words", ["can't allocate memory", "CUDA error: out of memory"])
+def test_failure_kinds(words):
+    import torch
+
+    from trainables.errors import BadValue
+    from trainables.failures import failure_kind
+
+    assert failure_kind(RuntimeError(f"[enforce fail] {words}")) == "out_of_memory"
+    assert failure_kind(torch.OutOfMemoryError("x")) == "out_of_memory"
+    assert failure_kind(MemoryError()) == "out_of_memory"
+    assert failure_kind(BadValue("nan")) == "bad_value"
+    assert failure_kind(RuntimeError("shape")) == "bug"
+    assert failure_kind(ValueError(words)) == "bug"
