@@ -1,0 +1,167 @@
+"""Descriptions for people, in Markdown: they stand on MLflow's run pages, and a test reads them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from search.history import Trial
+from spaces import flatten
+
+if TYPE_CHECKING:
+    from dashboards.projection import Projection
+
+LONGEST = 7900  # MLflow cuts a description at 8,000 characters
+
+
+def describe(projection: Projection) -> str:
+    """What a sweep tunes, how, with what result so far, and how to go on."""
+    parts = [
+        _task(projection),
+        _result(projection),
+        _commands(projection),
+        _space(projection),
+    ]
+    return _within("\n\n".join(part for part in parts if part))
+
+
+def describe_failure(trial: Trial) -> str:
+    """Why a trial failed, the newest attempt first; the artifact failure.txt has everything."""
+    failure = trial.failures[-1]
+    attempts = f" (attempt {len(trial.failures)})" if len(trial.failures) > 1 else ""
+    # The end of a traceback says most.
+    text = failure.message.rstrip()[-(LONGEST - 500) :].replace("```", "'''")
+    return (
+        f"**Failed: {failure.kind}**{attempts}. Every attempt's whole text is in the artifact "
+        f"`failure.txt`.\n\n```\n{text}\n```"
+    )
+
+
+def _task(projection: Projection) -> str:
+    spec, details = projection.spec, projection.launch.details
+    verb = "maximize" if spec.objective.mode == "max" else "minimize"
+    model = f" of **{details['model']}**" if details.get("model") else ""
+    lines = [
+        f"Lanewise tunes {len(spec.space.names)} hyperparameters{model} to {verb} "
+        f"**{spec.objective.metric}**.",
+        "",
+        f"- data: {_data(details.get('data') or {})}",
+        f"- search: {_plugin(spec.sampler)} proposes, {_plugin(spec.scheduler)} stops; "
+        f"seed {spec.seed}",
+        f"- budget: {_budget(vars(spec.budget))}",
+    ]
+    if (opened := projection.history.opened) is not None:
+        lines.append(f"- executor: {opened.executor}" + (f", {opened.why}" if opened.why else ""))
+    return "\n".join(line for line in lines if not line.endswith("data: "))
+
+
+def _data(data: Mapping[str, Any]) -> str:
+    parts = [str(data["source"])] if data.get("source") else []
+    if data.get("rows") and data.get("columns"):
+        parts.append(f"{data['rows']} rows × {data['columns']} columns")
+    if data.get("target"):
+        parts.append(f"target {data['target']}")
+    if isinstance(data.get("split"), list | tuple):
+        parts.append("split " + " / ".join(f"{part:g}" for part in data["split"]))
+    if data.get("hash"):
+        parts.append(f"hash {str(data['hash'])[:12]}")
+    return ", ".join(parts)
+
+
+def _plugin(plugin: Any) -> str:
+    options = ", ".join(f"{key} {value}" for key, value in plugin.options.items())
+    return f"{plugin.name} ({options})" if options else str(plugin.name)
+
+
+def _budget(budget: Mapping[str, Any]) -> str:
+    parts = [f"{budget['trials']} trials"] if budget.get("trials") else []
+    parts.append(f"up to {budget['epochs']} epochs each")
+    if budget.get("total_epochs"):
+        parts.append(f"{budget['total_epochs']} epochs in all")
+    if budget.get("time"):
+        parts.append(f"{budget['time']:g} s")
+    return ", ".join(parts)
+
+
+def _result(projection: Projection) -> str:
+    history, best = projection.history, projection.best()
+    ending = f"({history.closed.reason})" if history.closed else ""
+    lines = [f"**{projection.status.capitalize()}** {ending} · {projection.counts()}"]
+    if best is None:
+        return lines[0] + "\n\nNo usable value yet."
+    metric = projection.spec.objective.metric
+    word = "Best" if history.closed else "Best so far"
+    lines += [
+        "",
+        f"**{word}: {metric} {best['metrics'][metric]:.6g}** "
+        f"(trial {best['trial']}, epoch {best['epoch']})",
+        "",
+        _table(("best configuration", "value"), flatten(best["params"]).items()),
+    ]
+    return "\n".join(lines)
+
+
+def _commands(projection: Projection) -> str:
+    verb = "show" if projection.history.closed else "resume"
+    command = ["lanewise", verb, projection.launch.sweep, "--home", projection.home]
+    return f"```\n{shlex.join(command)}\n```"
+
+
+def _space(projection: Projection) -> str:
+    return _table(("space", "values"), space_rows(projection.spec.space.to_json()))
+
+
+def space_rows(form: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """(name, values in words) for every domain of a space's JSON form, sub-spaces included."""
+    for name, domain in form.items():
+        yield f"{prefix}{name}", domain_words(domain)
+        options = domain.get("choice", []) if isinstance(domain, Mapping) else []
+        for option in options:
+            if isinstance(option, Mapping):
+                for label, inner in option.items():
+                    yield from space_rows(inner or {}, f"{prefix}{name} = {label} → ")
+
+
+def domain_words(domain: Any) -> str:
+    """A domain's JSON form in a few words: ``0.0001 … 0.1 (log)``."""
+    if not isinstance(domain, Mapping):
+        return f"always {_word(domain)}"
+    if "constant" in domain:
+        return f"always {_word(domain['constant'])}"
+    if "choice" in domain:
+        return ", ".join(_option(option) for option in domain["choice"])
+    if "repeat" in domain:
+        body = domain["repeat"]
+        times = body["times"]
+        count = f"{times[0]} to {times[1]}" if isinstance(times, list | tuple) else str(times)
+        return f"list of {count}, each {domain_words(body['of'])}"
+    kind = "float" if "float" in domain else "int"
+    low, high = domain[kind]
+    notes = ["integer"] * (kind == "int") + ["log"] * bool(domain.get("log"))
+    notes += [f"{key} {domain[key]}" for key in ("step", "grid") if domain.get(key)]
+    return f"{low:g} … {high:g}" + (f" ({', '.join(notes)})" if notes else "")
+
+
+def _option(option: Any) -> str:
+    return next(iter(option)) if isinstance(option, Mapping) else _word(option)
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _table(head: tuple[str, str], rows: Any) -> str:
+    lines = [f"| {head[0]} | {head[1]} |", "|---|---|"]
+    return "\n".join(lines + [f"| {_cell(name)} | {_cell(value)} |" for name, value in rows])
+
+
+def _cell(value: Any) -> str:
+    text = str(value).replace("\n", " ").replace("|", "\\|")
+    return text if len(text) <= 200 else text[:199] + "…"
+
+
+def _within(text: str) -> str:
+    """Cuts at a line's end, so that a table stays one."""
+    return text if len(text) <= LONGEST else text[:LONGEST].rpartition("\n")[0] + "\n\n…"

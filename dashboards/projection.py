@@ -1,0 +1,423 @@
+"""What MLflow should show of a sweep: a fold of its records into runs. Pure; imports no MLflow.
+
+One run for the sweep, one for each trial. All that reaches a run is a function of the records
+alone, timestamps included, so that sending anything twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from dashboards.describe import describe, describe_failure
+from search import events as ev
+from search.events import Launched, Metrics
+from search.history import CANCELLED, COMPLETED, FAILED, STOPPED, WAITING, History, Trial
+from search.journal import Record
+from search.seeds import trial_seed
+from search.spec import Spec
+from spaces import flatten
+
+LONGEST_PARAM = 6000  # MLflow's limit; the artifact config.json has the whole value
+ENDINGS = {COMPLETED: "FINISHED", STOPPED: "FINISHED", FAILED: "FAILED", CANCELLED: "KILLED"}
+
+
+class Point(NamedTuple):
+    """One value of a metric."""
+
+    key: str
+    value: float
+    at: int  # milliseconds since 1970
+    step: int
+
+
+@dataclass
+class Draft:
+    """What of one run is not known to be in MLflow."""
+
+    start: int
+    executor: str = ""
+    points: list[Point] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)  # name -> text
+    end: int | None = None
+    unsent: int | None = None  # the first record that changed it since it was sent
+
+    def touch(self, seq: int) -> None:
+        self.unsent = seq if self.unsent is None else self.unsent
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as it should be now; points and files are only what is new."""
+
+    number: int | None  # None: the sweep's own
+    name: str
+    start: int
+    end: int | None
+    status: str  # of MLflow
+    tags: dict[str, str]
+    params: dict[str, str]
+    points: list[Point]
+    files: dict[str, str]
+
+
+class Projection:
+    """The fold of one sweep's records.
+
+    Args:
+        home: the folder, named in the commands of the description.
+    """
+
+    def __init__(self, launch: Launched, home: str) -> None:
+        self.launch = launch
+        self.home = home
+        self.spec = Spec.from_json(launch.spec)
+        self.history = History(self.spec.objective)  # without rungs: nothing is decided here
+        self.seq = -1
+        self.cut_off = False  # the controller went away without a word
+        self.sweep = Draft(0)
+        self.trials: dict[int, Draft] = {}
+        self.finished = 0
+        self.failed = 0
+
+    # -- records in --------------------------------------------------------------------------
+
+    def take(self, record: Record) -> None:
+        """Takes the next record in."""
+        event, history = record.event, self.history
+        concerned = self._concerned(event)
+        best = _best_of(history.best)
+        before = {trial.number: trial.best for trial in concerned}
+        history.apply(event)
+        self.seq = record.seq
+        match event:
+            case Launched():
+                self._begin(record)
+            case ev.Asked(number):
+                self._ask(history.trials[number], record)
+            case ev.Rerun(number):
+                self.trials[number].executor = self._executor
+            case ev.Reported(number, rows):
+                self._report(history.trials[number], rows, before[number], record)
+            case ev.Failed(number):
+                self._fail(history.trials[number], record)
+        for trial in concerned:
+            self.trials[trial.number].touch(record.seq)
+            if not trial.is_open:
+                self._finish(trial, record)
+        if _best_of(history.best) != best or isinstance(event, ev.Asked):
+            self.sweep.touch(record.seq)
+        self._turn(record)
+
+    def _concerned(self, event: ev.Event) -> list[Trial]:
+        """The open trials that an event may change."""
+        if isinstance(event, ev.Opened | ev.Interrupted | ev.Closed):
+            return [trial for trial in self.history if trial.is_open]
+        number = getattr(event, "number", None)
+        return [self.history.trials[number]] if number in self.history.trials else []
+
+    def _begin(self, record: Record) -> None:
+        self.sweep = Draft(_ms(record.at), unsent=record.seq)
+        text = self.launch.details.get("sweep_yaml") or ""
+        self.sweep.files["sweep.yaml"] = text
+        self._sweep_point(record, "n_failed", 0)
+
+    def _ask(self, trial: Trial, record: Record) -> None:
+        draft = Draft(_ms(record.at), self._executor, unsent=record.seq)
+        draft.files["config.json"] = _json(trial.params)
+        self.trials[trial.number] = draft
+
+    def _report(
+        self,
+        trial: Trial,
+        rows: tuple[ev.Row, ...],
+        before: tuple[int, float] | None,
+        record: Record,
+    ) -> None:
+        draft = self.trials[trial.number]
+        for epoch, metrics in rows:
+            draft.points += _points(record, epoch, metrics)
+        if trial.best is not None and trial.best != before:
+            epoch, value = trial.best
+            best = {f"best_{self.spec.objective.metric}": value, "best_epoch": float(epoch)}
+            draft.points += _points(record, epoch, best)
+
+    def _fail(self, trial: Trial, record: Record) -> None:
+        text = "\n\n".join(
+            f"attempt {attempt}: {failure.kind}\n{failure.message.rstrip()}\n"
+            for attempt, failure in enumerate(trial.failures, 1)
+        )
+        self.trials[trial.number].files["failure.txt"] = text
+
+    def _finish(self, trial: Trial, record: Record) -> None:
+        """A trial is over: all metrics of its best epoch, and one more step of the sweep."""
+        draft = self.trials[trial.number]
+        draft.end = _ms(record.at)
+        if trial.best is not None:
+            # The objective's was sent with its epoch; sent now, the others never mix two epochs.
+            others = dict(trial.best_metrics)
+            others.pop(self.spec.objective.metric, None)
+            others = {f"best_{key}": value for key, value in others.items()}
+            draft.points += _points(record, trial.best[0], others)
+        self.finished += 1
+        if trial.status == FAILED:
+            self.failed += 1
+            self._sweep_point(record, "n_failed", self.failed)
+        self._best_point(record)
+
+    def _turn(self, record: Record) -> None:
+        """What the beginning and the end of a session mean for the sweep's run."""
+        match record.event:
+            case ev.Opened(executor):
+                self.sweep.executor = executor
+                self.sweep.end = None
+            case ev.Interrupted():
+                self._totals(record)
+            case ev.Closed():
+                self.sweep.end = _ms(record.at)
+                self._totals(record)
+            case _:
+                return
+        self.sweep.touch(record.seq)
+
+    def _totals(self, record: Record) -> None:
+        history, best = self.history, self.history.best
+        totals = {f"n_{status}": history.count(status) for status in (COMPLETED, STOPPED)}
+        totals |= {"n_trials": len(history), "n_epochs": history.spent}
+        for key, value in totals.items():
+            self._sweep_point(record, key, value)
+        self._sweep_point(record, "seconds", history.seconds)
+        self._best_point(record)
+        if best is None or best.best is None:
+            return
+        metrics = {f"best_{key}": value for key, value in best.best_metrics.items()}
+        metrics.pop(f"best_{self.spec.objective.metric}", None)
+        metrics |= {"best_epoch": float(best.best[0]), "best_trial": float(best.number)}
+        self.sweep.points += _points(record, self.finished, metrics)
+
+    def _best_point(self, record: Record) -> None:
+        best = self.history.best
+        if best is not None and best.best is not None:
+            self._sweep_point(record, f"best_{self.spec.objective.metric}", best.best[1])
+
+    def _sweep_point(self, record: Record, key: str, value: float) -> None:
+        self.sweep.points += _points(record, self.finished, {key: value})
+        self.sweep.touch(record.seq)
+
+    @property
+    def _executor(self) -> str:
+        return self.history.opened.executor if self.history.opened else ""
+
+    # -- runs out ----------------------------------------------------------------------------
+
+    @property
+    def settled(self) -> int:
+        """The last record before the first that has not been sent."""
+        unsent = [draft.unsent for draft in self.drafts() if draft.unsent is not None]
+        return min(unsent, default=self.seq + 1) - 1
+
+    def drafts(self) -> Iterator[Draft]:
+        yield self.sweep
+        yield from self.trials.values()
+
+    def draft(self, number: int | None) -> Draft:
+        return self.sweep if number is None else self.trials[number]
+
+    def unsent(self) -> list[int]:
+        """The trials with something to send, those that waited longest first."""
+        found = [(d.unsent, n) for n, d in self.trials.items() if d.unsent is not None]
+        return [number for _, number in sorted(found)]
+
+    def touch_all(self) -> None:
+        """The sweep's run and those of its open trials are to be sent again, as they are now."""
+        for trial in self.history:
+            if trial.is_open:
+                self.trials[trial.number].touch(self.seq)
+        self.sweep.touch(self.seq)
+
+    def sent(self, number: int | None) -> None:
+        """All that is known of a run is in MLflow."""
+        draft = self.draft(number)
+        draft.points, draft.files, draft.unsent = [], {}, None
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether open trials wait for a controller that is not there."""
+        if self.history.closed:
+            return False
+        return self.cut_off or self.history.interrupted is not None
+
+    def run(self, number: int | None) -> Run:
+        """A run as it should be now."""
+        return self._sweep_run() if number is None else self._trial_run(number)
+
+    def _trial_run(self, number: int) -> Run:
+        trial, draft = self.history.trials[number], self.trials[number]
+        seed = trial_seed(self.spec.seed, number)
+        tags = {
+            "lanewise.sweep": self.launch.sweep,
+            "lanewise.kind": "trial",
+            "lanewise.trial": str(number),
+            "lanewise.rung": str(trial.epoch),
+            "lanewise.executor": draft.executor,
+            "lanewise.seed": str(seed),
+            "lanewise.attempt": str(trial.attempt),
+            "lanewise.outcome": self.outcome(trial),
+        }
+        if trial.failures:
+            tags["lanewise.failure"] = _last_line(trial.failures[-1].message)
+            tags["mlflow.note.content"] = describe_failure(trial)
+        return Run(
+            number=number,
+            name=f"trial {number}",
+            start=draft.start,
+            end=draft.end,
+            status=self.mlflow_status(number),
+            tags=tags,
+            params=_params(trial.params),
+            points=list(draft.points),
+            files=dict(draft.files),
+        )
+
+    def outcome(self, trial: Trial) -> str:
+        """How a trial ended, or what it does, in a few words."""
+        if trial.is_open:
+            if self.is_interrupted:
+                return "interrupted"
+            return "waiting" if trial.status == WAITING else "running"
+        if trial.status == STOPPED:
+            return f"stopped: {trial.reason}"
+        if trial.status == FAILED:
+            return f"failed: {trial.failures[-1].kind}"
+        return trial.status
+
+    def _sweep_run(self) -> Run:
+        draft = self.sweep
+        files = dict(draft.files)
+        if (best := self.best()) is not None:
+            files["best.json"] = _json(best)
+        tags = {
+            "lanewise.sweep": self.launch.sweep,
+            "lanewise.kind": "sweep",
+            "lanewise.executor": draft.executor,
+            "lanewise.status": self.status,
+            "lanewise.trials": self.counts(),
+            "mlflow.note.content": describe(self),
+        }
+        if best is not None:
+            tags["lanewise.best.trial"] = str(best["trial"])
+        return Run(
+            number=None,
+            name=self.launch.name,
+            start=draft.start,
+            end=draft.end,
+            status=self.mlflow_status(None),
+            tags=tags | _data_tags(self.launch),
+            params=_sweep_params(self.launch, self.spec),
+            points=list(draft.points),
+            files=files,
+        )
+
+    @property
+    def status(self) -> str:
+        """running, interrupted, done or failed."""
+        if self.history.closed:
+            return self.history.closed.status
+        return "interrupted" if self.is_interrupted else "running"
+
+    def mlflow_status(self, number: int | None) -> str:
+        """A run's status in MLflow's words; SCHEDULED is what waits for a controller."""
+        if number is not None:
+            waiting = "SCHEDULED" if self.is_interrupted else "RUNNING"
+            return ENDINGS.get(self.history.trials[number].status, waiting)
+        closed = self.history.closed
+        if closed is not None and closed.reason == ev.BY_A_PERSON:
+            return "KILLED"
+        names = {"done": "FINISHED", "failed": "FAILED", "interrupted": "SCHEDULED"}
+        return names.get(self.status, "RUNNING")
+
+    def counts(self) -> str:
+        """``"40 asked, 12 completed, 25 stopped, 1 failed"``."""
+        counts = {name: self.history.count(name) for name in (COMPLETED, STOPPED, FAILED)}
+        return ", ".join([f"{len(self.history)} asked", *(f"{n} {s}" for s, n in counts.items())])
+
+    def best(self) -> dict[str, Any] | None:
+        """The best configuration so far, as in the summary."""
+        trial = self.history.best
+        if trial is None or trial.best is None:
+            return None
+        return {
+            "trial": trial.number,
+            "params": trial.params,
+            "metrics": trial.best_metrics,
+            "epoch": trial.best[0],
+        }
+
+
+def _best_of(trial: Trial | None) -> tuple[int, tuple[int, float] | None] | None:
+    return None if trial is None else (trial.number, trial.best)
+
+
+def _points(record: Record, step: int, metrics: Metrics) -> list[Point]:
+    """MLflow would clamp infinities and plot NaN as 0: what is not finite is not sent."""
+    at = _ms(record.at)
+    return [
+        Point(_key(key), float(value), at, step)
+        for key, value in metrics.items()
+        if isinstance(value, int | float) and math.isfinite(value)
+    ]
+
+
+def _params(config: dict[str, Any]) -> dict[str, str]:
+    return {_key(key): _cut(str(value), LONGEST_PARAM) for key, value in flatten(config).items()}
+
+
+def _sweep_params(launch: Launched, spec: Spec) -> dict[str, str]:
+    budget = {k: v for k, v in vars(spec.budget).items() if v is not None}
+    data = launch.details.get("data") or {}
+    shown = {
+        "model": launch.details.get("model"),
+        "objective": f"{'maximize' if spec.objective.mode == 'max' else 'minimize'} "
+        f"{spec.objective.metric}",
+        "sampler": {"name": spec.sampler.name, **spec.sampler.options},
+        "scheduler": {"name": spec.scheduler.name, **spec.scheduler.options},
+        "budget": budget,
+        "seed": spec.seed,
+        "data": {k: v for k, v in data.items() if v is not None},
+    }
+    return _params({key: value for key, value in shown.items() if value not in (None, {})})
+
+
+def _data_tags(launch: Launched) -> dict[str, str]:
+    data = launch.details.get("data") or {}
+    return {f"lanewise.data.{key}": str(data[key]) for key in ("source", "hash") if key in data}
+
+
+def _key(name: str) -> str:
+    """The name as MLflow allows it: no odd characters, no path that leads elsewhere."""
+    clean = re.sub(r"[^\w.\-/: ]", "_", name)[:250]
+    if clean == posixpath.normpath(clean) and not clean.startswith((".", "/")):
+        return clean
+    return clean.replace("/", "_").lstrip(".") or "_"
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return _cut(lines[-1], 250) if lines else ""
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def _ms(at: float) -> int:
+    return int(at * 1000)

@@ -1,0 +1,175 @@
+"""Homes with journals of simulated sweeps, and one migrated MLflow database that tests copy."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboards import projector
+from dashboards.state import local_uri
+from search.events import Event, Failure, Launched, Opened
+from search.home import Home
+from search.simulate import simulate
+from search.spec import Budget, Objective, Plugin, Spec
+from search.sweep import Run, Sweep
+from spaces import Choice, Float, Int, Repeat, Space
+
+SPACE = Space(
+    {
+        "lr": Float(1e-4, 1e-1, log=True),
+        "hidden": Repeat(Int(16, 64), times=(1, 3)),
+        "optimizer": Choice([{"sgd": {"momentum": Float(0.0, 0.99)}}, "adam"]),
+        "batch_size": 64,
+    }
+)
+
+
+def spec(trials: int = 8, epochs: int = 9, scheduler: str = "asha", space: Space = SPACE) -> Spec:
+    return Spec(
+        space=space,
+        objective=Objective("val_accuracy", "max"),
+        budget=Budget(epochs=epochs, trials=trials),
+        sampler=Plugin("random"),
+        scheduler=Plugin(scheduler),
+        seed=7,
+    )
+
+
+def curve(params: dict[str, Any], epoch: int) -> dict[str, float]:
+    """Better near lr 0.01; peaks before its last epoch, so that best and last differ."""
+    near = math.exp(-abs(math.log10(params["lr"]) + 2))
+    return {"val_accuracy": near * (1 - 1 / (1 + epoch)) - 0.01 * (epoch == 9), "loss": 1 / epoch}
+
+
+def launched(spec: Spec, sweep: str = "s1", name: str = "digits", **mlflow: Any) -> Launched:
+    details = {
+        "sweep_file": {"name": name},
+        "sweep_yaml": f"name: {name}\n",
+        "model": "mlp",
+        "data": {"source": "sklearn:digits", "rows": 1797, "columns": 64, "hash": "abc123"},
+        "versions": {},
+        "mlflow": {"tracking_uri": None, "experiment": "exp", **mlflow},
+    }
+    return Launched(sweep, name, spec.to_json(), details)
+
+
+class Lab:
+    """A home in which a test writes a sweep's events and looks at MLflow."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.journal = home.journal(create=True)
+
+    def write(self, events: Iterable[Event], sweep: str = "s1") -> None:
+        self.journal.append(sweep, self.journal.last(sweep), list(events))
+
+    def simulated(self, trials: int = 8, sweep: str = "s1", **mlflow: Any) -> list[Event]:
+        """All events of a finished sweep."""
+        asked = spec(trials)
+        first = launched(asked, sweep, **mlflow)
+        return [first, Opened("inline", "asked for", {}), *simulate(Sweep(asked), curve, workers=3)]
+
+    def begun(self, asked: Spec | None = None, sweep: str = "s1", **mlflow: Any) -> Sweep:
+        """A sweep whose launch is in the journal; the test goes on with it (``take``)."""
+        asked = asked or spec()
+        made = Sweep(asked)
+        self.write([launched(asked, sweep, **mlflow)], sweep)
+        made.opened("inline", "asked for", {})
+        self.take(made, sweep)
+        return made
+
+    def take(self, sweep: Sweep, name: str = "s1") -> None:
+        self.write(sweep.drain(), name)
+
+    def drain(self, sweep: str = "s1", **options: Any) -> None:
+        projector.drain(self.home, sweep, **options)
+
+    @property
+    def uri(self) -> str:
+        return local_uri(self.home)
+
+    def client(self) -> Any:
+        from mlflow import MlflowClient
+
+        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    def runs(self, sweep: str = "s1") -> tuple[Any, dict[int, Any]]:
+        """(the parent, the children by number), each checked to be there once."""
+        client = self.client()
+        found, token = [], None
+        experiment = client.get_experiment_by_name("exp").experiment_id
+        while True:
+            page = client.search_runs([experiment], page_token=token)
+            found += [run for run in page if run.data.tags["lanewise.sweep"] == sweep]
+            token = page.token
+            if not token:
+                break
+        parents = [run for run in found if run.data.tags["lanewise.kind"] == "sweep"]
+        assert len(parents) == 1
+        children = [run for run in found if run.data.tags["lanewise.kind"] == "trial"]
+        numbers = [int(run.data.tags["lanewise.trial"]) for run in children]
+        assert len(numbers) == len(set(numbers))
+        assert {run.data.tags["mlflow.parentRunId"] for run in children} <= {
+            parents[0].info.run_id
+        }
+        return parents[0], dict(zip(numbers, children, strict=True))
+
+    def lengths(self) -> dict[tuple[str, str], int]:
+        """(run, metric) -> the length of its history."""
+        client = self.client()
+        parent, children = self.runs()
+        return {
+            (run.info.run_id, key): len(client.get_metric_history(run.info.run_id, key))
+            for run in [parent, *children.values()]
+            for key in run.data.metrics
+        }
+
+    def artifact(self, run: Any, name: str) -> str:
+        folder = run.info.artifact_uri.removeprefix("file://")
+        return (Path(folder) / name).read_text()
+
+
+def failing(sweep: Sweep, kind: str = "bug", message: str = "Traceback:\n  boom") -> Run:
+    """The next trial, failed."""
+    run = sweep.ask()
+    assert isinstance(run, Run)
+    sweep.fail(run.number, Failure(kind, message))
+    return run
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with all migrations done, which takes seconds."""
+    projector.quiet()
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return path
+
+
+@pytest.fixture
+def new_database(template: Path) -> Callable[[Home], None]:
+    def put(home: Home) -> None:
+        home.root.mkdir(parents=True, exist_ok=True)
+        shutil.copy(template, home.root / "mlflow.db")
+
+    return put
+
+
+@pytest.fixture
+def lab(tmp_path: Path, new_database: Callable[[Home], None]) -> Iterable[Lab]:
+    home = Home(tmp_path / "home")
+    new_database(home)
+    made = Lab(home)
+    yield made
+    made.journal.close()
