@@ -52,6 +52,10 @@ class Bridge:
     answers: queue.Queue[Run | Order | None] = field(default_factory=queue.Queue)
     is_closed: threading.Event = field(default_factory=threading.Event)
 
+    def __reduce__(self) -> tuple[type[Bridge], tuple[()]]:
+        # Tune pickles its parts into a file for a restore of its own, which is never made.
+        return Bridge, ()
+
     def ask(self, question: Want | Outcome) -> Run | Order | None:
         """Called in Tune's thread; None when there is nothing, or the executor has closed."""
         if self.is_closed.is_set():

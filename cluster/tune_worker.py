@@ -66,12 +66,9 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         return {OUTCOME: encode_outcome(outcome)}
 
     def _make(self) -> Worker:
-        import torch
+        from cluster.worker import Worker  # imports torch
 
-        from cluster.worker import Worker
-
-        torch.set_num_threads(self._job.threads)
-        return Worker(ray.get(self._job.recipe), self._job.storage)
+        return Worker(ray.get(self._job.recipe), self._job.storage, self._job.threads)
 
     def cleanup(self) -> None:
         with contextlib.suppress(Exception):

@@ -6,6 +6,8 @@ import contextlib
 import time
 import traceback
 
+import torch
+
 from cluster.checkpoints import Storage
 from cluster.executor import Outcome
 from search.events import Failure
@@ -18,9 +20,14 @@ SLICE = 5.0  # seconds after which a slice ends at the next epoch, so that repor
 
 
 class Worker:
-    """Trains the attempts of one sweep; stays warm between them."""
+    """Trains the attempts of one sweep; stays warm between them.
 
-    def __init__(self, recipe: Recipe, storage: Storage) -> None:
+    Args:
+        threads: for torch within this process; more than a trial's CPUs only get in the way.
+    """
+
+    def __init__(self, recipe: Recipe, storage: Storage, threads: int = 1) -> None:
+        torch.set_num_threads(threads)
         self.recipe = recipe
         self.storage = storage
         self.run: Run | None = None

@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -53,15 +53,14 @@ def launch(plan: Plan, options: Options, *, new: bool = False) -> dict[str, Any]
     """
     uri = tracking.tracking_uri(options.tracking_uri, plan.file.mlflow.tracking_uri)
     journal = options.home.journal(create=True)
-    with options.home.launch_lock():
-        if not new:
-            _refuse_namesake(options.home, journal, plan.file.name)
-        launched = _launched(plan, options, uri)
-        lock = options.home.controller_lock(launched.sweep)
-        lock.__enter__()
-        # Durable before Ray, torch or MLflow is imported: whatever happens now can be resumed.
-        journal.append(launched.sweep, -1, [launched])
-    with lock:
+    with ExitStack() as held:
+        with options.home.launch_lock():
+            if not new:
+                _refuse_namesake(options.home, journal, plan.file.name)
+            launched = _launched(plan, options, uri)
+            held.enter_context(options.home.controller_lock(launched.sweep))
+            # Durable before Ray, torch or MLflow is imported: what happens now can be resumed.
+            journal.append(launched.sweep, -1, [launched])
         sweep = Sweep(plan.spec)
         status = _drive(plan, options, sweep, journal, launched.sweep, 0, uri)
     return _finish(options, journal, launched.sweep, status, uri)
@@ -223,7 +222,7 @@ def _executor(name: str, plan: Plan, storage: Any, folder: Path, address: str | 
     if name == "inline":
         from cluster.inline import InlineExecutor
 
-        return InlineExecutor(plan.recipe, storage)
+        return InlineExecutor(plan.recipe, storage, max(1, int(plan.file.resources.cpus)))
     from cluster.tune import Resources, TuneExecutor
 
     resources = Resources(plan.file.resources.cpus, plan.file.resources.gpus)
