@@ -164,7 +164,8 @@ def forward(module: nn.Module, x: Tensor, outputs: int) -> Tensor:
     with torch.no_grad():
         found = []
         for part in torch.split(x, _EVALUATE):
-            output = module(part)
+            # A copy: the data is shared by all trials, and a model may work in place on its input.
+            output = module(part.clone())
             if type(output) is not Tensor or output.shape != (len(part), outputs):
                 _refuse(output, (len(part), outputs))
             found.append(output)

@@ -22,7 +22,7 @@ from .state import read_info, read_preprocess
 from .table import Array, Table
 from .task import comparable
 from .tensors import FoldTensors, fold_tensors
-from .training import build_for, pick_device
+from .training import build_for, pick_device, threads
 from .trial import Recipe
 
 
@@ -98,10 +98,9 @@ class TrainedModel:
         names = [n for n in reported(self.recipe.metrics, self.recipe.monitor) if n != "train_loss"]
         device = pick_device(self.recipe.device)
         folds = fold_tensors(self.recipe.prepared, device, self.recipe.dtype)
-        found = [
-            measure(module, data, names, self.info)
-            for data, module in zip(self._per_replica(folds), self.modules, strict=True)
-        ]
+        pairs = zip(self.modules, self._per_replica(folds), strict=True)
+        with threads(self.recipe.threads):  # as in training, to the last bit
+            found = [measure(module, data, names, self.info) for module, data in pairs]
         row = {name: statistics.fmean(each[name] for each in found) for name in names}
         monitor = self.recipe.monitor
         if len(found) > 1 and monitor in row:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,17 @@ from .replica import Build, Replica
 from .state import describe
 from .tensors import fold_tensors
 from .trial import Recipe, Row, find_build
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Torch's CPU threads inside; as before outside, where a person's own code goes on."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def pick_device(wanted: str) -> str:
@@ -39,6 +51,7 @@ class ModelTrial:
         self.rows: list[Row] = []
         self.best_epoch = 0
         self.best_value = math.nan
+        self.inside_epoch = False  # stays true after an interrupt: the weights are of no epoch
         self.replicas = make_replicas(recipe, self.given, self.config, seed)
         self.names = reported(recipe.metrics, recipe.monitor)
         for name in self.names:
@@ -48,13 +61,17 @@ class ModelTrial:
 
     def advance(self, until: int, seconds: float | None = None) -> bool:
         started = time.monotonic()
-        while self.epoch < until and not self._out_of_patience():
-            self._one_epoch()
-            if seconds is not None and time.monotonic() - started >= seconds:
-                break
+        with threads(self.recipe.threads):
+            while self.epoch < until and not self._out_of_patience():
+                self._one_epoch()
+                if seconds is not None and time.monotonic() - started >= seconds:
+                    break
         return self._out_of_patience()
 
     def save(self, path: Path) -> None:
+        if self.inside_epoch:
+            message = f"the trial was interrupted inside epoch {self.epoch + 1}"
+            raise CheckpointError(f"{message}; its last checkpoint stands")
         state = describe(self.recipe, self.given, self.config, self.seed) | {
             "epoch": self.epoch,
             "rows": self.rows,
@@ -67,7 +84,7 @@ class ModelTrial:
         self.replicas = []
 
     def _one_epoch(self) -> None:
-        epoch = self.epoch + 1
+        epoch, self.inside_epoch = self.epoch + 1, True
         found = [self._replica_epoch(replica, epoch) for replica in self.replicas]
         row = {name: statistics.fmean(each[name] for each in found) for name in self.names}
         monitor = self.recipe.monitor
@@ -78,6 +95,7 @@ class ModelTrial:
         self.rows.append((epoch, {n: v for n, v in row.items() if math.isfinite(v)}))
         self.epoch = epoch
         self._remember_best(row[monitor])
+        self.inside_epoch = False
 
     def _replica_epoch(self, replica: Replica, epoch: int) -> dict[str, float]:
         loss = replica.train_epoch(epoch)

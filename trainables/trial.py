@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from .config import MODELS, check
 from .dataset import Prepared
 from .errors import ConfigError, ModelError, listing, nearest
-from .user import is_reference, resolve
+from .user import is_reference, locate, resolve
 
 Row = tuple[int, dict[str, float]]
 
@@ -28,6 +28,8 @@ class Recipe:
     metrics: further metrics to report ("val_mae"); the losses and `monitor` always are.
     monitor, mode: the objective's metric, and "max" or "min".
     seeds: a trial has folds × seeds replicas.
+    threads: of torch, on the CPU, while a model trains or is evaluated. The default is 1: more
+        threads than free cores make small models many times slower, and change rounding.
     device: "cpu", or "cuda", used if there is one.
     dtype: "float32", or "float64" to compare trainings without rounding.
     """
@@ -42,6 +44,7 @@ class Recipe:
     monitor: str = "val_loss"
     mode: str = "min"
     seeds: int = 1
+    threads: int = 1
     device: str = "cpu"
     dtype: str = "float32"
 
@@ -93,6 +96,19 @@ def open_trial(
     return ModelTrial(recipe, merged, seed, checkpoint)
 
 
+def check_model(model: str, base: str | Path) -> None:
+    """Raise ModelError unless `model` is a built-in name or points to a file that is there.
+
+    Runs no code of the user's and imports no torch.
+    """
+    if is_reference(model):
+        if model.rpartition(":")[0].endswith(".py"):
+            locate(model, base)
+    elif model not in MODELS:
+        allowed = f"{listing(MODELS)}, or my.py:build{nearest(model, MODELS)}"
+        raise ModelError("model", f"{model!r} is not a model ({allowed})")
+
+
 def find_build(recipe: Recipe) -> Callable[..., Any]:
     """The function that builds the recipe's model."""
     if recipe.callable is not None:
@@ -103,7 +119,5 @@ def find_build(recipe: Recipe) -> Callable[..., Any]:
         from .models import MODELS as BUILDS
 
         return BUILDS[recipe.model]
-    if not is_reference(recipe.model):
-        allowed = f"{listing(MODELS)}, or my.py:build{nearest(recipe.model, MODELS)}"
-        raise ModelError("model", f"{recipe.model!r} is not a model ({allowed})")
+    check_model(recipe.model, recipe.base)
     return resolve(recipe.model, recipe.base, "model")

@@ -1,5 +1,3 @@
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -60,4 +58,3 @@ def test_classes_are_sorted_and_keep_their_labels(table):
     assert text.codes[:4].tolist() == [1, 0, 1, 2]
     whole = encode(table(40, np.arange(40.0) % 2 + 3))
     assert whole.labels == (3, 4)
-    assert dataclasses.is_dataclass(whole)

@@ -7,10 +7,12 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from trainables.config import OPTIMIZERS
+from trainables.data import load
 from trainables.dataset import prepare
 from trainables.errors import BadValue, CheckpointError, ConfigError, ModelError
 from trainables.replica import weights_of
 from trainables.streams import keep_mask, order, stream, torch_seed
+from trainables.task import infer_task
 from trainables.trial import Recipe, open_trial
 
 
@@ -210,6 +212,54 @@ def test_what_is_not_finite_and_not_monitored_is_left_out(table):
     assert set(trial.rows[0][1]) == {"train_loss", "val_loss"}
     with pytest.raises(BadValue, match="epoch 1: val_r2 is"):
         trained(Recipe(model="mlp", prepared=made, monitor="val_r2", mode="max"), {}, 1)
+
+
+def test_a_persons_csv_trains_as_it_is(tmp_path):
+    """2,000 rows: numbers, text, truth values, gaps, an empty and a constant column."""
+    rng = np.random.default_rng(0)
+    area, garden = rng.normal(100, 30, 2000), rng.random(2000) < 0.5
+    town = rng.choice(["Bern", "Rome", "Oslo"], 2000)
+    dear = area + 40 * garden + 30 * (town == "Bern") > 130
+    lines = [
+        f"{f'{a:.2f}' if i % 11 else ''},{t if i % 13 else ''},{g},,3,{('cheap', 'dear')[int(d)]}"
+        for i, (a, t, g, d) in enumerate(zip(area, town, garden, dear, strict=True))
+    ]
+    (tmp_path / "homes.csv").write_text("\n".join(["area,town,garden,empty,same,class", *lines]))
+    table = load("homes.csv", target="class", base=tmp_path)
+    task = infer_task(table, task=None, metric="val_accuracy")
+    made = prepare(table, source="homes.csv", task=task, seed=0)
+    assert made.info.classes == ("cheap", "dear")
+    shared = Recipe(model="mlp", prepared=made, monitor="val_accuracy", mode="max")
+    assert trained(shared, {"lr": 0.01}, 5).rows[-1][1]["val_accuracy"] > 0.85
+
+
+def test_an_interrupt_inside_an_epoch_cannot_be_saved(recipe, tmp_path, monkeypatch):
+    trial = trained(recipe(seeds=2), {}, 1)
+
+    def interrupted(epoch):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trial.replicas[1], "train_epoch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trial.advance(2)
+    with pytest.raises(CheckpointError, match="interrupted inside epoch 2"):
+        trial.save(tmp_path / "c")
+
+
+def test_threads_are_as_before(recipe):
+    before = torch.get_num_threads()
+    trained(recipe(threads=3), {}, 1)
+    assert torch.get_num_threads() == before
+
+
+def test_a_module_may_work_in_place_on_its_input(recipe):
+    def build(config, info):
+        return nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 3))
+
+    shared = recipe(model="my:build", callable=build)
+    kept = [fold.x_val.copy() for fold in shared.prepared.folds]
+    trained(shared, {}, 1)
+    assert all(np.array_equal(a, f.x_val) for a, f in zip(kept, shared.prepared.folds, strict=True))
 
 
 def test_read_only_arrays(prepared, recipe):

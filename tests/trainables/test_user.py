@@ -5,7 +5,7 @@ import traceback
 import pytest
 
 from trainables.errors import ModelError
-from trainables.trial import open_trial
+from trainables.trial import check_model, open_trial
 from trainables.user import locate, resolve
 
 MODEL = """
@@ -93,6 +93,15 @@ def test_an_import_error_shows_the_users_line(home):
     assert f'{home}/broken.py", line 2' in "".join(traceback.format_exception(caught.value))
 
 
+def test_models_are_checked_without_running_them(home):
+    check_model("mlp", home)
+    check_model("broken.py:f", home)
+    with pytest.raises(ModelError, match="did you mean 'mlp'"):
+        check_model("mpl", home)
+    with pytest.raises(ModelError, match="no file"):
+        check_model("nothing.py:f", home)
+
+
 def test_locating_runs_nothing(home):
     assert locate("broken.py:f", home) == home / "broken.py"
 
@@ -111,7 +120,7 @@ def test_in_another_process_through_cloudpickle(home, recipe):
     cloudpickle = pytest.importorskip("cloudpickle")
     (home / "r").write_bytes(cloudpickle.dumps(recipe(model="model.py:build", base=str(home))))
     script = (
-        "import pickle; from trainables.trial import open_trial\n"
+        "import pickle; from trainables.trial import check_model, open_trial\n"
         f"r = pickle.load(open({str(home / 'r')!r}, 'rb'))\n"
         "t = open_trial(r, {}, 1); t.advance(1); print(t.rows[0][1]['val_loss'])"
     )
