@@ -23,10 +23,10 @@ from .trial import Recipe, Row, find_build
 
 
 @contextmanager
-def threads(count: int) -> Iterator[None]:
+def threads(count: int | None) -> Iterator[None]:
     """Torch's CPU threads inside; as before outside, where a person's own code goes on."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    torch.set_num_threads(count or before)
     try:
         yield
     finally:

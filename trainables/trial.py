@@ -28,8 +28,8 @@ class Recipe:
     metrics: further metrics to report ("val_mae"); the losses and `monitor` always are.
     monitor, mode: the objective's metric, and "max" or "min".
     seeds: a trial has folds × seeds replicas.
-    threads: of torch, on the CPU, while a model trains or is evaluated. The default is 1: more
-        threads than free cores make small models many times slower, and change rounding.
+    threads: of torch, on the CPU, while a model trains or is evaluated; None leaves what the
+        process has set. More threads than free cores make small models many times slower.
     device: "cpu", or "cuda", used if there is one.
     dtype: "float32", or "float64" to compare trainings without rounding.
     """
@@ -44,7 +44,7 @@ class Recipe:
     monitor: str = "val_loss"
     mode: str = "min"
     seeds: int = 1
-    threads: int = 1
+    threads: int | None = None
     device: str = "cpu"
     dtype: str = "float32"
 

@@ -34,8 +34,8 @@ def recipe():
         monitor = more.pop("monitor", "val_accuracy")
         mode = "min" if monitor.endswith("loss") else "max"
         data = _prepared(source, folds).for_trials()
-        more = {"model": "mlp", "prepared": data, "monitor": monitor, "mode": mode} | more
-        return Recipe(**more)
+        shared = {"model": "mlp", "prepared": data, "monitor": monitor, "mode": mode, "threads": 1}
+        return Recipe(**{**shared, **more})
 
     return make
 
