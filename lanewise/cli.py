@@ -7,9 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-import click
 import typer
 
 from lanewise.errors import BAD_INPUT, DONE, INTERRUPTED, NO_BEST, NO_SERVICE, SweepFileError
@@ -21,9 +20,12 @@ from search.view import View, find, open_view
 from spaces import SpaceError
 from trainables.errors import TrainableError
 
+# Typer carries a click of its own and exports only this leaf of its usage errors.
+_UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
+
 app = typer.Typer(
     help="Tunes PyTorch networks: one command, every trial in MLflow, a best configuration.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -53,16 +55,13 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = app(list(arguments), standalone_mode=False)
         return code if isinstance(code, int) else DONE
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return BAD_INPUT
-    except click.ClickException as error:
+    except _UsageError as error:
         return _say(error.format_message(), BAD_INPUT)
     except (JournalError, LockedError) as error:
         return _say(str(error), NO_SERVICE)
     except (SweepFileError, SpaceError, SearchError, TrainableError) as error:
         return _say(str(error), BAD_INPUT)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -88,12 +87,14 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _main(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="print the version"),
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 # -- running ---------------------------------------------------------------------------------
@@ -258,12 +259,16 @@ def ui(
 @app.command()
 def sync(sweep: SweepArgument = None, home: HomeOption = None) -> int:
     """Write a sweep to MLflow anew from its journal, whatever is there or missing."""
+    from dashboards.errors import ProjectionError
     from dashboards.projector import drain
 
     place, view = _view(sweep, home)
-    pending = drain(place, view.launch.sweep, rebuild=True)
-    print(f"{view.launch.name}: {view.seq + 1} records, {pending} pending", file=sys.stderr)
-    return DONE if pending == 0 else NO_SERVICE
+    try:
+        drain(place, view.launch.sweep, rebuild=True)
+    except ProjectionError as error:
+        return _say(str(error), NO_SERVICE)
+    print(f"{view.launch.name}: {view.seq + 1} records are in MLflow", file=sys.stderr)
+    return DONE
 
 
 # -- around ------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import re
 import secrets
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from dashboards.launcher import start
+from dashboards.state import SWEEP_VARIABLE, URI_VARIABLE, mask, wait_drained
 from lanewise import sweepfile, tracking, yaml
 from lanewise.errors import INTERRUPTED, SweepFileError
 from lanewise.plan import Plan, identity, plan_again
@@ -61,9 +64,9 @@ def launch(plan: Plan, options: Options, *, new: bool = False) -> dict[str, Any]
             held.enter_context(options.home.controller_lock(launched.sweep))
             # Durable before Ray, torch or MLflow is imported: what happens now can be resumed.
             journal.append(launched.sweep, -1, [launched])
-        sweep = Sweep(plan.spec)
-        status = _drive(plan, options, sweep, journal, launched.sweep, 0, uri)
-    return _finish(options, journal, launched.sweep, status, uri)
+        projector = Projector(options.home, launched.sweep, uri)
+        status = _drive(plan, options, Sweep(plan.spec), journal, 0, projector)
+    return _finish(journal, projector, status)
 
 
 def resume(name: str | None, options: Options) -> dict[str, Any]:
@@ -77,16 +80,16 @@ def resume(name: str | None, options: Options) -> dict[str, Any]:
     with options.home.controller_lock(sweep_id):
         view = open_view(journal, sweep_id)
         journal.truncate(sweep_id, view.seq)  # a newest record that was half written
-        uri = _known_uri(view.launch, options)
+        projector = Projector(options.home, sweep_id, _known_uri(view.launch, options))
         if view.history.closed:
             status = view.history.closed.status
-            _start_projector(options, sweep_id, uri)
+            projector.start()
         else:
             plan = plan_again(view)
             events = [record.event for record in journal.read(sweep_id)]
             sweep = Sweep.replay(view.spec, events)
-            status = _drive(plan, options, sweep, journal, sweep_id, view.seq, uri)
-    return _finish(options, journal, sweep_id, status, uri)
+            status = _drive(plan, options, sweep, journal, view.seq, projector)
+    return _finish(journal, projector, status)
 
 
 def stop(name: str | None, home: Home) -> str:
@@ -139,7 +142,7 @@ def _refuse_namesake(home: Home, journal: Journal, name: str) -> None:
 def _launched(plan: Plan, options: Options, uri: str | None) -> Launched:
     body = sweepfile.to_json(plan.file)
     if plan.file.mlflow.tracking_uri:
-        body["mlflow"] = {**body["mlflow"], "tracking_uri": tracking.masked(uri)}
+        body["mlflow"] = {**body["mlflow"], "tracking_uri": masked(uri)}
     details = {
         "sweep_file": body,
         "sweep_yaml": yaml.dump(body),
@@ -148,7 +151,7 @@ def _launched(plan: Plan, options: Options, uri: str | None) -> Launched:
         "data": identity(plan),
         "versions": _versions(),
         "mlflow": {
-            "tracking_uri": tracking.masked(uri),
+            "tracking_uri": masked(uri),
             "experiment": plan.file.mlflow.experiment or plan.file.name,
         },
         "address": options.address,
@@ -174,12 +177,17 @@ def _versions() -> dict[str, str]:
 # -- resuming ----------------------------------------------------------------------------------
 
 
+def masked(uri: str | None) -> str | None:
+    """The URI as it may be written down."""
+    return mask(uri) if uri else None
+
+
 def _known_uri(launch: Launched, options: Options) -> str | None:
     recorded = launch.details["mlflow"]["tracking_uri"]
     if recorded is None or "***" not in recorded:
         return options.tracking_uri or recorded
     given = tracking.tracking_uri(options.tracking_uri, None)
-    if tracking.masked(given) != recorded:
+    if masked(given) != recorded:
         raise SweepFileError(
             f"mlflow.tracking_uri: the sweep was launched with {recorded}; give it again, with "
             "its password, in MLFLOW_TRACKING_URI or --tracking-uri"
@@ -195,11 +203,11 @@ def _drive(
     options: Options,
     sweep: Sweep,
     journal: Journal,
-    sweep_id: str,
     seq: int,
-    uri: str | None,
+    projector: Projector,
 ) -> str:
     """Runs the sweep until it ends or is left; returns its status."""
+    sweep_id = projector.sweep
     from cluster.checkpoints import Checkpoints, Storage
     from cluster.controller import Controller
 
@@ -213,7 +221,7 @@ def _drive(
     here = {"host": socket.gethostname(), "pid": os.getpid(), "address": address}
     sweep.opened(name, why, here)
     controller = Controller(sweep, sweep_id, journal, seq, executor, checkpoints)
-    _start_projector(options, sweep_id, uri)
+    projector.start()
     with _signals(controller), _progress(options, sweep_id), _stdout_kept():
         return controller.run()
 
@@ -289,25 +297,47 @@ def _progress(options: Options, sweep_id: str) -> Iterator[None]:
 # -- showing -------------------------------------------------------------------------------------
 
 
-def _start_projector(options: Options, sweep_id: str, uri: str | None) -> None:
-    from dashboards.launcher import start
+@dataclass
+class Projector:
+    """The process that shows a sweep in MLflow."""
 
-    environment = {}
-    if uri is not None:
-        environment = {"LANEWISE_TRACKING_URI": uri, "LANEWISE_TRACKING_SWEEP": sweep_id}
-    start(options.home, environment)
+    home: Home
+    sweep: str
+    uri: str | None  # an explicit one, with its password
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> subprocess.Popen[bytes]:
+        explicit = {URI_VARIABLE: self.uri, SWEEP_VARIABLE: self.sweep} if self.uri else {}
+        self.process = start(self.home, explicit)
+        return self.process
+
+    def finish(self, journal: Journal, patience: float) -> int:
+        """Waits until all is shown, or nothing moves for ``patience`` seconds; the rest."""
+        pending = wait_drained(
+            self.home,
+            journal,
+            self.sweep,
+            patience=patience,
+            process=self.process,
+            restart=self.start,
+        )
+        if self.process is not None and pending == 0:
+            try:
+                self.process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                _STAYING.append(self.process)  # it goes on for another sweep of this home
+        return pending
 
 
-def _finish(
-    options: Options, journal: Journal, sweep_id: str, status: str, uri: str | None
-) -> dict[str, Any]:
+_STAYING: list[subprocess.Popen[bytes]] = []
+
+
+def _finish(journal: Journal, projector: Projector, status: str) -> dict[str, Any]:
     """Waits for the projection to drain; the summary of what there is."""
-    from dashboards.state import wait_drained
     from dashboards.summary import summary
 
-    patience = 10.0 if status == "interrupted" else 60.0
-    pending = wait_drained(options.home, journal, sweep_id, patience=patience)
-    view = open_view(journal, sweep_id)
-    result = summary(view, options.home, pending=pending)
+    pending = projector.finish(journal, patience=10.0 if status == "interrupted" else 60.0)
+    view = open_view(journal, projector.sweep)
+    result: dict[str, Any] = summary(view, projector.home, pending=pending)
     journal.close()
     return result

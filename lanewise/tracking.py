@@ -1,4 +1,4 @@
-"""Which MLflow a sweep is shown in, without ever writing a password down."""
+"""Which MLflow a sweep is shown in."""
 
 from __future__ import annotations
 
@@ -16,8 +16,3 @@ def tracking_uri(flag: str | None, in_file: str | None) -> str | None:
     if uri and (match := re.fullmatch(r"sqlite:///(?!/)(.+)", uri)):
         return f"sqlite:///{Path(match[1]).absolute()}"
     return uri
-
-
-def masked(uri: str | None) -> str | None:
-    """The URI with its password replaced by ``***``."""
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", uri) if uri else uri

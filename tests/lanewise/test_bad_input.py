@@ -1,0 +1,175 @@
+"""A user's mistake is one line on stderr that names it, exit code 2, and nothing half-written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lanewise.cli import run
+
+GOOD = """
+name: bad-input
+data: {source: "sklearn:iris"}
+model: mlp
+objective: {maximize: val_accuracy}
+space:
+  lr: {float: [1e-4, 1e-1], log: true}
+sampler: random
+budget: {trials: 1, epochs: 1}
+"""
+CSV = "a,b,y\n1,x,no\n2,y,no\n3,x,no\n4,y,no\n5,x,no\n"
+
+
+def change(old: str, new: str) -> str:
+    assert old in GOOD
+    return GOOD.replace(old, new)
+
+
+CASES = {
+    "unknown key": (GOOD + "smapler: grid\n", "unknown key 'smapler', did you mean 'sampler'?"),
+    "unknown nested key": (
+        change("{trials: 1,", "{trails: 1,"),
+        "budget: unknown key 'trails', did you mean 'trials'?",
+    ),
+    "bounds in the wrong order": (change("[1e-4, 1e-1]", "[1e-1, 1e-4]"), "space.lr: "),
+    "log scale of zero": (
+        change("[1e-4, 1e-1]", "[0, 1e-1]"),
+        "space.lr: log scale needs low > 0, got low=0",
+    ),
+    "grid without points": (change("sampler: random", "sampler: grid"), "space.lr: "),
+    "empty space": (change("\n  lr: {float: [1e-4, 1e-1], log: true}", " {}"), "space: "),
+    "no trials": (change("trials: 1", "trials: 0"), "budget.trials: must be greater than or"),
+    "text for a number": (change("epochs: 1", "epochs: many"), "budget.epochs: must be a whole"),
+    "text for a bound": (change("[1e-4, 1e-1]", "[low, 1e-1]"), "space.lr: "),
+    "no end": (change("{trials: 1, epochs: 1}", "{epochs: 1}"), "budget: give trials"),
+    "missing file": (change("sklearn:iris", "csv:gone.csv"), "gone.csv"),
+    "missing column": (
+        change('"sklearn:iris"', '"csv:rows.csv", target: z'),
+        "data.target: ",
+    ),
+    "no target": (change("sklearn:iris", "csv:rows.csv"), "data.target"),
+    "one class": (change('"sklearn:iris"', '"csv:rows.csv", target: y'), "one class"),
+    "empty csv": (change('"sklearn:iris"', '"csv:empty.csv", target: y'), "empty.csv"),
+    "unknown set": (change("sklearn:iris", "sklearn:irsi"), "iris"),
+    "unknown source": (change("sklearn:iris", "cvs:rows.csv"), "csv"),
+    "unknown metric": (change("val_accuracy", "val_acuracy"), "did you mean 'val_accuracy'?"),
+    "metric of another task": (
+        change("maximize: val_accuracy", "minimize: val_rmse") + "task: classification\n",
+        "val_rmse",
+    ),
+    "wrong direction": (change("maximize", "minimize"), "use maximize: val_accuracy"),
+    "two directions": (
+        change("{maximize: val_accuracy}", "{maximize: val_accuracy, minimize: val_loss}"),
+        "objective: give either",
+    ),
+    "unknown model": (change("model: mlp", "model: mlpp"), "model: 'mlpp' is no model"),
+    "missing model file": (change("model: mlp", "model: gone.py:build"), "gone.py"),
+    "missing function": (change("model: mlp", "model: mine.py:biuld"), "did you mean 'build'?"),
+    "model that does not parse": (change("model: mlp", "model: broken.py:build"), "broken.py:1"),
+    "unknown hyperparameter": (change("  lr:", "  learning_rate: 1\n  lr:"), "learning_rate"),
+    "impossible value": (change("  lr:", "  dropout: 1.5\n  lr:"), "space.dropout: 1.5"),
+    "unknown optimizer": (change("  lr:", "  optimizer: adm\n  lr:"), "did you mean 'adam'?"),
+    "unknown sampler": (change("sampler: random", "sampler: randm"), "did you mean 'random'?"),
+    "unknown option": (
+        change("sampler: random", "sampler: {tpe: {start: 3}}"),
+        "sampler.tpe: unknown option 'start'",
+    ),
+    "unknown scheduler": (GOOD + "scheduler: asah\n", "did you mean 'asha'?"),
+    "bad eta": (GOOD + "scheduler: {asha: {eta: 1}}\n", "scheduler.asha: eta must be"),
+    "unknown executor": (GOOD + "executor: fast\n", "executor: must be 'auto', 'inline' or 'tune'"),
+    "bad split": (change('"sklearn:iris"', '"sklearn:iris", split: [0.9, 0.3, 0.1]'), "data.split"),
+    "bad duration": (change("epochs: 1}", "epochs: 1, time: soon}"), "budget.time: must be"),
+    "unknown failure": (GOOD + "retries: {bgu: 1}\n", "retries: no kind of failure 'bgu'"),
+    "start outside the space": (GOOD + "start: [{lr: 5.0}]\n", "start.0: "),
+    "tag": (GOOD + "seed: !!python/object/apply:os.getcwd []\n", "is not allowed"),
+    "alias to itself": (GOOD + "start: &a [*a]\n", "an alias refers to itself"),
+    "alias bomb": (
+        GOOD
+        + "start:\n- a: &a [1,1,1,1,1,1,1,1,1,1]\n"
+        + "".join(
+            f"- a: &{b} [{','.join([f'*{a}'] * 10)}]\n"
+            for a, b in zip("abcde", "bcdef", strict=True)
+        ),
+        "once aliases are written out",
+    ),
+    "broken YAML": ("name: [", "line 1"),
+    "empty file": ("", "the file is empty"),
+    "only a comment": ("# nothing\n", "the file is empty"),
+    "a list": ("- 1\n", "must be a mapping of keys, found a list"),
+    "key twice": (GOOD + "seed: 1\nseed: 2\n", "the key 'seed' is there twice"),
+    "no objective": (change("objective: {maximize: val_accuracy}", ""), "objective: is missing"),
+    "model and train": (GOOD + "train: mine.py:build\n", "give either model or train"),
+    "name of two lines": (change("name: bad-input", 'name: "a\\nb"'), "name: must be one line"),
+}
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LANEWISE_HOME", raising=False)
+    (tmp_path / "rows.csv").write_text(CSV)
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "mine.py").write_text("def build(config, info): ...\n")
+    (tmp_path / "broken.py").write_text("def build(:\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_mistake_is_one_line(case: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text, expected = CASES[case]
+    (place / "sweep.yaml").write_text(text)
+    assert run(["run", "sweep.yaml"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert expected in err
+    assert len(err.splitlines()) == 1
+    assert "Traceback" not in err
+    assert not (place / ".lanewise").exists()
+
+
+USAGE = {
+    "no such file": (["run", "gone.yaml"], "gone.yaml: there is no such file"),
+    "unknown option": (["run", "sweep.yaml", "--exectuor", "tune"], "--exectuor"),
+    "unknown command": (["rnu"], "rnu"),
+    "override without value": (["run", "sweep.yaml", "trials"], "an override is key=value"),
+    "override below a value": (["run", "sweep.yaml", "seed.x=1"], "seed is 0"),
+    "override of an unknown key": (
+        ["run", "sweep.yaml", "budget.trails=1"],
+        "did you mean 'trials'",
+    ),
+    "unknown executor": (["run", "sweep.yaml", "--executor", "fast"], "executor: must be"),
+}
+
+
+@pytest.mark.parametrize("case", USAGE)
+def test_bad_usage_is_one_line(case: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, expected = USAGE[case]
+    (place / "sweep.yaml").write_text(GOOD + "seed: 0\n")
+    assert run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert expected in err
+    assert len(err.splitlines()) == 1
+    assert not (place / ".lanewise").exists()
+
+
+@pytest.mark.parametrize("command", ["resume", "show", "best", "stop", "sync"])
+def test_an_unknown_sweep_is_one_line(
+    command: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from search.home import Home
+
+    assert run([command, "gone"]) == 4  # no journal at all: the storage is not there
+    assert "there is no journal here" in capsys.readouterr().err
+    Home.find().journal(create=True).close()
+    assert run([command, "gone"]) == 2
+    err = capsys.readouterr().err
+    assert "there is no sweep 'gone'" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_the_good_file_is_good(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "sweep.yaml").write_text(GOOD)
+    assert run(["validate", "sweep.yaml"]) == 0
+    assert "bad-input: valid" in capsys.readouterr().out
