@@ -9,6 +9,9 @@ from collections.abc import Mapping
 
 from search.home import Home
 
+# Kept, since a Popen that is dropped while its process runs warns; it is not ours to wait for it.
+_STARTED: list[subprocess.Popen[bytes]] = []
+
 
 def start(home: Home, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Starts ``python -m dashboards.projector`` for a home, and returns at once.
@@ -23,10 +26,12 @@ def start(home: Home, env: Mapping[str, str] | None = None) -> subprocess.Popen[
     home.root.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "dashboards.projector", "--home", str(home.root)]
     with (home.root / "projector.log").open("ab") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env={**os.environ, **(env or {})},
         )
+    _STARTED[:] = [one for one in _STARTED if one.poll() is None] + [process]
+    return process

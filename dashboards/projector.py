@@ -31,6 +31,7 @@ from dashboards.state import (
     Cursor,
     is_masked,
     mask,
+    pending,
     read_cursor,
     tracking_uri,
     write_cursor,
@@ -354,13 +355,16 @@ def drain(
     uri: str | None = None,
     attempts: int = 3,
     wait: float = 10.0,
-) -> None:
+) -> int:
     """Projects one sweep here and now, until nothing is left (``lanewise sync``).
 
     Args:
         rebuild: ignore the cursor; project everything into whatever MLflow (still) has.
         uri: the tracking URI with its password, for a sweep that was recorded without.
         wait: seconds to wait for a projector at work.
+
+    Returns:
+        The number of records still pending: those that were written meanwhile.
 
     Raises:
         ProjectionError: MLflow did not take it; what was sent stays, what was not is pending.
@@ -377,6 +381,7 @@ def drain(
             )
         with projector_lock(home, wait, launch):
             _drain(Tail(home, journal, launch, uri, rebuild=rebuild), attempts)
+        return pending(home, sweep, journal)
 
 
 def _drain(tail: Tail, attempts: int) -> None:

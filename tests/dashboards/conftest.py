@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,21 @@ def launched(spec: Spec, sweep: str = "s1", name: str = "digits", **mlflow: Any)
     return Launched(sweep, name, spec.to_json(), details)
 
 
+def failing(sweep: Sweep, kind: str = "bug", message: str = "Traceback:\n  boom") -> Run:
+    """The next trial, failed."""
+    run = sweep.ask()
+    assert isinstance(run, Run)
+    sweep.fail(run.number, Failure(kind, message))
+    return run
+
+
 class Lab:
     """A home in which a test writes a sweep's events and looks at MLflow."""
+
+    # Test modules cannot import this one: they find what they need here.
+    spec = staticmethod(spec)
+    curve = staticmethod(curve)
+    failing = staticmethod(failing)
 
     def __init__(self, home: Home) -> None:
         self.home = home
@@ -87,8 +101,8 @@ class Lab:
     def take(self, sweep: Sweep, name: str = "s1") -> None:
         self.write(sweep.drain(), name)
 
-    def drain(self, sweep: str = "s1", **options: Any) -> None:
-        projector.drain(self.home, sweep, **options)
+    def drain(self, sweep: str = "s1", **options: Any) -> int:
+        return projector.drain(self.home, sweep, **options)
 
     @property
     def uri(self) -> str:
@@ -115,9 +129,7 @@ class Lab:
         children = [run for run in found if run.data.tags["lanewise.kind"] == "trial"]
         numbers = [int(run.data.tags["lanewise.trial"]) for run in children]
         assert len(numbers) == len(set(numbers))
-        assert {run.data.tags["mlflow.parentRunId"] for run in children} <= {
-            parents[0].info.run_id
-        }
+        assert {run.data.tags["mlflow.parentRunId"] for run in children} <= {parents[0].info.run_id}
         return parents[0], dict(zip(numbers, children, strict=True))
 
     def lengths(self) -> dict[tuple[str, str], int]:
@@ -135,41 +147,39 @@ class Lab:
         return (Path(folder) / name).read_text()
 
 
-def failing(sweep: Sweep, kind: str = "bug", message: str = "Traceback:\n  boom") -> Run:
-    """The next trial, failed."""
-    run = sweep.ask()
-    assert isinstance(run, Run)
-    sweep.fail(run.number, Failure(kind, message))
-    return run
-
-
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with all migrations done, which takes seconds."""
     projector.quiet()
-    from mlflow import MlflowClient
-
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with warnings.catch_warnings():
+        # Of MLflow's own models, which are configured once, on SQLAlchemy 2.1.
+        warnings.filterwarnings("ignore", "The ``noload`` loader strategy is deprecated")
+        from mlflow import MlflowClient
+
+        MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     return path
 
 
 @pytest.fixture
-def new_database(template: Path) -> Callable[[Home], None]:
-    def put(home: Home) -> None:
-        home.root.mkdir(parents=True, exist_ok=True)
-        shutil.copy(template, home.root / "mlflow.db")
-
-    return put
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """A home without an MLflow database."""
+    made = Lab(Home(tmp_path / "home"))
+    yield made
+    made.journal.close()
 
 
 @pytest.fixture
-def lab(tmp_path: Path, new_database: Callable[[Home], None]) -> Iterable[Lab]:
-    home = Home(tmp_path / "home")
-    new_database(home)
-    made = Lab(home)
-    yield made
-    made.journal.close()
+def new_database(template: Path, lab: Lab) -> Callable[[], None]:
+    """Puts an empty MLflow database into the home; called once for every test that asks."""
+
+    def put() -> None:
+        for file in lab.home.root.glob("mlflow.db*"):
+            file.unlink()
+        shutil.copy(template, lab.home.root / "mlflow.db")
+
+    put()
+    return put

@@ -1,0 +1,119 @@
+"""A sweep as plain JSON values: what ``--json`` prints, and what the terminal renders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboards.state import pending as pending_records
+from dashboards.state import read_cursor, tracking_uri
+from search.history import CANCELLED, COMPLETED, FAILED, STOPPED, Trial
+from search.home import Home
+from search.journal import Journal
+from search.view import View, open_view
+
+ENDED = (COMPLETED, STOPPED, FAILED, CANCELLED)
+
+
+def summary(
+    view: View, home: Home, *, seconds: float | None = None, pending: int | None = None
+) -> dict[str, Any]:
+    """The summary of one sweep, as ``run``, ``resume`` and ``show`` print it.
+
+    Args:
+        seconds: launch to drained; without it, the time of all sessions up to the last record.
+        pending: records that MLflow does not show yet; without it, as the cursor says now.
+    """
+    cursor = read_cursor(home, view.launch.sweep)
+    if pending is None:
+        pending = pending_records(home, view.launch.sweep, view.journal)
+    opened = view.history.opened
+    best_trials = best(view)
+    return {
+        "sweep": view.launch.sweep,
+        "name": view.launch.name,
+        "status": view.status(home),
+        "executor": opened.executor if opened else None,
+        "seconds": round(running_seconds(view) if seconds is None else seconds, 3),
+        "seconds_best_known": round(running_seconds(view, view.decided_at), 3),
+        "trials": counts(view),
+        "best": best_trials[0] if best_trials else None,
+        "mlflow": {
+            "tracking_uri": cursor.tracking_uri or tracking_uri(home, view.launch),
+            "experiment_id": cursor.experiment_id,
+            "run_id": cursor.run_id,
+            "pending": pending,
+        },
+        "report": None,
+    }
+
+
+def counts(view: View) -> dict[str, int]:
+    """The number of trials asked for, and by the way they ended."""
+    return {"asked": len(view.history)} | {name: view.history.count(name) for name in ENDED}
+
+
+def running_seconds(view: View, until: float | None = None) -> float:
+    """The time of all sessions, the first one from the launch on; pauses between do not count."""
+    sessions = view.sessions or [(view.launched_at, view.last_at)]
+    starts = [view.launched_at, *(start for start, _ in sessions[1:])]
+    ends = [end if until is None else min(end, until) for _, end in sessions]
+    return sum(max(0.0, end - start) for start, end in zip(starts, ends, strict=True))
+
+
+def history(view: View) -> list[dict[str, Any]]:
+    """Every trial in the order of its number, with all metrics of its best epoch."""
+    return [_told(trial) for trial in view.history]
+
+
+def _told(trial: Trial) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "trial": trial.number,
+        "params": trial.params,
+        "status": trial.status,
+        "epochs": trial.epoch,
+        "metrics": trial.best_metrics,
+        "attempts": trial.attempt,
+    }
+    if trial.failures:
+        told["failure"] = "\n\n".join(
+            f"{failure.kind}: {failure.message.rstrip()}" for failure in trial.failures
+        )
+    return told
+
+
+def best(view: View, top: int = 1) -> list[dict[str, Any]]:
+    """The best trials, best first; fewer than ``top`` where fewer reported a usable value."""
+    history = view.history
+    ranked = [history.best] if top == 1 and history.best else history.ranked()[:top]
+    return [
+        {
+            "trial": trial.number,
+            "params": trial.params,
+            "metrics": trial.best_metrics,
+            "epoch": trial.best[0],
+        }
+        for trial in ranked
+        if trial.best
+    ]
+
+
+def listing(journal: Journal, home: Home) -> list[dict[str, Any]]:
+    """Every sweep of the home, oldest first."""
+    return [_listed(open_view(journal, launch.sweep), home) for launch, _ in journal.launches()]
+
+
+def _listed(view: View, home: Home) -> dict[str, Any]:
+    opened, winner, metric = view.history.opened, view.history.best, view.spec.objective.metric
+    return {
+        "sweep": view.launch.sweep,
+        "name": view.launch.name,
+        "status": view.status(home),
+        "executor": opened.executor if opened else None,
+        "launched_at": round(view.launched_at, 3),
+        "seconds": round(running_seconds(view), 3),
+        "trials": counts(view),
+        "objective": metric,
+        "best": {"trial": winner.number, "value": winner.best[1], "epoch": winner.best[0]}
+        if winner is not None and winner.best is not None
+        else None,
+    }

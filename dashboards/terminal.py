@@ -1,0 +1,199 @@
+"""Sweeps and trials on a terminal, on a rich console that the caller gives.
+
+Plain text with a little bold: it reads the same without colours, fits 80 columns, and never cuts a
+traceback. What comes from users is never taken for markup.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dashboards.state import pending
+from dashboards.summary import summary as summarised
+from dashboards.words import counted, duration, number, one_line, settings
+from search.history import STOPPED, Trial
+from search.home import Home
+from search.view import View
+
+MOST_TRIALS = 50  # in the table of `show`; `show --json` has all
+
+
+def render_listing(console: Console, found: Sequence[Mapping[str, Any]]) -> None:
+    """The table of ``ls``, from ``summary.listing``."""
+    if not found:
+        _say(console, "No sweeps in this home yet.")
+        return
+    table = _table("sweep", "status", "trials", "best", "began")
+    for sweep in found:
+        best = sweep["best"]
+        value = f"{sweep['objective']} {number(best['value'])}" if best else "–"
+        trials = sweep["trials"]
+        began = time.strftime("%Y-%m-%d %H:%M", time.localtime(sweep["launched_at"]))
+        _row(table, sweep["sweep"], sweep["status"], str(trials["asked"]), value, began)
+    console.print(table)
+
+
+def render_sweep(console: Console, view: View, home: Home) -> None:
+    """A sweep: what it is, its best configuration, its trials best first, and every failure."""
+    body = summarised(view, home)
+    _headline(console, body)
+    _say(console, _task(view))
+    _best(console, body["best"])
+    _trials(console, view)
+    for trial in view.history:
+        _failures(console, trial)
+    if left := pending(home, view.launch.sweep, view.journal):
+        _say(console, f"\nMLflow does not show the last {left} records yet (lanewise sync).")
+
+
+def render_trial(console: Console, view: View, trial_number: int) -> None:
+    """One trial, whole: its configuration, its metrics by epoch, its failures."""
+    trial = view.history.trials[trial_number]
+    _say(console, f"trial {trial.number} of {view.launch.name}: {_ending(trial)}", bold=True)
+    attempts = f", {trial.attempt} attempts" if trial.attempt > 1 else ""
+    _say(console, f"{trial.epoch} epochs{attempts}\n")
+    _pairs(console, settings(trial.params))
+    _curve(console, view, trial)
+    _failures(console, trial)
+
+
+def render_best(console: Console, view: View, top: int = 1) -> None:
+    """The best configurations, best first."""
+    for place, trial in enumerate(view.history.ranked()[:top], 1):
+        if trial.best is None:
+            continue
+        metric = view.spec.objective.metric
+        head = f"{metric} {number(trial.best[1])}  (trial {trial.number}, epoch {trial.best[0]})"
+        _say(console, f"{place}. {head}" if top > 1 else head, bold=True)
+        _pairs(console, settings(trial.params))
+        if place < top:
+            console.print()
+
+
+def render_summary(console: Console, summary: Mapping[str, Any], ui_command: str) -> None:
+    """The end of a run.
+
+    Args:
+        ui_command: the command that opens MLflow, as a person would type it.
+    """
+    console.print()
+    _headline(console, summary)
+    _best(console, summary["best"])
+    sweep, left = summary["sweep"], summary["mlflow"]["pending"]
+    console.print()
+    if left:
+        _say(console, f"MLflow lacks the last {left} records; later: lanewise sync {sweep}")
+    commands = [("all trials", f"lanewise show {sweep}"), ("MLflow", ui_command)]
+    if summary["status"] == "interrupted":
+        commands.insert(0, ("go on", f"lanewise resume {sweep}"))
+    _pairs(console, commands)
+
+
+# -- parts ---------------------------------------------------------------------------------------
+
+
+def _headline(console: Console, summary: Mapping[str, Any]) -> None:
+    time_ = duration(summary["seconds"])
+    executor = f" ({summary['executor']})" if summary["executor"] else ""
+    _say(console, f"{summary['name']}: {summary['status']}, {time_}{executor}", bold=True)
+    _say(console, counted(summary["trials"]))
+
+
+def _task(view: View) -> str:
+    spec = view.spec
+    verb = "maximize" if spec.objective.mode == "max" else "minimize"
+    budget = f"{spec.budget.trials} trials of " if spec.budget.trials else ""
+    began = time.strftime("%Y-%m-%d %H:%M", time.localtime(view.launched_at))
+    return (
+        f"{verb} {spec.objective.metric} with {spec.sampler.name} and {spec.scheduler.name}, "
+        f"{budget}up to {spec.budget.epochs} epochs, seed {spec.seed}; {view.launch.sweep}, "
+        f"begun {began}"
+    )
+
+
+def _best(console: Console, best: Mapping[str, Any] | None) -> None:
+    if best is None:
+        _say(console, "\nNo trial has reported a usable value.")
+        return
+    _say(console, f"\nBest: trial {best['trial']}, epoch {best['epoch']}", bold=True)
+    _pairs(console, ((name, number(value)) for name, value in best["metrics"].items()))
+    _say(console, "\nIts configuration", bold=True)
+    _pairs(console, settings(best["params"]))
+
+
+def _trials(console: Console, view: View) -> None:
+    if not len(view.history):
+        return
+    ranked = view.history.ranked()
+    others = [trial for trial in view.history if trial.best is None]
+    shown = [*ranked, *others][:MOST_TRIALS]
+    console.print()
+    table = _table("trial", "status", "epochs", view.spec.objective.metric, "configuration")
+    for trial in shown:
+        value = number(trial.best[1]) if trial.best else "–"
+        config = one_line(trial.params)
+        _row(table, str(trial.number), _ending(trial), str(trial.epoch), value, config)
+    console.print(table)
+    if left := len(view.history) - len(shown):
+        _say(console, f"and {left} more (lanewise show --json has all)")
+
+
+def _curve(console: Console, view: View, trial: Trial) -> None:
+    if not trial.rows:
+        return
+    first = view.spec.objective.metric
+    names = [first, *sorted({key for _, metrics in trial.rows for key in metrics} - {first})]
+    table = _table("epoch", *names)
+    for epoch, metrics in trial.rows:
+        mark = " *" if trial.best and epoch == trial.best[0] else ""
+        values = [number(metrics[name]) if name in metrics else "–" for name in names]
+        _row(table, f"{epoch}{mark}", *values)
+    console.print()
+    console.print(table)
+    _say(console, "* its best epoch")
+
+
+def _failures(console: Console, trial: Trial) -> None:
+    for attempt, failure in enumerate(trial.failures, 1):
+        _say(console, f"\ntrial {trial.number}, attempt {attempt}: {failure.kind}", bold=True)
+        _say(console, failure.message.rstrip())
+
+
+def _ending(trial: Trial) -> str:
+    if trial.status == STOPPED:
+        return f"stopped: {trial.reason}"
+    if trial.failures and not trial.is_open:
+        return f"{trial.status}: {trial.failures[-1].kind}"
+    return trial.status
+
+
+def _pairs(console: Console, pairs: Iterable[tuple[str, str]]) -> None:
+    """Names and values, aligned; a long value goes on in its own column."""
+    grid = Table.grid(padding=(0, 3))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in pairs:
+        grid.add_row(Text(f"  {name}"), Text(value))
+    console.print(grid)
+
+
+def _table(*heads: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for head in heads:
+        table.add_column(Text(head), overflow="fold")
+    return table
+
+
+def _row(table: Table, *cells: str) -> None:
+    table.add_row(*(Text(cell) for cell in cells))
+
+
+def _say(console: Console, text: str, *, bold: bool = False) -> None:
+    """Text as it is: not wrapped, not cut, nothing in it taken for markup."""
+    console.print(Text(text, style="bold" if bold else ""), soft_wrap=True)

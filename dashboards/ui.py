@@ -1,0 +1,44 @@
+"""The command that opens a home's sweeps in MLflow's own pages."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+from dashboards.state import artifacts, local_uri, mask
+from search.errors import SearchError
+from search.home import Home
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def command(
+    home: Home, tracking_uri: str | None = None, host: str = "127.0.0.1", port: int = 5000
+) -> list[str]:
+    """An argument vector that serves the pages until it is ended.
+
+    Args:
+        tracking_uri: a database; None for the home's own.
+
+    Raises:
+        SearchError: a host that other machines could reach (the pages have no password), or a
+            tracking URI that is a server already.
+    """
+    if host not in LOOPBACK:
+        raise SearchError(
+            f"--host {host}: MLflow's pages have no password, so only this machine may open them "
+            f"({', '.join(LOOPBACK)}); from elsewhere, use ssh -L {port}:127.0.0.1:{port}"
+        )
+    uri = tracking_uri or local_uri(home)
+    if uri.startswith(("http:", "https:")):
+        raise SearchError(f"{mask(uri)} is a server already: open it in a browser")
+    return [
+        shutil.which("env") or "/usr/bin/env",
+        "MLFLOW_DISABLE_TELEMETRY=true",
+        sys.executable,
+        *("-m", "mlflow", "server"),
+        *("--backend-store-uri", uri),
+        *("--artifacts-destination", artifacts(home).as_uri()),
+        *("--host", host, "--port", str(port)),
+        *("--workers", "1"),
+    ]

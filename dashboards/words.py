@@ -1,0 +1,56 @@
+"""Numbers, durations and configurations as people read them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def number(value: object) -> str:
+    """Six significant digits; whatever is not a number as it is."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def duration(seconds: float) -> str:
+    """``0.4 s``, ``12 s``, ``3 min 05 s``, ``2 h 07 min``."""
+    if seconds < 10:
+        return f"{max(0.0, seconds):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def settings(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """(dotted name, value) for every setting; a list of values stays one: ``hidden [32, 64]``."""
+    for key, value in params.items():
+        if isinstance(value, Mapping):
+            inner = dict(value)
+            if "name" in inner:
+                yield f"{prefix}{key}", number(inner.pop("name"))
+            yield from settings(inner, f"{prefix}{key}.")
+        elif isinstance(value, list | tuple):
+            yield f"{prefix}{key}", "[" + ", ".join(number(item) for item in value) + "]"
+        else:
+            yield f"{prefix}{key}", number(value)
+
+
+def one_line(params: Mapping[str, Any]) -> str:
+    """A configuration in one line: ``lr 0.01 · hidden [32, 64] · optimizer sgd``."""
+    return " · ".join(f"{name} {value}" for name, value in settings(params))
+
+
+def counted(trials: Mapping[str, int]) -> str:
+    """``40 trials: 12 completed, 25 stopped early, 3 failed``; what is zero is left out."""
+    named = {"completed": "completed", "stopped": "stopped early", "failed": "failed"}
+    named |= {"cancelled": "cancelled"}
+    parts = [f"{trials[key]} {word}" for key, word in named.items() if trials.get(key)]
+    open_ = trials["asked"] - sum(trials.get(key, 0) for key in named)
+    parts += [f"{open_} open"] if open_ else []
+    noun = "trial" if trials["asked"] == 1 else "trials"
+    return f"{trials['asked']} {noun}" + (f": {', '.join(parts)}" if parts else "")

@@ -1,0 +1,86 @@
+"""The projector as a process: it drains, waits for its lock, outlives Ctrl-C, and ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from dashboards import launcher
+from dashboards.state import pending, read_cursor, wait_drained
+from search.locks import FileLock
+
+pytestmark = pytest.mark.usefixtures("new_database")
+
+
+@pytest.fixture
+def start(lab):
+    """Starts projectors that end with the test."""
+    started = []
+
+    def begin(env=None):
+        started.append(launcher.start(lab.home, env))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_two_processes_drain_each_sweep_once_and_end(lab, start):
+    first = start()
+    second = start()
+    lab.write(lab.simulated(5))
+    left = wait_drained(lab.home, lab.journal, "s1", process=first, restart=start)
+    assert left == 0
+    assert first.wait(30) == 0
+    assert second.wait(30) == 0
+    assert len(lab.runs()[1]) == 5
+    assert read_cursor(lab.home, "s1").drained_at is not None
+
+
+def test_it_outlives_ctrl_c_and_serves_while_a_controller_lives(lab, start):
+    with lab.home.controller_lock("s1"):
+        lab.write(lab.simulated(3))
+        process = start()
+        assert wait_drained(lab.home, lab.journal, "s1") == 0
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        assert process.poll() is None
+        lab.write(lab.simulated(2, sweep="s2"), "s2")
+        assert wait_drained(lab.home, lab.journal, "s2") == 0
+    assert process.wait(30) == 0
+    assert os.path.getsize(lab.home.root / "projector.log") < 10_000
+
+
+def test_who_waits_notices_that_the_projector_died(lab):
+    """It starts another one, once, and gives up after its patience."""
+    lab.write(lab.simulated(2))
+    begun = []
+
+    def dead():
+        begun.append(subprocess.Popen([sys.executable, "-c", ""]))
+        begun[-1].wait()
+        return begun[-1]
+
+    first = dead()
+    said = []
+    left = wait_drained(lab.home, lab.journal, "s1", 0.5, said.append, first, dead)
+    assert left == pending(lab.home, "s1", lab.journal) == said[0]
+    assert len(begun) == 2
+
+
+def test_a_sync_beside_a_projector_says_so(lab):
+    from search.errors import LockedError
+
+    lab.write(lab.simulated(2))
+    with (
+        FileLock(lab.home.root / "locks" / "projector.lock", "test"),
+        pytest.raises(LockedError),
+    ):
+        lab.drain(wait=0.1)

@@ -1,0 +1,60 @@
+"""The cursor file, masks, the command for the pages, and what may be imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from dashboards import ui
+from dashboards.state import Cursor, cursor_path, mask, read_cursor, write_cursor
+from search.errors import SearchError
+from search.home import Home
+
+
+def test_looking_imports_no_mlflow_torch_or_ray():
+    modules = "summary, terminal, progress, state, launcher, ui, projection, projector, describe"
+    code = (
+        f"import sys; from dashboards import {modules}\n"
+        "print([name for name in ('mlflow', 'torch', 'ray', 'optuna') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_cursor_survives_and_a_broken_one_is_as_none(tmp_path):
+    home = Home(tmp_path)
+    assert read_cursor(home, "s") == Cursor()
+    cursor = Cursor(7, "sqlite:///x", "1", "r", 12.5, None)
+    write_cursor(home, "s", cursor)
+    assert read_cursor(home, "s") == cursor
+    for broken in ('{"seq": 3, "tracking', '{"seq": "3"}', '{"other": 1}', "[]", ""):
+        cursor_path(home, "s").write_text(broken)
+        assert read_cursor(home, "s") == Cursor()
+
+
+@pytest.mark.parametrize(
+    ("uri", "masked"),
+    [
+        ("postgresql://me:p@ss@db/x", "postgresql://me:***@db/x"),
+        ("https://me:{}%/@host", "https://me:***@host"),
+        ("http://host:5000/x?token=abc&y=1", "http://host:5000/x?token=***&y=1"),
+        ("http://host:5000", "http://host:5000"),
+        ("sqlite:////tmp/a.db", "sqlite:////tmp/a.db"),
+    ],
+)
+def test_masks(uri, masked):
+    assert mask(uri) == masked
+    assert mask(masked) == masked
+
+
+def test_the_pages_are_for_this_machine_only(tmp_path):
+    home = Home(tmp_path)
+    words = ui.command(home, port=5055)
+    assert f"sqlite:///{tmp_path}/mlflow.db" in words
+    assert words[words.index("--host") + 1] == "127.0.0.1"
+    with pytest.raises(SearchError, match="no password"):
+        ui.command(home, host="0.0.0.0")
+    with pytest.raises(SearchError, match="open it in a browser"):
+        ui.command(home, "http://host:5000")
