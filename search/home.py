@@ -42,7 +42,8 @@ class Home:
         return self.root / "data"
 
     def controller_lock(self, sweep: str) -> FileLock:
-        return FileLock(self._lock(sweep), f"sweep {sweep}")
+        # Whoever asks has_controller holds the lock for a moment: that must not look like one.
+        return FileLock(self._lock(sweep), f"sweep {sweep}", wait=0.3)
 
     def has_controller(self, sweep: str) -> bool:
         return is_locked(self._lock(sweep))
