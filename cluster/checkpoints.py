@@ -20,6 +20,10 @@ class Storage:
         """A file, or a folder for a user's training function."""
         return Path(self.folder) / f"trial-{number:05d}"
 
+    def rescued(self, number: int) -> Path:
+        """The best weights of an attempt that failed behind its last checkpoint."""
+        return Path(self.folder) / f"trial-{number:05d}.best"
+
 
 class Checkpoints:
     """The checkpoints of one sweep on disk.
@@ -38,7 +42,8 @@ class Checkpoints:
     def settle(self, history: History, numbers: list[int]) -> None:
         """Takes account of trials that have ended, and removes the worst ones' beyond the limit."""
         for number in numbers:
-            self._sizes[number] = _size(self.storage.path(number))
+            paths = self.storage.path(number), self.storage.rescued(number)
+            self._sizes[number] = sum(map(_size, paths))
         if sum(self._sizes.values()) <= self.limit:
             return
         ranks = {trial.number: rank for rank, trial in enumerate(history.ranked())}
@@ -55,6 +60,7 @@ class Checkpoints:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+        self.storage.rescued(number).unlink(missing_ok=True)
         del self._sizes[number]
 
 

@@ -23,22 +23,20 @@ class InlineExecutor:
     Args:
         recipe: makes what the trials share.
         storage: where checkpoints lie.
-        threads: for torch.
     """
 
     name = "inline"
 
-    def __init__(self, recipe: Callable[[], Recipe], storage: Storage, threads: int = 1) -> None:
+    def __init__(self, recipe: Callable[[], Recipe], storage: Storage) -> None:
         self._recipe = recipe
         self._storage = storage
-        self._threads = threads
         self._worker: Worker | None = None
         self._until = 0  # the epoch the current attempt may train to; 0 without one
 
     def open(self) -> None:
         from cluster.worker import Worker  # imports torch
 
-        self._worker = Worker(self._recipe(), self._storage, self._threads)
+        self._worker = Worker(self._recipe(), self._storage)
 
     def poll(self, timeout: float) -> tuple[list[Outcome], int]:
         assert self._worker is not None

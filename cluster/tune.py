@@ -198,7 +198,6 @@ class TuneExecutor:
             recipe=ray.put(self._recipe),
             storage=self._storage,
             rungs=self._rungs,
-            threads=max(1, int(self._resources.cpus)),
         )
         trainable = tune.with_resources(
             tune.with_parameters(TuneWorker, job=job), self._resources.to_ray()

@@ -29,7 +29,6 @@ class Job:
     recipe: Any
     storage: Storage
     rungs: tuple[int, ...]
-    threads: int
 
 
 class TuneWorker(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
@@ -68,7 +67,7 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
     def _make(self) -> Worker:
         from cluster.worker import Worker  # imports torch
 
-        return Worker(ray.get(self._job.recipe), self._job.storage, self._job.threads)
+        return Worker(ray.get(self._job.recipe), self._job.storage)
 
     def cleanup(self) -> None:
         with contextlib.suppress(Exception):

@@ -6,8 +6,6 @@ import contextlib
 import time
 import traceback
 
-import torch
-
 from cluster.checkpoints import Storage
 from cluster.executor import Outcome
 from search.events import Failure
@@ -20,14 +18,9 @@ SLICE = 5.0  # seconds after which a slice ends at the next epoch, so that repor
 
 
 class Worker:
-    """Trains the attempts of one sweep; stays warm between them.
+    """Trains the attempts of one sweep; stays warm between them."""
 
-    Args:
-        threads: for torch within this process; more than a trial's CPUs only get in the way.
-    """
-
-    def __init__(self, recipe: Recipe, storage: Storage, threads: int = 1) -> None:
-        torch.set_num_threads(threads)
+    def __init__(self, recipe: Recipe, storage: Storage) -> None:
         self.recipe = recipe
         self.storage = storage
         self.run: Run | None = None
@@ -95,6 +88,9 @@ class Worker:
         kind = "storage" if isinstance(error, StorageFullError) else failure_kind(error)
         text = "".join(traceback.format_exception(error))
         rows = self._fresh_rows()
+        if self._trial is not None:
+            with contextlib.suppress(Exception):  # the failure is what counts
+                self._trial.rescue(self.storage.rescued(run.number))
         self.stop()
         return Outcome(run.number, run.attempt, rows, failure=Failure(kind, text))
 

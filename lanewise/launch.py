@@ -230,7 +230,7 @@ def _executor(name: str, plan: Plan, storage: Any, folder: Path, address: str | 
     if name == "inline":
         from cluster.inline import InlineExecutor
 
-        return InlineExecutor(plan.recipe, storage, max(1, int(plan.file.resources.cpus)))
+        return InlineExecutor(plan.recipe, storage)
     from cluster.tune import Resources, TuneExecutor
 
     resources = Resources(plan.file.resources.cpus, plan.file.resources.gpus)

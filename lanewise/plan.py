@@ -63,6 +63,8 @@ class Plan:
             mode=file.objective.mode,
             seeds=file.seeds,
             device="cuda" if file.resources.gpus else "cpu",
+            # More threads than CPUs of its own make a trial many times slower.
+            threads=max(1, int(file.resources.cpus)),
         )
 
     @property

@@ -84,12 +84,21 @@ class Result:
 
     def _model(self, number: int) -> TrainedModel:
         from cluster.checkpoints import Storage
+        from trainables.errors import CheckpointError
         from trainables.trained import TrainedModel
 
         if self._plan.file.train is not None:
             raise LookupError("a training function keeps its own models; there is none to load")
-        folder = str(self._home.checkpoints(self.sweep))
-        return TrainedModel.load(Storage(folder, 0).path(number), self._plan.recipe())
+        storage = Storage(str(self._home.checkpoints(self.sweep)), 0)
+        recipe, best = self._plan.recipe(), self.best
+        for path in (storage.rescued(number), storage.path(number)):
+            if path.exists():
+                model = TrainedModel.load(path, recipe)
+                if model.epoch == best.epoch:
+                    return model
+        raise CheckpointError(
+            f"the weights of trial {number} at epoch {best.epoch} are in no checkpoint"
+        )
 
     def __repr__(self) -> str:
         trials = self.summary["trials"]

@@ -24,11 +24,10 @@ MAY_IMPORT = {
 # Where each heavy library may be imported at all.
 AT_HOME = {
     "ray": {"cluster"},
-    "torch": {"trainables", "cluster", "lanewise"},
+    "torch": {"trainables", "lanewise"},
     "mlflow": {"dashboards"},
 }
-# Outside trainables, torch is named in the pack and trial workers and in `lanewise doctor` alone.
-TORCH_FILES = {"cluster/worker.py", "lanewise/doctor.py"}
+TORCH_FILES = {"lanewise/doctor.py"}  # says which devices there are
 
 
 def modules(package: str) -> Iterator[Path]:

@@ -115,6 +115,9 @@ class FunctionTrial:
             if old.name != user:
                 shutil.rmtree(old, ignore_errors=True)
 
+    def rescue(self, path: Path) -> None:
+        """Nothing: the function keeps its own models."""
+
     def close(self) -> None:
         with self._turn:
             waiting = bool(self._thread.ident) and not self._running and not self._ended

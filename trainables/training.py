@@ -72,13 +72,20 @@ class ModelTrial:
         if self.inside_epoch:
             message = f"the trial was interrupted inside epoch {self.epoch + 1}"
             raise CheckpointError(f"{message}; its last checkpoint stands")
-        state = describe(self.recipe, self.given, self.config, self.seed) | {
+        checkpoints.write(path, self._tensors(), self._state())
+
+    def rescue(self, path: Path) -> None:
+        if self.best_epoch:
+            best = {n: t for n, t in self._tensors().items() if n.partition(".")[2][:5] == "best."}
+            checkpoints.write(path, best, self._state())
+
+    def _state(self) -> dict[str, Any]:
+        return describe(self.recipe, self.given, self.config, self.seed) | {
             "epoch": self.epoch,
             "rows": self.rows,
             "best_epoch": self.best_epoch,
             "best_value": None if math.isnan(self.best_value) else self.best_value,
         }
-        checkpoints.write(path, self._tensors(), state)
 
     def close(self) -> None:
         self.replicas = []

@@ -70,6 +70,13 @@ class Trial(Protocol):
         """Write a checkpoint at `path` (a file or a folder), atomically."""
         ...
 
+    def rescue(self, path: Path) -> None:
+        """Write the best weights so far of a trial that has failed inside an epoch.
+
+        They can be loaded as a trained model, and not be trained on. Nothing for a function.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of everything; a user's function is stopped at its next report."""
         ...
