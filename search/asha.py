@@ -19,14 +19,20 @@ class ASHA:
     Args:
         epochs: the most epochs of a trial; its last rung.
         eta: how many trials reach a rung for one that goes on.
-        min_epochs: the first rung.
+        min_epochs: the first rung, at most ``epochs``.
+
+    Raises:
+        SearchError: for another eta or min_epochs.
     """
 
     def __init__(self, epochs: int, eta: int = 3, min_epochs: int = 1) -> None:
         if not isinstance(eta, int) or isinstance(eta, bool) or eta < 2:
             raise SearchError(f"eta must be a whole number of at least 2, got {eta!r}")
-        if not isinstance(min_epochs, int) or isinstance(min_epochs, bool) or min_epochs < 1:
-            raise SearchError(f"min_epochs must be a whole number of at least 1, got {min_epochs}")
+        whole = isinstance(min_epochs, int) and not isinstance(min_epochs, bool)
+        if not whole or not 1 <= min_epochs <= epochs:
+            raise SearchError(
+                f"min_epochs must be a whole number from 1 to epochs ({epochs}), got {min_epochs!r}"
+            )
         self.eta = eta
         self.rungs = geometric(min_epochs, eta, epochs)
 

@@ -134,19 +134,19 @@ class Sweep:
     def report(self, number: int, rows: Iterable[Row]) -> Decision:
         """New rows of a running trial, in order of epochs; rows reported before are left out.
 
-        The first row whose objective is missing, NaN or infinite fails the attempt.
+        The first row whose objective is missing, NaN or infinite fails the attempt, unless the
+        rows before it end the trial.
         """
         trial = self._running(number)
         fresh, failure = self._usable([row for row in rows if row[0] > trial.epoch])
-        if failure is not None:
-            self._record(ev.Reported(number, fresh, Continue(trial.until)))
-            return self.fail(number, failure)
         # The event is applied before its decision is known: a rung's ranking includes this trial.
         before = trial.epoch
         self.history.apply(ev.Reported(number, fresh, Continue(trial.until)))
         decision = self._decide(trial, before)
         self.history.apply(ev.Reported(number, (), decision))
         self._outbox.append(ev.Reported(number, fresh, decision))
+        if failure is not None and isinstance(decision, Continue):
+            return self.fail(number, failure)
         return decision
 
     def complete(self, number: int) -> None:

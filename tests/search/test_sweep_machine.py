@@ -1,0 +1,391 @@
+"""The sweep's state machine under any order of commands: a model beside it, replays at any cut.
+
+Derandomized: fails by chance never; raise max_examples to explore.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from search import events as ev
+from search.events import Continue, Failure, Stop, decode, encode
+from search.spec import Budget, Objective, Plugin, Spec
+from search.sweep import Done, Run, Sweep, Wait
+from spaces import Choice, Float, Int, Repeat, Space, fingerprint
+
+SPACES = [
+    Space({"a": Int(1, 3), "b": Choice(["x", "y"])}),
+    Space({"a": Int(1, 1)}),
+    Space(
+        {
+            "lr": Float(1e-4, 1e-1, log=True, grid=2),
+            "hidden": Repeat(Int(8, 64, grid=2), times=(0, 2)),
+            "optimizer": Choice([{"sgd": {"momentum": Float(0.0, 0.9, grid=2)}}, "adam"]),
+        }
+    ),
+]
+KINDS = ["bug", "bad_value", "out_of_memory", "node_lost", "storage", "hang"]
+BAD = [math.nan, math.inf, -math.inf, None, "0.5", True]
+
+values = st.one_of(
+    st.sampled_from([0.0, 0.25, 0.5, 1, -1.0]), st.floats(-1e300, 1e300, allow_nan=False)
+)
+numbers = st.integers(0, 30)  # picks one of the trials at hand
+
+
+@st.composite
+def specs(draw):
+    space = draw(st.sampled_from(SPACES))
+    epochs = draw(st.sampled_from([1, 2, 3, 9, 10, 27]))
+    asha = st.fixed_dictionaries(
+        {}, optional={"eta": st.integers(2, 5), "min_epochs": st.integers(1, epochs)}
+    )
+    starts = draw(st.lists(st.integers(0, 3), max_size=3))
+    return Spec(
+        space=space,
+        objective=Objective("score", draw(st.sampled_from(["max", "min"]))),
+        budget=Budget(
+            epochs,
+            trials=draw(st.one_of(st.none(), st.integers(1, 8))),
+            total_epochs=draw(st.one_of(st.none(), st.integers(1, 40))),
+            time=draw(st.one_of(st.none(), st.floats(1, 50))),
+        ),
+        sampler=Plugin(draw(st.sampled_from(["grid", "random"]))),
+        scheduler=draw(st.one_of(st.just(Plugin("none")), asha.map(lambda o: Plugin("asha", o)))),
+        seed=draw(st.integers(0, 3)),
+        retries=draw(st.dictionaries(st.sampled_from(KINDS), st.integers(0, 2))),
+        # Equal seeds give equal configurations: asked twice on purpose.
+        start=tuple(space.sample(np.random.default_rng(seed)) for seed in starts),
+    )
+
+
+def through_json(events):
+    texts = [(event.kind, json.dumps(encode(event))) for event in events]
+    return [decode(kind, json.loads(text)) for kind, text in texts]
+
+
+def state(sweep):
+    """Every field of the history as text, in which NaN equals NaN."""
+    fields = dict(vars(sweep.history))
+    fields["fingerprints"] = sorted(fields["fingerprints"])
+    return {name: repr(value) for name, value in fields.items()}
+
+
+@dataclass
+class Model:
+    """What a trial must be, told by the answers alone."""
+
+    status: str = "running"
+    until: int = 0
+    attempt: int = 1
+    rows: list = field(default_factory=list)  # (epoch, value)
+    failures: Counter = field(default_factory=Counter)
+
+    @property
+    def epoch(self):
+        return self.rows[-1][0] if self.rows else 0
+
+
+class SweepMachine(RuleBasedStateMachine):
+    @initialize(spec=specs())
+    def begin(self, spec):
+        self.spec = spec
+        self.sweep = Sweep(spec)
+        self.model = {}
+        self.waiting = []  # in the order in which they began to wait
+        self.events = []
+        self.commands = []  # (events before it, method, arguments, answer)
+        self.seconds = 0.0
+        self.is_closed = False
+        self.within_grants = True
+
+    # -- commands ------------------------------------------------------------------------------
+
+    def do(self, method, *args):
+        before = len(self.events)
+        answer = getattr(self.sweep, method)(*args)
+        self.events += self.sweep.drain()
+        assert self.sweep.drain() == []
+        self.commands.append((before, method, args, answer))
+        return answer
+
+    def in_state(self, status):
+        return [number for number, trial in self.model.items() if trial.status == status]
+
+    def pick(self, place):
+        running = self.in_state("running")
+        return running[place % len(running)]
+
+    @property
+    def is_over(self):
+        return self.is_closed or (
+            self.spec.budget.time is not None and self.seconds >= self.spec.budget.time
+        )
+
+    @rule()
+    def ask(self):
+        answer = self.do("ask")
+        if isinstance(answer, Done):
+            assert not self.in_state("running")
+        elif isinstance(answer, Wait):
+            assert self.in_state("running")
+        else:
+            assert isinstance(answer, Run)
+            self._started(answer)
+
+    def _started(self, run):
+        assert not self.is_over
+        assert run.until > run.epoch
+        assert run.until in self.sweep.scheduler.rungs or self.spec.budget.total_epochs
+        if self.waiting:
+            number = self.waiting.pop(0)
+            trial = self.model[number]
+            trial.status, trial.until = "running", run.until
+            trial.attempt += 1
+        else:
+            number = len(self.model)
+            self.model[number] = trial = Model(until=run.until)
+            self.spec.space.validate(run.params)
+        assert (run.number, run.attempt, run.epoch) == (number, trial.attempt, trial.epoch)
+
+    @precondition(lambda self: self.in_state("running"))
+    @rule(place=numbers, new=st.lists(values, min_size=1, max_size=6), repeated=st.integers(0, 4))
+    def report_the_next_epochs(self, place, new, repeated):
+        """Rows up to ``until`` at most, perhaps after some that were reported before."""
+        number = self.pick(place)
+        trial = self.model[number]
+        epochs = range(trial.epoch + 1, trial.until + 1)
+        old = [(e, {"score": 1e308}) for e, _ in trial.rows[len(trial.rows) - repeated :]]
+        fresh = [(e, {"score": v, "loss": math.nan}) for e, v in zip(epochs, new, strict=False)]
+        self._report(number, old + fresh)
+
+    @precondition(lambda self: self.in_state("running"))
+    @rule(place=numbers, value=values)
+    def report_the_next_rung(self, place, value):
+        number = self.pick(place)
+        self._report(number, [(self.model[number].until, {"score": value})])
+
+    @precondition(lambda self: self.in_state("running"))
+    @rule(place=numbers, steps=st.lists(st.tuples(st.integers(1, 12), values), max_size=3))
+    def report_epochs_with_gaps(self, place, steps):
+        """As a user's function may: past rungs, past ``until``, past the last epoch; or nothing."""
+        number = self.pick(place)
+        epoch, rows = self.model[number].epoch, []
+        for step, value in steps:
+            epoch += step
+            rows.append((epoch, {"score": value}))
+        self.within_grants &= epoch <= self.model[number].until
+        self._report(number, rows)
+
+    @precondition(lambda self: self.in_state("running"))
+    @rule(
+        place=numbers,
+        good=st.lists(st.tuples(st.integers(1, 9), values), max_size=2),
+        bad=st.sampled_from([*BAD, "missing"]),
+        step=st.integers(1, 9),
+        after=values,
+    )
+    def report_a_bad_value(self, place, good, bad, step, after):
+        number = self.pick(place)
+        epoch, rows = self.model[number].epoch, []
+        for gap, value in good:
+            epoch += gap
+            rows.append((epoch, {"score": value}))
+        self.within_grants &= epoch <= self.model[number].until
+        broken = {"loss": 1.0} if bad == "missing" else {"score": bad}
+        rows += [(epoch + step, broken), (epoch + step + 1, {"score": after})]
+        self._report(number, rows)
+
+    def _report(self, number, rows):
+        trial = self.model[number]
+        answer = self.do("report", number, rows)
+        fresh = [(epoch, metrics.get("score")) for epoch, metrics in rows if epoch > trial.epoch]
+        usable = [type(v) in (int, float) and math.isfinite(v) for _, v in fresh]
+        is_bad = not all(usable)
+        trial.rows += fresh[: usable.index(False)] if is_bad else fresh
+        match answer:
+            case Continue(until):
+                assert not is_bad
+                assert not self.is_over
+                assert until > trial.epoch
+                trial.until = until
+            case Stop("finished"):
+                assert trial.epoch >= self.spec.budget.epochs
+                trial.status = "completed"
+            case Stop("bug" | "bad_value" as kind):
+                assert is_bad
+                assert trial.epoch < self.spec.budget.epochs
+                self._failed(number, kind)
+            case Stop(reason):
+                rungs = [f"rung {rung}" for rung in self.sweep.scheduler.rungs[:-1]]
+                assert reason in [*rungs, "time", "total_epochs"]
+                trial.status = "stopped"
+
+    def _failed(self, number, kind):
+        trial = self.model[number]
+        retry = trial.failures[kind] < self.spec.retries.get(kind, 0)
+        trial.failures[kind] += 1
+        trial.status = "waiting" if retry else "failed"
+        self.waiting += [number] * retry
+
+    @precondition(lambda self: self.in_state("running"))
+    @rule(place=numbers)
+    def complete(self, place):
+        number = self.pick(place)
+        self.do("complete", number)
+        self.model[number].status = "completed"
+
+    @precondition(lambda self: self.in_state("running"))
+    @rule(place=numbers, kind=st.sampled_from(KINDS))
+    def fail(self, place, kind):
+        number = self.pick(place)
+        assert self.do("fail", number, Failure(kind, "Traceback:\n  boom")) == Stop(kind)
+        self._failed(number, kind)
+
+    @precondition(lambda self: self.in_state("running"))
+    @rule(place=numbers)
+    def lose(self, place):
+        number = self.pick(place)
+        self.do("lost", number)
+        self.model[number].status = "waiting"
+        self.waiting.append(number)
+
+    @rule(seconds=st.floats(0, 8))
+    def tick(self, seconds):
+        self.do("tick", self.seconds + seconds - 1)  # a clock that is a second behind is harmless
+        self.seconds = max(self.seconds, round(max(self.seconds + seconds - 1, self.seconds), 3))
+
+    @precondition(lambda self: not self.is_closed and len(self.model) > 3)
+    @rule(reason=st.sampled_from(["trials", ev.BY_A_PERSON]))
+    def close(self, reason):
+        self.do("close", reason)
+        self.is_closed = True
+        for trial in self.model.values():
+            if trial.status in ("running", "waiting"):
+                trial.status = "cancelled" if reason == ev.BY_A_PERSON else "stopped"
+        self.waiting = []
+
+    @rule()
+    def kill_and_resume(self):
+        """What a new controller does: replay, and call lost whatever was running."""
+        self.sweep = Sweep.replay(Spec.from_json(self.spec_text()), through_json(self.events))
+        for number in self.in_state("running"):
+            self.do("lost", number)
+            self.model[number].status = "waiting"
+            self.waiting.append(number)
+
+    # -- what always holds ---------------------------------------------------------------------
+
+    @invariant()
+    def every_trial_is_known_and_in_exactly_one_state(self):
+        history = self.sweep.history
+        assert list(history.trials) == [trial.number for trial in history] == list(self.model)
+        assert list(self.model) == list(range(len(self.model)))
+        assert {n: t.status for n, t in history.trials.items()} == {
+            n: t.status for n, t in self.model.items()
+        }
+        assert [trial.number for trial in history.waiting] == self.waiting
+        assert {trial.number for trial in history.running} == set(self.in_state("running"))
+        assert history.count("running", "waiting") == len(history.running) + len(history.waiting)
+
+    @invariant()
+    def every_row_is_kept_once(self):
+        for trial in self.sweep.history:
+            assert [(e, m["score"]) for e, m in trial.rows] == self.model[trial.number].rows
+        assert self.sweep.history.spent == sum(trial.epoch for trial in self.model.values())
+
+    @invariant()
+    def no_configuration_is_tried_twice_unless_given_twice(self):
+        prints = [fingerprint(trial.params) for trial in self.sweep.history]
+        start = [fingerprint(params) for params in self.spec.start]
+        assert prints[: len(start)] == start[: len(prints)]
+        proposed = prints[len(start) :]
+        assert len(set(proposed)) == len(proposed)
+        assert not set(proposed) & set(start)
+
+    @invariant()
+    def budgets_hold(self):
+        budget = self.spec.budget
+        assert budget.trials is None or len(self.model) <= budget.trials
+        if budget.total_epochs is not None and self.within_grants:
+            granted = [
+                trial.until if trial.status == "running" else trial.epoch
+                for trial in self.model.values()
+            ]
+            assert sum(granted) <= budget.total_epochs
+
+    @invariant()
+    def best_is_the_best_of_all_rows(self):
+        score = self.spec.objective.score
+        rows = [
+            (score(value), -number, -epoch)
+            for number, trial in self.model.items()
+            for epoch, value in trial.rows
+        ]
+        best = self.sweep.history.best
+        if not rows:
+            assert best is None
+            assert self.sweep.history.ranked() == []
+            return
+        value, number, epoch = max(rows)
+        assert (score(best.best[1]), best.number, best.best[0]) == (value, -number, -epoch)
+        assert best.best_metrics["score"] == best.best[1]
+        assert math.isfinite(best.best[1])
+        assert self.sweep.history.ranked()[0] is best
+
+    @invariant()
+    def a_rung_holds_the_first_row_at_or_past_it(self):
+        for rung in self.sweep.scheduler.rungs:
+            reached = {}
+            for number, trial in self.model.items():
+                passed = [value for epoch, value in trial.rows if epoch >= rung]
+                if passed:
+                    reached[number] = self.spec.objective.score(passed[0])
+            assert self.sweep.history.scores(rung) == sorted(reached.values())
+            assert all(self.sweep.history.score_at(n, rung) == s for n, s in reached.items())
+
+    # -- replay --------------------------------------------------------------------------------
+
+    def spec_text(self):
+        return json.loads(json.dumps(self.spec.to_json()))
+
+    @invariant()
+    def replay_gives_the_same_history(self):
+        replayed = Sweep.replay(self.spec, through_json(self.events))
+        assert state(replayed) == state(self.sweep)
+        assert replayed.drain() == []
+
+    def teardown(self):
+        """From a replay up to any cut, the same commands get the same answers and events."""
+        commands = getattr(self, "commands", [])
+        for cut in range(0, len(commands), 1 + len(commands) // 6):
+            before = commands[cut][0]
+            sweep = Sweep.replay(
+                Spec.from_json(self.spec_text()), through_json(self.events[:before])
+            )
+            events = []
+            for _, method, args, answer in commands[cut:]:
+                assert getattr(sweep, method)(*args) == answer
+                events += sweep.drain()
+            assert repr(events) == repr(self.events[before:])
+            assert state(sweep) == state(self.sweep)
+
+
+SweepMachine.TestCase.settings = settings(
+    deadline=None, max_examples=60, stateful_step_count=40, derandomize=True
+)
+TestSweep = SweepMachine.TestCase
