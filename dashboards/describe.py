@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from dashboards.words import settings
 from search.history import Trial
-from spaces import flatten
 
 if TYPE_CHECKING:
     from dashboards.projection import Projection
@@ -17,13 +17,10 @@ LONGEST = 7900  # MLflow cuts a description at 8,000 characters
 
 
 def describe(projection: Projection) -> str:
-    """What a sweep tunes, how, with what result so far, and how to go on."""
-    parts = [
-        _task(projection),
-        _result(projection),
-        _commands(projection),
-        _space(projection),
-    ]
+    """What came out so far, what is tuned and how, and how to go on; the result comes first,
+    since the page folds all but the beginning away.
+    """
+    parts = [_result(projection), _task(projection), _going_on(projection), _space(projection)]
     return _within("\n\n".join(part for part in parts if part))
 
 
@@ -61,7 +58,7 @@ def _data(data: Mapping[str, Any]) -> str:
     parts = [str(data["source"])] if data.get("source") else []
     if data.get("rows") and data.get("columns"):
         parts.append(f"{data['rows']} rows × {data['columns']} columns")
-    if data.get("target"):
+    if data.get("target") not in (None, "target"):
         parts.append(f"target {data['target']}")
     if isinstance(data.get("split"), list | tuple):
         parts.append("split " + " / ".join(f"{part:g}" for part in data["split"]))
@@ -87,26 +84,26 @@ def _budget(budget: Mapping[str, Any]) -> str:
 
 def _result(projection: Projection) -> str:
     history, best = projection.history, projection.best()
-    ending = f"({history.closed.reason})" if history.closed else ""
-    lines = [f"**{projection.status.capitalize()}** {ending} · {projection.counts()}"]
+    ending = f" ({history.closed.reason})" if history.closed else ""
+    status = f"{projection.status.capitalize()}{ending} · {projection.counts()}"
     if best is None:
-        return lines[0] + "\n\nNo usable value yet."
+        return f"{status}\n\nNo usable value yet."
     metric = projection.spec.objective.metric
     word = "Best" if history.closed else "Best so far"
-    lines += [
-        "",
-        f"**{word}: {metric} {best['metrics'][metric]:.6g}** "
-        f"(trial {best['trial']}, epoch {best['epoch']})",
-        "",
-        _table(("best configuration", "value"), flatten(best["params"]).items()),
-    ]
-    return "\n".join(lines)
+    place = f"trial {best['trial']}, epoch {best['epoch']}"
+    return f"**{word}: {metric} {best['metrics'][metric]:.6g}** ({place})\n\n{status}\n\n" + _table(
+        ("best configuration", "value"), settings(best["params"])
+    )
 
 
-def _commands(projection: Projection) -> str:
+def _going_on(projection: Projection) -> str:
+    sweep, metric = projection.launch.sweep, projection.spec.objective.metric
     verb = "show" if projection.history.closed else "resume"
-    command = ["lanewise", verb, projection.launch.sweep, "--home", projection.home]
-    return f"```\n{shlex.join(command)}\n```"
+    command = shlex.join(["lanewise", verb, sweep, "--home", projection.home])
+    return (
+        f"All trials: search the list of runs for ``tags.`lanewise.sweep` = '{sweep}'`` and sort "
+        f"by `best_{metric}`. On the command line:\n\n```\n{command}\n```"
+    )
 
 
 def _space(projection: Projection) -> str:

@@ -45,7 +45,7 @@ def render_sweep(console: Console, view: View, home: Home) -> None:
     _headline(console, body)
     _say(console, _task(view))
     _best(console, body["best"])
-    _trials(console, view)
+    _trials(console, view, body["status"] == "interrupted")
     for trial in view.history:
         _failures(console, trial)
     if left := pending(home, view.launch.sweep, view.journal):
@@ -127,21 +127,35 @@ def _best(console: Console, best: Mapping[str, Any] | None) -> None:
     _pairs(console, settings(best["params"]))
 
 
-def _trials(console: Console, view: View) -> None:
+def _trials(console: Console, view: View, is_interrupted: bool) -> None:
     if not len(view.history):
         return
-    ranked = view.history.ranked()
     others = [trial for trial in view.history if trial.best is None]
-    shown = [*ranked, *others][:MOST_TRIALS]
+    shown = [*view.history.ranked(), *others][:MOST_TRIALS]
+    same = _same(view)
     console.print()
     table = _table("trial", "status", "epochs", view.spec.objective.metric, "configuration")
     for trial in shown:
         value = number(trial.best[1]) if trial.best else "–"
-        config = one_line(trial.params)
-        _row(table, str(trial.number), _ending(trial), str(trial.epoch), value, config)
+        status = "interrupted" if is_interrupted and trial.is_open else _ending(trial)
+        config = one_line(trial.params, same)
+        _row(table, str(trial.number), status, str(trial.epoch), value, config)
     console.print(table)
+    if same:
+        _say(console, f"the same in all trials: {', '.join(sorted(same))}")
     if left := len(view.history) - len(shown):
         _say(console, f"and {left} more (lanewise show --json has all)")
+
+
+def _same(view: View) -> set[str]:
+    """The settings that do not differ between the trials."""
+    configs = [dict(settings(trial.params)) for trial in view.history]
+    if len(configs) < 2:
+        return set()
+    first, *others = configs
+    return {
+        name for name, value in first.items() if all(other.get(name) == value for other in others)
+    }
 
 
 def _curve(console: Console, view: View, trial: Trial) -> None:

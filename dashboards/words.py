@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 
-def number(value: object) -> str:
-    """Six significant digits; whatever is not a number as it is."""
+def number(value: object, digits: int = 6) -> str:
+    """That many significant digits; whatever is not a fraction as it is."""
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.{digits}g}"
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -26,23 +26,30 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def settings(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def settings(
+    params: Mapping[str, Any], prefix: str = "", digits: int = 6
+) -> Iterator[tuple[str, str]]:
     """(dotted name, value) for every setting; a list of values stays one: ``hidden [32, 64]``."""
     for key, value in params.items():
         if isinstance(value, Mapping):
             inner = dict(value)
             if "name" in inner:
-                yield f"{prefix}{key}", number(inner.pop("name"))
-            yield from settings(inner, f"{prefix}{key}.")
+                yield f"{prefix}{key}", number(inner.pop("name"), digits)
+            yield from settings(inner, f"{prefix}{key}.", digits)
         elif isinstance(value, list | tuple):
-            yield f"{prefix}{key}", "[" + ", ".join(number(item) for item in value) + "]"
+            yield f"{prefix}{key}", "[" + ", ".join(number(item, digits) for item in value) + "]"
         else:
-            yield f"{prefix}{key}", number(value)
+            yield f"{prefix}{key}", number(value, digits)
 
 
-def one_line(params: Mapping[str, Any]) -> str:
-    """A configuration in one line: ``lr 0.01 · hidden [32, 64] · optimizer sgd``."""
-    return " · ".join(f"{name} {value}" for name, value in settings(params))
+def one_line(params: Mapping[str, Any], without: Collection[str] = ()) -> str:
+    """A configuration in one line: ``lr 0.01 · hidden [32, 64] · optimizer sgd``.
+
+    Args:
+        without: names that are left out, such as those of constants.
+    """
+    pairs = settings(params, digits=4)
+    return " · ".join(f"{name} {value}" for name, value in pairs if name not in without)
 
 
 def counted(trials: Mapping[str, int]) -> str:

@@ -7,6 +7,7 @@ is thrown away and a new one looks again.
 
 from __future__ import annotations
 
+import getpass
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from dashboards.state import artifacts, local_uri, mask
 from search.home import Home
 
 TERMINAL = ("FINISHED", "FAILED", "KILLED")
+# Without it, MLflow's pages show the experiment as one of prompts and traces.
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 SERVED = ("http", "https", "databricks", "uc")  # these know where artifacts belong
 
 
@@ -65,6 +68,11 @@ class Writer:
         self.runs: dict[int | None, Known] = {}
         self._find(revive)
         self._repositories: dict[str, Any] = {}
+        self._origin = {
+            "mlflow.user": _user(),
+            "mlflow.source.name": "lanewise",
+            "mlflow.source.type": "LOCAL",
+        }
         self._folder = tempfile.TemporaryDirectory(prefix="lanewise-")
 
     def close(self) -> None:
@@ -88,7 +96,9 @@ class Writer:
         """(id, artifact location) of the experiment."""
         found = self.client.get_experiment_by_name(name)
         if found is None:
-            made = self.client.create_experiment(name, artifact_location=self._location(name))
+            made = self.client.create_experiment(
+                name, artifact_location=self._location(name), tags=EXPERIMENT_TAGS
+            )
             found = self.client.get_experiment(made)
         if found.lifecycle_stage != LifecycleStage.ACTIVE:
             raise ProjectionError(
@@ -139,7 +149,7 @@ class Writer:
                 return
 
     def _create(self, run: Run) -> Known:
-        tags = {key: value for key, value in run.tags.items() if value}
+        tags = {key: value for key, value in run.tags.items() if value} | self._origin
         if run.number is not None:
             tags["mlflow.parentRunId"] = self.runs[None].run_id
         made = self.client.create_run(
@@ -205,6 +215,13 @@ def _known(found: Any) -> tuple[int | None, Known]:
         gone=info.lifecycle_stage != LifecycleStage.ACTIVE,
     )
     return (None if trial is None else int(trial)), known
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container without an entry for its user
+        return "unknown"
 
 
 def _prepare_database(path: Path) -> None:

@@ -36,7 +36,9 @@ def test_a_description_says_what_and_how_far(lab):
     assert "to maximize **val_accuracy**" in text
     assert "1797 rows × 64 columns" in text
     assert "up to 9 epochs each" in text
-    assert "**Done** (trials) · 5 asked" in text
+    assert text.startswith("**Best: val_accuracy ")  # the page folds the rest away
+    assert "Done (trials) · 5 asked" in text
+    assert "tags.`lanewise.sweep` = 's1'" in text
     assert "lanewise show s1 --home '/home of mine'" in text
 
 
@@ -81,5 +83,6 @@ def test_durations(seconds, text):
 
 def test_a_configuration_in_one_line():
     params = {"lr": 0.0123456789, "hidden": [32, 64], "optimizer": {"name": "sgd", "momentum": 0.9}}
-    expected = "lr 0.0123457 · hidden [32, 64] · optimizer sgd · optimizer.momentum 0.9"
+    expected = "lr 0.01235 · hidden [32, 64] · optimizer sgd · optimizer.momentum 0.9"
     assert one_line(params) == expected
+    assert one_line(params, {"lr", "optimizer"}) == "hidden [32, 64] · optimizer.momentum 0.9"

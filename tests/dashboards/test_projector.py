@@ -52,6 +52,9 @@ def test_the_parent_tells_the_sweep(lab):
     best, (parent, _) = view.history.best, lab.runs()
     metrics, tags = parent.data.metrics, parent.data.tags
     assert (parent.info.status, parent.info.run_name) == ("FINISHED", "digits")
+    experiment = lab.client().get_experiment_by_name("exp")
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert experiment.artifact_location == (lab.home.root / "artifacts" / "exp").as_uri()
     assert parent.info.start_time == int(view.launched_at * 1000)
     assert parent.info.end_time == int(view.last_at * 1000)
     assert metrics["best_val_accuracy"] == best.best[1]

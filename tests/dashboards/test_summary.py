@@ -133,11 +133,15 @@ def test_a_sweep_is_shown_best_first(lab, view):
     table = shown[shown.index("configuration\n") :]
     numbers = [row.split()[0] for row in table.splitlines()[1:] if row[:1].isdigit()]
     assert numbers[0] == str(view.history.best.number)
+    assert "batch_size" not in table.replace("the same in all trials: batch_size", "")
 
 
 def test_tracebacks_are_never_cut(lab, failed):
     whole = failed.history.trials[0].failures[0].message
-    assert whole in text_of(terminal.render_sweep, failed, lab.home)
+    shown = text_of(terminal.render_sweep, failed, lab.home)
+    assert whole in shown
+    assert "interrupted" in shown.splitlines()[0]
+    assert "running" not in shown
     assert whole in text_of(terminal.render_trial, failed, 0)
 
 
