@@ -100,7 +100,7 @@ class Journal:
         """The records behind ``after``. A broken newest record is left out, as if never written.
 
         Raises:
-            JournalError: a record that is not the newest is broken.
+            JournalError: one before the newest is broken or missing.
         """
         query = (
             sa.select(_EVENTS)
@@ -109,13 +109,16 @@ class Journal:
         )
         with self._explained(), self._engine.connect() as connection:
             rows = connection.execute(query).mappings().all()
-        records = [_record(row) for row in rows]
-        if records and records[-1] is None:
-            records.pop()
-        if None in records:
-            seq = rows[records.index(None)]["seq"]
-            raise JournalError(f"{self.path}: record {seq} of sweep {sweep} is broken")
-        return [record for record in records if record is not None]
+        records: list[Record] = []
+        for seq, row in enumerate(rows, after + 1):
+            record = _record(row)
+            if row["seq"] != seq:
+                raise JournalError(f"{self.path}: record {seq} of sweep {sweep} is missing")
+            if record is not None:
+                records.append(record)
+            elif row is not rows[-1]:
+                raise JournalError(f"{self.path}: record {seq} of sweep {sweep} is broken")
+        return records
 
     def truncate(self, sweep: str, after: int) -> int:
         """Removes the records behind ``after`` (a broken newest one); returns how many."""
@@ -162,12 +165,17 @@ class Journal:
         return [row.kind for row in rows]
 
     def _prepare(self) -> None:
+        # Several processes may begin a journal at once: what is there already is no error.
         with self._engine.begin() as connection:
-            _META.create_all(connection)
+            for table in _META.sorted_tables:
+                connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
             query = sa.select(_ABOUT.c.value).where(_ABOUT.c.key == "format")
             found = connection.execute(query).scalar()
             if found is None:
-                connection.execute(_ABOUT.insert(), {"key": "format", "value": str(FORMAT)})
+                insert = "INSERT INTO about VALUES ('format', :format) ON CONFLICT DO NOTHING"
+                connection.execute(sa.text(insert), {"format": str(FORMAT)})
         if found is not None and int(found) > FORMAT:
             raise JournalError(
                 f"{self.path}: written by a newer release (format {found}, this one reads "

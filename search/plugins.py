@@ -20,8 +20,8 @@ def construct(
         SearchError: for an unknown name, option or option value, naming what is allowed.
     """
     factory = _find(role, registry, name)
-    _check_options(f"{role}.{name}", factory, options, len(args))
     try:
+        _check_options(factory, options, args)
         return factory(*args, **options)
     except SearchError as error:
         raise SearchError(f"{role}.{name}: {error}") from None
@@ -31,11 +31,13 @@ def _find(role: str, registry: Mapping[str, Any], name: str) -> Any:
     if name in registry:
         return registry[name]
     module, colon, attribute = name.partition(":")
-    if colon and "." in f"{module}.":
+    if colon:
         try:
             return getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise SearchError(f"{role}: cannot load '{name}': {error}") from error
+        except Exception as error:  # a user's module may raise anything
+            why = " ".join(str(error).split())
+            hint = nearest(name, registry)
+            raise SearchError(f"{role}: cannot load '{name}': {why}{hint}") from error
     raise SearchError(
         f"{role}: unknown {role} '{name}'{nearest(name, registry)} "
         f"(allowed: {', '.join(registry)}, package.module:Class)"
@@ -48,13 +50,22 @@ def nearest(word: str, words: Mapping[str, Any]) -> str:
     return f", did you mean '{close[0]}'?" if close else ""
 
 
-def _check_options(path: str, factory: Any, options: Mapping[str, Any], given: int) -> None:
-    parameters = list(inspect.signature(factory).parameters.values())
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return
-    allowed = {p.name: p for p in parameters[given:]}
+def _check_options(factory: Any, options: Mapping[str, Any], args: tuple[Any, ...]) -> None:
+    if not callable(factory):
+        raise SearchError(f"{factory!r} is not a class")
+    signature = inspect.signature(factory)
+    parameters = list(signature.parameters.values())
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        _check_names(options, {p.name: p for p in parameters[len(args) :]})
+    try:
+        signature.bind(*args, **options)
+    except TypeError as error:
+        raise SearchError(str(error)) from None
+
+
+def _check_names(options: Mapping[str, Any], allowed: Mapping[str, Any]) -> None:
     for key in options:
         if key not in allowed:
             names = ", ".join(allowed) or "none"
             hint = nearest(key, allowed)
-            raise SearchError(f"{path}: unknown option '{key}'{hint} (allowed: {names})")
+            raise SearchError(f"unknown option '{key}'{hint} (allowed: {names})")

@@ -17,7 +17,7 @@ from search.plugins import construct
 from search.random_search import Random, draw
 from search.spec import Spec
 from search.tpe import TPE
-from spaces import Space, fingerprint
+from spaces import Space, SpaceError, fingerprint
 
 
 class Sampler(Protocol):
@@ -60,9 +60,12 @@ class Deduplicated:
     """Another sampler whose repeats are replaced by random configurations not tried before.
 
     A finite space ends when all of its configurations were tried.
+
+    Raises:
+        SearchError: on asking, for a proposal that is not of the space.
     """
 
-    PATIENCE = 20_000  # draws before a space counts as exhausted; its size may be a huge integer
+    PATIENCE = 20_000  # draws before a space counts as exhausted: some values are drawn rarely
 
     def __init__(self, inner: Sampler, space: Space, seed: int) -> None:
         self.inner = inner
@@ -73,15 +76,22 @@ class Deduplicated:
         if len(history.fingerprints) >= self.space.size:
             return None
         params = self.inner.ask(history, number)
-        if params is None or fingerprint(params) not in history.fingerprints:
-            return params
-        return self._unseen(history, number)
+        if params is None:
+            return None
+        self._check(params, number)
+        if fingerprint(params) in history.fingerprints:
+            return self._unseen(history, number)
+        return params
+
+    def _check(self, params: Params, number: int) -> None:
+        # A user's sampler may propose anything.
+        try:
+            self.space.validate(params)
+        except SpaceError as error:
+            raise SearchError(f"sampler: its proposal for trial {number}: {error}") from None
 
     def _unseen(self, history: History, number: int) -> Params | None:
-        # One unseen configuration among n is missed by 30 n draws with chance e^-30.
-        size = self.space.size
-        draws = self.PATIENCE if math.isinf(size) else min(self.PATIENCE, 30 * int(size))
-        for attempt in range(1, draws + 1):
+        for attempt in range(1, self.PATIENCE + 1):
             params = draw(self.space, self.seed, number, attempt)
             if fingerprint(params) not in history.fingerprints:
                 return params
@@ -91,7 +101,8 @@ class Deduplicated:
 def check_sampler(spec: Spec) -> None:
     """Raises SearchError where the sampler cannot work on this space or with these options."""
     make_sampler(spec)
-    if not spec.budget.is_finite and math.isinf(spec.space.size):
+    ends = spec.sampler.name == "grid" or not math.isinf(spec.space.size)
+    if not ends and not spec.budget.is_finite:
         raise SearchError(
             "budget: give trials, total_epochs or time; the space is infinite and nothing else "
             "would end the sweep"

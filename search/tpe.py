@@ -74,11 +74,20 @@ class _Mirror:
         """A suggestion for the trial that would be the history's next."""
         self._follow(history)
         self.study.sampler = sampler
-        params = self.space.suggest(self.study.ask())
+        trial = self.study.ask()
+        params = self.space.suggest(trial)
+        self._forget_notes(trial)
         # Optuna now holds the suggestion as a running trial; whether it becomes one is seen later.
         self.mirrored.append(params)
         self.open.append(len(self.mirrored) - 1)
         return params
+
+    def _forget_notes(self, trial: optuna.Trial) -> None:
+        # On a running trial Optuna notes what it drew for it, inactive parameters included, and
+        # learns from the notes; a mirror built anew has none, and must suggest the same.
+        storage = self.study._storage
+        for key in storage.get_trial(trial._trial_id).system_attrs:
+            storage.set_trial_system_attr(trial._trial_id, key, "")
 
     def _clear(self) -> None:
         import optuna

@@ -1,0 +1,348 @@
+"""The journal: what was appended is read, whoever is killed and whatever is broken.
+
+Random tests are derandomized: they fail by chance never.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search import events as ev
+from search.errors import JournalError
+from search.events import EVENTS, Continue, Failure, Stop, decode, encode
+from search.journal import FORMAT, Journal
+from search.spec import Budget, Objective, Spec
+from spaces import Float, Int, Space
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+leaves = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False), texts
+)
+bodies = st.dictionaries(
+    texts,
+    st.recursive(leaves, lambda x: st.lists(x, max_size=3) | st.dictionaries(texts, x, max_size=3)),
+    max_size=4,
+)
+counts = st.integers(0, 10_000)
+rows = st.tuples(st.integers(1, 1000), st.dictionaries(texts, st.floats(allow_nan=False)))
+seconds = st.floats(0, 1e9)
+FIELDS = {
+    ev.Launched: (texts, texts, bodies, bodies),
+    ev.Opened: (texts, texts, bodies),
+    ev.Asked: (counts, bodies, counts),
+    ev.Rerun: (counts, counts),
+    ev.Reported: (
+        counts,
+        st.lists(rows, max_size=3).map(tuple),
+        st.one_of(st.builds(Continue, counts), st.builds(Stop, texts)),
+    ),
+    ev.Completed: (counts,),
+    ev.Failed: (counts, st.builds(Failure, texts, texts), st.booleans()),
+    ev.Lost: (counts,),
+    ev.Ticked: (seconds,),
+    ev.Interrupted: (texts,),
+    ev.Closed: (texts, texts),
+}
+LAUNCHED = ev.Launched("s1", "digits", {}, {})
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with closing(Journal(tmp_path / "journal.db", create=True)) as made:
+        yield made
+
+
+def events_of(journal, sweep="s1", after=-1):
+    return [record.event for record in journal.read(sweep, after)]
+
+
+def fill(journal, count=5, sweep="s1"):
+    events = [ev.Launched(sweep, "digits", {}, {})]
+    events += [ev.Asked(number, {"x": number / 7}, 3) for number in range(count - 1)]
+    journal.append(sweep, -1, events)
+    return events
+
+
+def sql(path, command, *values):
+    with closing(sqlite3.connect(path)) as connection, connection:
+        return connection.execute(command, values).fetchall()
+
+
+def line(text):
+    return f"^{re.escape(text)}$"
+
+
+def test_every_kind_of_event_is_tried_here():
+    assert set(FIELDS) == set(EVENTS.values())
+    assert [EVENTS[event.kind] for event in FIELDS] == list(FIELDS)
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_every_event_comes_back_as_it_was(kind, tmp_path):
+    with closing(Journal(tmp_path / "journal.db", create=True)) as journal:
+
+        @settings(deadline=None, max_examples=15, derandomize=True)
+        @given(st.lists(st.builds(EVENTS[kind], *FIELDS[EVENTS[kind]]), min_size=1, max_size=3))
+        def round_trip(events):
+            before = journal.last("s1")
+            assert journal.append("s1", before, events) == before + len(events)
+            assert repr(events_of(journal, after=before)) == repr(events)
+            assert [decode(event.kind, encode(event)) for event in events] == events
+
+        round_trip()
+
+
+def test_values_that_are_not_numbers_come_back_too(journal):
+    metrics = {"score": 0.5, "loss": float("nan"), "top": float("inf")}
+    journal.append("s1", -1, [ev.Reported(0, ((1, metrics),), Continue(3))])
+    assert repr(events_of(journal)[0].rows) == repr(((1, metrics),))
+
+
+def test_the_order_of_a_spaces_keys_is_kept(journal):
+    # A draw follows the keys in order: another order would draw other configurations.
+    space = Space({"z": Float(0, 1), "a": Int(1, 9), "m": Float(0, 1)})
+    spec = Spec(space, Objective("score", "max"), Budget(1, 3))
+    journal.append("s1", -1, [ev.Launched("s1", "digits", spec.to_json(), {})])
+    (launch, _), *_ = journal.launches()
+    assert Spec.from_json(launch.spec).space.names == ("z", "a", "m")
+    assert json.dumps(launch.spec) == json.dumps(spec.to_json())
+
+
+def test_seq_counts_every_sweep_by_itself(journal):
+    assert journal.last("s1") == -1
+    assert journal.append("s1", -1, [LAUNCHED]) == 0
+    assert journal.append("s2", -1, [ev.Launched("s2", "digits", {}, {}), ev.Lost(0)]) == 1
+    assert journal.append("s1", 0, []) == 0
+    assert journal.append("s1", 0, [ev.Lost(1), ev.Lost(2)]) == 2
+    assert [record.seq for record in journal.read("s1")] == [0, 1, 2]
+    assert [record.event for record in journal.read("s1", 1)] == [ev.Lost(2)]
+    assert [launch.sweep for launch, _ in journal.launches()] == ["s1", "s2"]
+
+
+def test_a_group_of_events_is_written_whole_or_not_at_all(journal):
+    fill(journal)
+    with pytest.raises(JournalError):
+        journal.append("s1", 3, [ev.Lost(0), ev.Lost(1)])  # seq 4 is taken, 5 is not
+    assert journal.last("s1") == 4
+
+
+def test_a_second_writer_is_refused(journal):
+    fill(journal)
+    with closing(Journal(journal.path)) as other:
+        seq = other.last("s1")
+        journal.append("s1", seq, [ev.Lost(0)])
+        with pytest.raises(
+            JournalError,
+            match=line(f"{journal.path}: another controller has written to this sweep"),
+        ):
+            other.append("s1", seq, [ev.Lost(1)])
+    assert events_of(journal)[-1] == ev.Lost(0)
+
+
+# -- broken records ------------------------------------------------------------------------------
+
+BREAK = {
+    "body": "UPDATE events SET body = replace(body, '{', '[') WHERE sweep = 's1' AND seq = ?",
+    "crc": "UPDATE events SET crc = crc + 1 WHERE sweep = 's1' AND seq = ?",
+    "kind": "UPDATE events SET kind = 'unheard of' WHERE sweep = 's1' AND seq = ?",
+    "values": "UPDATE events SET body = replace(body, '0', '1') WHERE sweep = 's1' AND seq = ?",
+}
+
+
+@pytest.mark.parametrize("what", BREAK)
+def test_a_broken_newest_record_counts_as_never_written(journal, what):
+    events = fill(journal)
+    sql(journal.path, BREAK[what].replace("'0', '1'", "'3', '4'"), 4)
+    assert events_of(journal) == events[:4]
+    assert journal.last("s1") == 4
+    assert journal.truncate("s1", 3) == 1
+    assert journal.append("s1", 3, [ev.Lost(0)]) == 4
+    assert events_of(journal) == [*events[:4], ev.Lost(0)]
+
+
+@pytest.mark.parametrize("what", BREAK)
+def test_a_broken_record_in_the_middle_is_named(journal, what):
+    fill(journal)
+    sql(journal.path, BREAK[what].replace("'0', '1'", "'3', '4'"), 2)
+    with pytest.raises(JournalError, match=line(f"{journal.path}: record 2 of sweep s1 is broken")):
+        journal.read("s1")
+
+
+@pytest.mark.parametrize("seq", [0, 2])
+def test_a_missing_record_is_named(journal, seq):
+    fill(journal)
+    sql(journal.path, "DELETE FROM events WHERE sweep = 's1' AND seq = ?", seq)
+    with pytest.raises(
+        JournalError, match=line(f"{journal.path}: record {seq} of sweep s1 is missing")
+    ):
+        journal.read("s1")
+
+
+def test_one_broken_sweep_does_not_hide_the_others(journal):
+    fill(journal)
+    other = fill(journal, sweep="s2")
+    sql(journal.path, BREAK["crc"], 0)
+    assert [launch.sweep for launch, _ in journal.launches()] == ["s2"]
+    assert events_of(journal, "s2") == other
+
+
+# -- files that are no journal of ours -----------------------------------------------------------
+
+
+def test_a_newer_format_is_refused(journal):
+    sql(journal.path, "UPDATE about SET value = ? WHERE key = 'format'", str(FORMAT + 1))
+    text = (
+        f"{journal.path}: written by a newer release (format {FORMAT + 1}, this one reads "
+        f"{FORMAT}); upgrade lanewise"
+    )
+    with pytest.raises(JournalError, match=line(text)):
+        Journal(journal.path)
+
+
+def test_an_older_format_opens(journal):
+    events = fill(journal)
+    sql(journal.path, "UPDATE about SET value = '0' WHERE key = 'format'")
+    with closing(Journal(journal.path)) as old:
+        assert events_of(old) == events
+
+
+def test_a_file_that_is_no_database_gets_one_line(tmp_path):
+    path = tmp_path / "journal.db"
+    path.write_text("not a database, whatever its name says\n" * 100)
+    before = path.read_bytes()
+    with pytest.raises(JournalError, match=line(f"{path}: file is not a database")):
+        Journal(path, create=True)
+    assert path.read_bytes() == before
+
+
+def test_a_journal_that_is_not_there_is_made_only_on_demand(tmp_path):
+    path = tmp_path / "deep" / "journal.db"
+    with pytest.raises(JournalError, match=line(f"{path}: there is no journal here")):
+        Journal(path)
+    assert not path.parent.exists()
+    with closing(Journal(path, create=True)) as journal:
+        assert journal.launches() == []
+
+
+def test_a_folder_in_its_place_gets_one_line(tmp_path):
+    (tmp_path / "journal.db").mkdir()
+    with pytest.raises(JournalError, match=line(f"{tmp_path / 'journal.db'}: unable to open")[:-1]):
+        Journal(tmp_path / "journal.db", create=True)
+
+
+# -- requests ------------------------------------------------------------------------------------
+
+
+def test_a_request_is_handed_out_once_to_its_sweep_in_order(journal):
+    for sweep, kind in [("s1", "pause"), ("s2", "stop"), ("s1", "stop")]:
+        journal.request(sweep, kind)
+    with closing(Journal(journal.path)) as other:
+        assert other.take_requests("s1") == ["pause", "stop"]
+    assert journal.take_requests("s1") == []
+    assert journal.take_requests("s2") == ["stop"]
+
+
+# -- several processes ---------------------------------------------------------------------------
+
+
+def test_a_reader_sees_whole_groups_while_another_writes(journal):
+    groups, size = 60, 5
+    finished = threading.Event()
+
+    def write():
+        with closing(Journal(journal.path)) as writer:
+            seq = -1
+            for group in range(groups):
+                seq = writer.append("s1", seq, [ev.Lost(group)] * size)
+        finished.set()
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    seen = []
+    while not (last := finished.is_set()) or last:
+        seen += journal.read("s1", len(seen) - 1)
+        assert len(seen) % size == 0
+        if last:
+            break
+    writing.join()
+    assert [record.seq for record in seen] == list(range(groups * size))
+    assert [record.event.number for record in seen] == [n // size for n in range(groups * size)]
+
+
+APPEND_FOR_EVER = """
+import sys
+from pathlib import Path
+from search.events import Asked, Lost
+from search.journal import Journal
+
+journal = Journal(Path(sys.argv[1]), create=True)
+seq = journal.last("s1")
+while True:
+    seq = journal.append("s1", seq, [Asked(seq, {"x": "y" * (seq * 37 % 5000)}, 3), Lost(seq)])
+    print(seq, flush=True)
+"""
+
+
+def process(code, *args):
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, args)], stdout=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.parametrize("appends", [1, 7, 40])
+def test_a_killed_writer_leaves_all_that_it_said_it_wrote(journal, appends):
+    with process(APPEND_FOR_EVER, journal.path) as writer:
+        told = [int(writer.stdout.readline()) for _ in range(appends)]
+        os.kill(writer.pid, signal.SIGKILL)
+        told += [int(text) for text in writer.stdout.read().split()]
+    records = journal.read("s1")
+    assert [record.seq for record in records] == list(range(len(records)))
+    # What it told is there; the group that it was about to tell may be there, whole.
+    assert len(records) - 1 in (told[-1], told[-1] + 2)
+    assert journal.append("s1", records[-1].seq, [ev.Lost(0)]) == len(records)
+
+
+def test_several_processes_may_begin_the_same_journal(tmp_path):
+    code = """
+import sys
+from pathlib import Path
+from search.events import Launched
+from search.journal import Journal
+
+print("ready", flush=True)
+sys.stdin.readline()
+journal = Journal(Path(sys.argv[1]), create=True)
+journal.append(sys.argv[2], -1, [Launched(sys.argv[2], "digits", {}, {})])
+"""
+    path = tmp_path / "new" / "journal.db"
+    begun = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(path), f"s{n}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(4)
+    ]
+    for one in begun:
+        assert one.stdout.readline() == "ready\n"
+    for one in begun:
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    errors = [one.communicate()[1] for one in begun]
+    assert errors == [""] * 4
+    with closing(Journal(path)) as journal:
+        assert {launch.sweep for launch, _ in journal.launches()} == {"s0", "s1", "s2", "s3"}

@@ -1,0 +1,463 @@
+"""What holds for every sampler, and what TPE and users' samplers add to it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from search.errors import SearchError
+from search.events import Continue, Failure, decode, encode
+from search.samplers import SAMPLERS, Deduplicated, check_sampler, make_sampler
+from search.simulate import simulate
+from search.spec import Budget, Objective, Plugin, Spec
+from search.sweep import Done, Run, Sweep
+from spaces import Choice, Float, Int, Repeat, Space, SpaceError, fingerprint
+
+FINITE = Space({"a": Int(1, 3), "b": Choice(["x", "y"]), "c": Float(0.0, 0.5, step=0.5)})
+CONDITIONAL = Space(
+    {
+        "lr": Float(1e-4, 1e-1, log=True, grid=4),
+        "hidden": Repeat(Int(16, 64, grid=3), times=(0, 2)),
+        "optimizer": Choice(
+            [
+                {"sgd": {"momentum": Float(0.0, 0.99, grid=2), "nesterov": Choice([True, False])}},
+                "adam",
+            ]
+        ),
+        "batch_size": 64,
+    }
+)
+OPTIONS = {"tpe": {"startup": 3}, "optuna:tpe": {"startup": 3}}  # soon beyond random draws
+
+everyone = pytest.mark.parametrize("name", SAMPLERS)
+both = pytest.mark.parametrize("mode", ["max", "min"])
+spaces = pytest.mark.parametrize("space", [FINITE, CONDITIONAL], ids=["finite", "conditional"])
+
+
+def spec(name, space=CONDITIONAL, seed=0, mode="max", scheduler="asha", start=(), trials=None):
+    return Spec(
+        space=space,
+        objective=Objective("score", mode),
+        budget=Budget(epochs=9, trials=trials),
+        sampler=Plugin(name, OPTIONS.get(name, {})),
+        scheduler=Plugin(scheduler),
+        seed=seed,
+        start=tuple(start),
+        retries={"node_lost": 1},
+    )
+
+
+def goodness(params):
+    if "lr" not in params:
+        return params["a"] - params["c"]
+    return -abs(math.log10(params["lr"]) + 2) - 0.1 * len(params["hidden"])
+
+
+class Life:
+    """A sweep whose trials run side by side, report, fail, are lost and retried, in random order.
+
+    Every random choice comes from the seed.
+    """
+
+    def __init__(self, spec, seed=0, workers=4):
+        self.spec = spec
+        self.sweep = Sweep(spec)
+        self.events = []
+        self.rng = np.random.default_rng([99, seed])
+        self.workers = workers
+
+    def goes_on(self, trials, before_ask=lambda: None):
+        """Until that many trials were asked for; ``before_ask`` looks at each state before."""
+        while len(self.sweep.history) < trials:
+            running = self.sweep.history.running
+            if len(running) < self.workers and self.rng.random() < 0.7:
+                if not self.sweep.history.waiting:
+                    before_ask()
+                self.sweep.ask()
+            elif running:
+                self._step(running[self.rng.integers(len(running))])
+            self.events += self.sweep.drain()
+        return self
+
+    def _step(self, trial):
+        what = self.rng.random()
+        if what < 0.08:
+            self.sweep.fail(trial.number, Failure("node_lost", ""))
+        elif what < 0.14:
+            self.sweep.report(trial.number, [(trial.until, {"score": math.nan})])
+        elif what < 0.2:
+            self.sweep.complete(trial.number)
+        elif what < 0.25:
+            self.sweep.lost(trial.number)
+        else:
+            score = self.spec.objective.score(goodness(trial.params))
+            self.sweep.report(trial.number, [(trial.until, {"score": score})])
+
+    def replayed(self):
+        """The same history in a sweep of its own, through the journal's JSON."""
+        texts = [(event.kind, json.dumps(encode(event))) for event in self.events]
+        events = [decode(kind, json.loads(text)) for kind, text in texts]
+        return Sweep.replay(Spec.from_json(json.loads(json.dumps(self.spec.to_json()))), events)
+
+
+@everyone
+@both
+@pytest.mark.parametrize("seed", range(2))
+def test_a_fresh_sampler_on_a_replayed_history_answers_as_the_one_that_saw_it_grow(
+    name, mode, seed
+):
+    life = Life(spec(name, mode=mode), seed)
+    expected = []
+
+    def fresh():
+        again = life.replayed()
+        expected.append(again.sampler.ask(again.history, len(again.history)))
+
+    life.goes_on(20, fresh)
+    assert [trial.params for trial in life.sweep.history] == expected
+
+
+@everyone
+def test_asked_again_it_answers_the_same(name):
+    life = Life(spec(name))
+    answers = []
+
+    def twice():
+        sweep = life.sweep
+        answers.extend(sweep.sampler.ask(sweep.history, len(sweep.history)) for _ in range(2))
+
+    life.goes_on(14, twice)
+    made = [trial.params for trial in life.sweep.history]
+    assert answers[::2] == answers[1::2] == made
+
+
+@everyone
+def test_one_sampler_serves_two_histories_side_by_side(name):
+    alone = [Life(spec(name), seed).goes_on(16).events for seed in (1, 2)]
+    shared = make_sampler(spec(name))
+    lives = [Life(spec(name), seed) for seed in (1, 2)]
+    for life in lives:
+        life.sweep.sampler = shared
+    for trials in range(1, 17):
+        for life in lives:
+            life.goes_on(trials)
+    assert repr([life.events for life in lives]) == repr(alone)
+
+
+@everyone
+def test_asking_does_not_change_the_history(name):
+    life = Life(spec(name)).goes_on(10)
+    before = repr(life.sweep.history.trials)
+    life.sweep.sampler.ask(life.sweep.history, 10)
+    assert repr(life.sweep.history.trials) == before
+    assert len(life.sweep.history.fingerprints) == 10
+
+
+@everyone
+def test_another_seed_proposes_others(name):
+    first, again, other = (
+        [trial.params for trial in Life(spec(name, seed=seed)).goes_on(8).sweep.history]
+        for seed in (0, 0, 1)
+    )
+    assert first == again
+    assert (first == other) == (name == "grid")  # a grid has one order
+
+
+@everyone
+@both
+@spaces
+def test_proposals_are_of_the_space_in_plain_json_and_never_repeat(name, mode, space):
+    trials = 12 if space is FINITE else 40
+    history = Life(spec(name, space, mode=mode)).goes_on(trials).sweep.history
+    for trial in history:
+        space.validate(trial.params)
+        assert json.loads(json.dumps(trial.params)) == trial.params
+    assert len({fingerprint(trial.params) for trial in history}) == trials
+
+
+@everyone
+@pytest.mark.parametrize("seed", range(2))
+def test_a_finite_space_ends_exactly_when_all_of_it_was_tried(name, seed):
+    life = Life(spec(name, FINITE), seed)
+    life.goes_on(FINITE.size)
+    sweep = life.sweep
+    assert sweep.sampler.ask(sweep.history, len(sweep.history)) is None
+    for trial in sweep.history.running:
+        sweep.complete(trial.number)
+    while sweep.history.waiting:
+        sweep.complete(sweep.ask().number)
+    assert sweep.ask() == Done()
+    assert sweep.end == "space exhausted"
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "grid"])
+def test_unlikely_configurations_are_found_before_a_space_counts_as_exhausted(name):
+    # 200 comes once in 1,200 draws: 20,000 draws miss it once in 1e7 sweeps (and the seed is set).
+    space = Space({"width": Int(1, 200, log=True)})
+    asked = spec(name, space)
+    history = Sweep(asked).history
+    history.fingerprints |= {fingerprint({"width": width}) for width in range(1, 200)}
+    assert make_sampler(asked).ask(history, 0) == {"width": 200}
+
+
+@everyone
+def test_a_space_of_one_configuration_is_tried_once(name):
+    sweep = Sweep(spec(name, Space({"batch_size": 64})))
+    simulate(sweep, lambda params, epoch: {"score": 1.0})
+    assert [trial.params for trial in sweep.history] == [{"batch_size": 64}]
+
+
+@everyone
+def test_start_configurations_come_first_in_order_and_are_not_proposed_again(name):
+    start = [FINITE.grid_at(index) for index in (7, 2, 7)]
+    history = Life(spec(name, FINITE, start=start)).goes_on(13).sweep.history
+    assert [history.trials[number].params for number in range(3)] == start
+    rest = [fingerprint(history.trials[number].params) for number in range(3, 13)]
+    assert len({*rest, *map(fingerprint, start)}) == 12
+
+
+@everyone
+def test_a_history_of_failures_alone_is_no_obstacle(name):
+    sweep = Sweep(spec(name))
+    for number in range(12):
+        run = sweep.ask()
+        assert isinstance(run, Run)
+        assert run.number == number
+        sweep.report(number, [(1, {"score": (math.nan, math.inf, -math.inf)[number % 3]})])
+    assert sweep.history.count("failed") == 12
+
+
+def test_a_grid_enumerates_its_points_in_order():
+    sweep = Sweep(spec("grid", FINITE))
+    simulate(sweep, lambda params, epoch: {"score": 0.0}, workers=5)
+    tried = [trial.params for trial in sweep.history]
+    assert tried == [FINITE.grid_at(index) for index in range(12)]
+
+
+def test_a_grid_over_a_range_without_points_is_refused_at_once():
+    with pytest.raises(SpaceError, match=r"^space\.x: a grid over a number from 0 to 1 needs"):
+        Sweep(spec("grid", Space({"x": Float(0, 1)})))
+
+
+def test_random_with_the_same_seed_is_the_same_under_any_objective_and_scheduler():
+    life = Life(spec("random")).goes_on(10)
+    other = Life(spec("random", mode="min", scheduler="none"), seed=5).goes_on(10)
+    assert [t.params for t in life.sweep.history] == [t.params for t in other.sweep.history]
+
+
+def test_tpe_begins_with_what_random_draws():
+    tpe, rand = (Life(spec(name)).goes_on(3).sweep.history for name in ("tpe", "random"))
+    assert [t.params for t in tpe] == [t.params for t in rand]
+
+
+def test_tpe_is_better_than_random():
+    # TPE won on 92 of 100 seeds, so among ten it wins fewer than six times once in 1,700 choices
+    # of seeds. These are fixed: by chance it fails only where the streams of numpy change.
+    space = Space({"x": Float(0, 1), "y": Float(0, 1), "z": Float(0, 1)})
+
+    def curve(params, epoch):
+        return {"loss": sum((params[k] - m) ** 2 for k, m in (("x", 0.3), ("y", 0.7), ("z", 0.5)))}
+
+    def best(name, seed):
+        sweep = Sweep(
+            Spec(space, Objective("loss", "min"), Budget(1, trials=40), Plugin(name), seed=seed)
+        )
+        simulate(sweep, curve, workers=2)
+        return sweep.history.best.best[1]
+
+    wins = sum(best("tpe", seed) < best("random", seed) for seed in range(10))
+    assert wins >= 6
+
+
+def test_running_trials_repel_tpe():
+    space = Space({"x": Float(0, 1)})
+    sweep = Sweep(spec("tpe", space, scheduler="none"))
+    for _ in range(20):
+        run = sweep.ask()
+        sweep.report(run.number, [(9, {"score": -((run.params["x"] - 0.5) ** 2)})])
+    side_by_side = [sweep.ask().params["x"] for _ in range(10)]
+    assert len(set(side_by_side)) == 10
+    assert max(side_by_side) - min(side_by_side) > 0.05
+
+
+def test_what_tpe_proposes_depends_on_what_was_good():
+    proposals = []
+    for mode in ("max", "min"):
+        sweep = Sweep(spec("tpe", Space({"x": Float(0, 1)}), mode=mode, scheduler="none"))
+        for _ in range(25):
+            run = sweep.ask()
+            sweep.report(run.number, [(9, {"score": run.params["x"]})])
+        proposals.append(np.mean([trial.params["x"] for trial in list(sweep.history)[15:]]))
+    high, low = proposals
+    assert high > 0.7
+    assert low < 0.3
+
+
+def test_stopped_trials_do_not_rank_among_those_that_trained_to_the_end():
+    sweep = Sweep(spec("tpe", Space({"x": Float(0, 1)}), scheduler="asha"))
+    for number in range(15):
+        run = sweep.ask()
+        decision = Continue(run.until)
+        while isinstance(decision, Continue):
+            decision = sweep.report(number, [(decision.until, {"score": run.params["x"]})])
+    inner = sweep.sampler.inner
+    sweep.ask()
+    study = inner._mirrors[sweep.history].study
+    states = [trial.state.name for trial in study.get_trials(deepcopy=False)]
+    names = {"stopped": "PRUNED", "completed": "COMPLETE", "running": "RUNNING"}
+    assert states == [names[trial.status] for trial in sweep.history]
+    assert {"PRUNED", "COMPLETE"} <= set(states)
+
+
+OURS = """
+from spaces import fingerprint
+
+class Alternating:
+    def __init__(self, space, seed, values=("x", "y")):
+        self.space, self.values = space, values
+    def ask(self, history, number):
+        return {"a": 1, "b": self.values[number % 2], "c": 0.0}
+
+class Two:
+    def __init__(self, space, seed):
+        pass
+    def ask(self, history, number):
+        return {"a": number + 1, "b": "x", "c": 0.0} if number < 2 else None
+
+class Wild(Alternating):
+    def ask(self, history, number):
+        return {"a": 17, "b": "x", "c": 0.0}
+
+class Needy:
+    def __init__(self, space, seed, depth):
+        pass
+
+not_a_class = 3
+"""
+
+
+@pytest.fixture
+def ours(tmp_path, monkeypatch):
+    (tmp_path / "our_samplers.py").write_text(OURS)
+    (tmp_path / "broken_sampler.py").write_text("raise RuntimeError('boom\\nbang')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("ours")
+def test_a_users_sampler_is_found_by_its_dotted_name_and_never_repeats():
+    plugin = Plugin("our_samplers:Alternating", {"values": ["y", "x"]})
+    sweep = Sweep(replace(spec("random", FINITE), sampler=plugin))
+    simulate(sweep, lambda params, epoch: {"score": 0.0})
+    tried = [trial.params for trial in sweep.history]
+    assert tried[:2] == [{"a": 1, "b": "y", "c": 0.0}, {"a": 1, "b": "x", "c": 0.0}]
+    assert len({fingerprint(params) for params in tried}) == FINITE.size
+
+
+@pytest.mark.usefixtures("ours")
+def test_a_users_sampler_may_end_the_sweep():
+    sweep = Sweep(replace(spec("random", FINITE), sampler=Plugin("our_samplers:Two")))
+    simulate(sweep, lambda params, epoch: {"score": 0.0})
+    assert [trial.params["a"] for trial in sweep.history] == [1, 2]
+
+
+@pytest.mark.usefixtures("ours")
+def test_a_users_sampler_that_leaves_the_space_is_told_so():
+    sweep = Sweep(replace(spec("random", FINITE), sampler=Plugin("our_samplers:Wild")))
+    line = "sampler: its proposal for trial 0: space.a: must be an integer from 1 to 3, got 17"
+    with pytest.raises(SearchError, match=f"^{re.escape(line)}$"):
+        sweep.ask()
+    assert sweep.drain() == []
+
+
+ALLOWED = f"(allowed: {', '.join(SAMPLERS)}, package.module:Class)"
+
+
+@pytest.mark.usefixtures("ours")
+@pytest.mark.parametrize(
+    ("name", "options", "line"),
+    [
+        ("tp", {}, f"sampler: unknown sampler 'tp', did you mean 'tpe'? {ALLOWED}"),
+        ("Random", {}, f"sampler: unknown sampler 'Random', did you mean 'random'? {ALLOWED}"),
+        ("xyzzy", {}, f"sampler: unknown sampler 'xyzzy' {ALLOWED}"),
+        ("", {}, f"sampler: unknown sampler '' {ALLOWED}"),
+        (
+            "optuna:tp",
+            {},
+            "sampler: cannot load 'optuna:tp': module 'optuna' has no attribute 'tp', "
+            "did you mean 'optuna:tpe'?",
+        ),
+        ("nowhere:X", {}, "sampler: cannot load 'nowhere:X': No module named 'nowhere'"),
+        (":X", {}, "sampler: cannot load ':X': Empty module name"),
+        (
+            "our_samplers:Three",
+            {},
+            "sampler: cannot load 'our_samplers:Three': "
+            "module 'our_samplers' has no attribute 'Three'",
+        ),
+        ("broken_sampler:X", {}, "sampler: cannot load 'broken_sampler:X': boom bang"),
+        ("our_samplers:not_a_class", {}, "sampler.our_samplers:not_a_class: 3 is not a class"),
+        (
+            "our_samplers:Needy",
+            {},
+            "sampler.our_samplers:Needy: missing a required argument: 'depth'",
+        ),
+        (
+            "our_samplers:Needy",
+            {"dept": 3},
+            "sampler.our_samplers:Needy: unknown option 'dept', did you mean 'depth'? "
+            "(allowed: depth)",
+        ),
+        ("random", {"n": 3}, "sampler.random: unknown option 'n' (allowed: none)"),
+        ("random", {"seed": 3}, "sampler.random: unknown option 'seed' (allowed: none)"),
+        (
+            "tpe",
+            {"start": 3},
+            "sampler.tpe: unknown option 'start', did you mean 'startup'? "
+            "(allowed: startup, candidates)",
+        ),
+        (
+            "tpe",
+            {"startup": -1},
+            "sampler.tpe: startup must be a whole number of at least 0, got -1",
+        ),
+        (
+            "tpe",
+            {"candidates": "24"},
+            "sampler.tpe: candidates must be a whole number of at least 1, got '24'",
+        ),
+    ],
+)
+def test_bad_names_and_options_get_one_line(name, options, line):
+    with pytest.raises(SearchError, match=f"^{re.escape(line)}$"):
+        make_sampler(replace(spec("random"), sampler=Plugin(name, options)))
+
+
+@everyone
+def test_what_would_never_end_is_refused(name):
+    endless = replace(spec(name), budget=Budget(9))
+    if name == "grid":
+        check_sampler(endless)  # the grid's points end it
+    else:
+        with pytest.raises(SearchError, match=r"^budget: give trials, total_epochs or time; "):
+            check_sampler(endless)
+    for limit in ({"trials": 3}, {"total_epochs": 30}, {"time": 60.0}):
+        check_sampler(replace(endless, budget=Budget(9, **limit)))
+    check_sampler(replace(endless, space=FINITE))
+
+
+def test_a_repeat_is_replaced_by_the_next_random_draw():
+    class Same:
+        def ask(self, history, number):
+            return {"x": 0.5}
+
+    space = Space({"x": Float(0, 1)})
+    sampler = Deduplicated(Same(), space, seed=3)
+    sweep = Sweep(spec("random", space), sampler=sampler)
+    tried = [sweep.ask().params["x"] for _ in range(5)]
+    assert tried[0] == 0.5
+    assert len(set(tried)) == 5

@@ -1,0 +1,115 @@
+"""Views: a sweep as its journal tells it."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+
+import pytest
+
+from search import events as ev
+from search.errors import UnknownSweepError
+from search.events import Failure
+from search.home import Home
+from search.simulate import simulate
+from search.spec import Budget, Objective, Plugin, Spec
+from search.sweep import Sweep
+from search.view import find, open_view
+from spaces import Float, Space
+
+SPEC = Spec(
+    space=Space({"x": Float(0, 1)}),
+    objective=Objective("loss", "min"),
+    budget=Budget(9, 12),
+    sampler=Plugin("random"),
+    scheduler=Plugin("asha"),
+)
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def journal(home):
+    with closing(home.journal(create=True)) as made:
+        yield made
+
+
+def launch(journal, sweep="s1", name="digits"):
+    journal.append(sweep, -1, [ev.Launched(sweep, name, SPEC.to_json(), {})])
+
+
+def lived():
+    """All events of a finished sweep, with a failure and two sessions."""
+    sweep = Sweep(SPEC)
+    sweep.opened("inline", "asked for", {})
+    sweep.fail(sweep.ask().number, Failure("bug", "Traceback:\n  boom"))
+    sweep.interrupt("by a signal")
+    sweep.opened("inline", "resumed", {})
+    simulated = simulate(sweep, lambda params, epoch: {"loss": params["x"] / epoch}, workers=3)
+    return simulated, sweep
+
+
+def seen(view):
+    fields = {name: repr(value) for name, value in vars(view.history).items()}
+    fields["fingerprints"] = sorted(view.history.fingerprints)
+    return fields, view.seq, view.last_at, view.decided_at, view.sessions
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_reading_on_piece_by_piece_shows_what_reading_at_once_shows(journal, size):
+    events, sweep = lived()
+    launch(journal)
+    view = open_view(journal, "s1")
+    for start in range(0, len(events), size):
+        part = events[start : start + size]
+        journal.append("s1", start, part)
+        assert [record.event for record in view.refresh()] == part
+    assert view.refresh() == []
+    assert seen(view) == seen(open_view(journal, "s1"))
+    assert repr(view.history.trials) == repr(sweep.history.trials)
+    assert len(view.sessions) == 2
+    assert view.launched_at <= view.sessions[0][0] <= view.sessions[0][1] <= view.sessions[1][0]
+    assert view.sessions[1][1] == view.last_at >= view.decided_at
+
+
+def test_a_status_is_what_the_journal_and_the_lock_say(journal, home):
+    launch(journal)
+    sweep = Sweep(SPEC)
+    sweep.opened("inline", "", {})
+    seq = journal.append("s1", 0, sweep.drain())
+    assert open_view(journal, "s1").status(home) == "interrupted"  # killed: nobody holds the lock
+    with home.controller_lock("s1"):
+        view = open_view(journal, "s1")
+        assert view.status(home) == "running"
+        seq = journal.append("s1", seq, [ev.Interrupted("by a signal")])
+        view.refresh()
+        assert view.status(home) == "interrupted"
+    for status in ("done", "failed"):
+        seq = journal.append("s1", seq, [ev.Closed(status, "trials")])
+        assert open_view(journal, "s1").status(home) == status
+
+
+def test_a_sweep_is_found_by_id_by_name_or_as_the_newest(journal):
+    for sweep, name in [("s1", "digits"), ("s2", "wine"), ("s3", "digits"), ("s4", "iris")]:
+        launch(journal, sweep, name)
+    assert find(journal, "s1") == "s1"
+    assert find(journal, "wine") == "s2"
+    assert find(journal, "digits") == "s3"
+    assert find(journal, None) == "s4"
+
+
+def test_what_is_not_found_gets_one_line_with_the_known_names(journal, home):
+    def told(name, text):
+        with pytest.raises(UnknownSweepError, match=f"^{re.escape(text)}$"):
+            find(journal, name)
+
+    told(None, f"there is no sweep in {home.root} (known: none yet)")
+    told("digits", f"there is no sweep 'digits' in {home.root} (known: none yet)")
+    for sweep, name in [("s1", "digits"), ("s2", "wine"), ("s3", "digits")]:
+        launch(journal, sweep, name)
+    told("iris", f"there is no sweep 'iris' in {home.root} (known: digits, wine)")
+    with pytest.raises(UnknownSweepError, match=f"^there is no sweep 's9' in {home.root}$"):
+        open_view(journal, "s9")
