@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
+from urllib.parse import quote
 
 from dashboards.state import artifacts, local_uri, mask
 from search.errors import SearchError
 from search.home import Home
 
+# MLflow's pages open as those for prompts and traces; this shows the ones for model training.
+TRAINING = "workflowType=machine_learning"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -42,3 +45,33 @@ def command(
         *("--host", host, "--port", str(port)),
         *("--workers", "1"),
     ]
+
+
+def page(
+    experiment_id: str | None = None,
+    sweep: str | None = None,
+    metric: str | None = None,
+    mode: str = "max",
+    host: str = "127.0.0.1",
+    port: int = 5000,
+) -> str:
+    """The address of a page: the list of experiments, an experiment's runs, or a sweep's trials.
+
+    Args:
+        sweep: only the trials of this sweep (by id).
+        metric, mode: the objective; trials stand in the order of its best value, best first.
+    """
+    base = f"http://{host}:{port}/#/experiments"
+    if experiment_id is None:
+        return f"{base}?{TRAINING}"
+    words = [TRAINING]
+    if sweep is not None:
+        only = f"tags.`lanewise.sweep` = '{sweep}' and tags.`lanewise.kind` = 'trial'"
+        words.append(f"searchFilter={quote(only)}")
+    if metric is not None:
+        order = f"metrics.`best_{metric}`"
+        words += [
+            f"orderByKey={quote(order)}",
+            f"orderByAsc={'true' if mode == 'min' else 'false'}",
+        ]
+    return f"{base}/{experiment_id}/runs?{'&'.join(words)}"

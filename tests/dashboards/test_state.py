@@ -58,3 +58,12 @@ def test_the_pages_are_for_this_machine_only(tmp_path):
         ui.command(home, host="0.0.0.0")
     with pytest.raises(SearchError, match="open it in a browser"):
         ui.command(home, "http://host:5000")
+
+
+def test_addresses_of_pages():
+    """Without the workflow, MLflow opens its pages for prompts; checked by eye in 3.17."""
+    assert ui.page() == "http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"
+    page = ui.page("1", "s-1", "val_loss", "min", port=5055)
+    assert page.startswith("http://127.0.0.1:5055/#/experiments/1/runs?")
+    assert "%27s-1%27" in page
+    assert page.endswith("orderByKey=metrics.%60best_val_loss%60&orderByAsc=true")

@@ -130,7 +130,7 @@ def test_a_sweep_is_shown_best_first(lab, view):
     shown = text_of(terminal.render_sweep, view, lab.home)
     assert "maximize val_accuracy with random and asha" in shown
     assert f"Best: trial {view.history.best.number}" in shown
-    table = shown[shown.index("configuration\n") :]
+    table = shown[shown.index("trial  status") :]
     numbers = [row.split()[0] for row in table.splitlines()[1:] if row[:1].isdigit()]
     assert numbers[0] == str(view.history.best.number)
     assert table.count("batch_size") == 1  # a constant is named once, not in every row
