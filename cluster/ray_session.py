@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from typing import Any
 
 from cluster.errors import ClusterError
@@ -48,6 +49,7 @@ class RaySession:
         return resources
 
     def _connect(self, ray: Any) -> None:
+        _check_answers(self.address)
         try:
             ray.init(
                 address=self.address or "local",
@@ -66,6 +68,17 @@ class RaySession:
 
             ray.shutdown()
             self._is_ours = False
+
+
+def _check_answers(address: str | None) -> None:
+    """Knocks at ``host:port`` first: Ray aborts the whole process where nothing listens."""
+    host, colon, port = (address or "").rpartition(":")
+    if not colon or "/" in host or not port.isdigit():
+        return  # local, `auto`, or a ray:// address, of which Ray raises what is wrong
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except OSError as error:
+        raise ClusterError(f"ray: cannot reach {address}: {error}") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,214 @@
+"""One conformance suite for every executor that runs real trials."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.checkpoints import Checkpoints, Storage
+from cluster.controller import Controller
+from cluster.executor import Executor
+from cluster.inline import InlineExecutor
+from cluster.rungs import next_until
+from cluster.tune import Resources, TuneExecutor
+from search.history import History
+from search.journal import Journal
+from search.spec import Budget, Objective, Plugin, Spec
+from search.sweep import Sweep
+from spaces import Float, Int, Space
+from trainables.trial import Recipe
+
+EXECUTORS = ("inline", "tune")
+
+# Python's own warnings inside Ray: its sockets and files are closed by its processes' end.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
+TRAIN = """
+import os, pathlib, signal, time
+
+def train(config, report):
+    first = 1
+    if report.checkpoint:
+        first = int((pathlib.Path(report.checkpoint) / "epoch").read_text()) + 1
+    for epoch in range(first, 28):
+        behave(config, epoch)
+        folder = pathlib.Path(config["folder"]) / f"mine-{config['x']}"
+        folder.mkdir(exist_ok=True)
+        (folder / "epoch").write_text(str(epoch))
+        report(epoch, checkpoint=folder, score=config["x"] * epoch, pid=os.getpid())
+
+def behave(config, epoch):
+    kind = config.get("kind")
+    once = pathlib.Path(config["folder"]) / f"was-here-{config['x']}"
+    if kind == "bug" and config["x"] > 0.5 and epoch == 2:
+        raise RuntimeError("a bug of the user's")
+    if kind == "memory" and epoch == 2:
+        raise MemoryError("always")
+    if kind == "killed" and epoch == 5 and not once.exists():
+        once.write_text("")
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture(scope="module")
+def ray_local() -> Iterator[None]:
+    """One local Ray for the whole file; executors use the one that is there."""
+    from cluster.ray_session import RaySession
+
+    session = RaySession(None)
+    session.open()
+    yield
+    session.close()
+
+
+class Bench:
+    """Runs a small sweep of the training function above."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.folder = folder
+        (folder / "own.py").write_text(TRAIN)
+        self.journal = Journal(folder / "journal.db", create=True)
+
+    def run(self, *, kind: str = "", **changes: Any) -> History:
+        spec = self.spec(kind, **changes)
+        sweep = Sweep(spec)
+        storage = Storage(str(self.folder / "checkpoints"), 300)
+        Path(storage.folder).mkdir(exist_ok=True)
+        executor = self.executor(spec, sweep.scheduler.rungs, storage)
+        limits = Checkpoints(storage, 10**9)
+        Controller(sweep, "s", self.journal, self.journal.last("s"), executor, limits).run()
+        return sweep.history
+
+    def spec(self, kind: str, budget: Budget | None = None, **changes: Any) -> Spec:
+        space: dict[str, Any] = {"x": Float(0, 1), "folder": str(self.folder)}
+        if kind:
+            space["kind"] = kind
+        return Spec(
+            space=Space(space),
+            objective=Objective("score", "max"),
+            budget=budget or Budget(epochs=27, trials=6),
+            sampler=Plugin("random"),
+            **{"scheduler": Plugin("asha"), **changes},
+        )
+
+    def executor(self, spec: Spec, rungs: tuple[int, ...], storage: Storage) -> Executor:
+        recipe = Recipe(train="own.py:train", base=str(self.folder), monitor="score", mode="max")
+        if self.name == "inline":
+            return InlineExecutor(lambda: recipe, storage)
+        return TuneExecutor(recipe, storage, rungs, self.folder / "ray", Resources(1, 0))
+
+
+@pytest.fixture(params=EXECUTORS)
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    if request.param == "tune":
+        request.getfixturevalue("ray_local")
+    return Bench(request.param, tmp_path)
+
+
+def test_every_trial_reports_each_epoch_once_and_in_order(bench: Bench) -> None:
+    history = bench.run()
+    assert len(history) == 6
+    for trial in history:
+        assert trial.status in ("completed", "stopped")
+        assert [epoch for epoch, _ in trial.rows] == list(range(1, trial.epoch + 1))
+        assert trial.epoch in (1, 3, 9, 27)
+        for epoch, metrics in trial.rows:
+            assert metrics["score"] == trial.params["x"] * epoch
+
+
+def test_workers_stay_warm(bench: Bench) -> None:
+    history = bench.run()
+    workers = {metrics["pid"] for trial in history for _, metrics in trial.rows}
+    assert len(workers) <= (1 if bench.name == "inline" else os.cpu_count() or 1)
+
+
+def test_a_bug_fails_its_trial_with_the_users_traceback(
+    bench: Bench, capfd: pytest.CaptureFixture[str]
+) -> None:
+    history = bench.run(kind="bug", scheduler=Plugin("none"))
+    failed = [trial for trial in history if trial.status == "failed"]
+    assert {t.number for t in failed} == {t.number for t in history if t.params["x"] > 0.5}
+    for trial in failed:
+        (failure,) = trial.failures
+        assert failure.kind == "bug"
+        assert "a bug of the user's" in failure.message
+        assert "own.py" in failure.message
+        assert trial.epoch == 1  # what it had reported stands
+    assert history.count("failed", "completed", "stopped") == 6
+
+
+def test_memory_that_never_suffices_is_retried_and_given_up(bench: Bench) -> None:
+    history = bench.run(kind="memory", budget=Budget(epochs=27, trials=2))
+    reached = [trial for trial in history if trial.epoch == 1 and trial.status == "failed"]
+    for trial in reached:
+        assert [failure.kind for failure in trial.failures] == ["out_of_memory"] * 2
+        assert trial.attempt == 2
+    assert reached
+
+
+def test_total_epochs_are_kept_to_the_epoch(bench: Bench) -> None:
+    history = bench.run(budget=Budget(epochs=27, total_epochs=40))
+    assert sum(trial.epoch for trial in history) == 40
+
+
+def test_a_finite_space_ends(bench: Bench) -> None:
+    spec = Spec(
+        space=Space({"x": Int(1, 3), "folder": str(bench.folder)}),
+        objective=Objective("score", "max"),
+        budget=Budget(epochs=3),
+        sampler=Plugin("grid"),
+        scheduler=Plugin("none"),
+    )
+    sweep = Sweep(spec)
+    storage = Storage(str(bench.folder), 300)
+    executor = bench.executor(spec, sweep.scheduler.rungs, storage)
+    limits = Checkpoints(storage, 10**9)
+    assert Controller(sweep, "s", bench.journal, -1, executor, limits).run() == "done"
+    assert sorted(trial.params["x"] for trial in sweep.history) == [1, 2, 3]
+
+
+def test_a_killed_worker_costs_no_more_than_its_work_since_the_last_checkpoint(
+    tmp_path: Path, ray_local: None
+) -> None:
+    history = Bench("tune", tmp_path).run(kind="killed", budget=Budget(epochs=27, trials=3))
+    killed = [trial for trial in history if trial.failures]
+    assert killed
+    for trial in killed:
+        assert {failure.kind for failure in trial.failures} == {"node_lost"}
+        assert trial.status in ("completed", "stopped")
+        assert [epoch for epoch, _ in trial.rows] == list(range(1, trial.epoch + 1))
+
+
+@pytest.mark.parametrize(
+    ("until", "epoch", "expected"), [(9, 4, 9), (9, 9, 27), (1, 1, 3), (27, 27, 27), (5, 5, 9)]
+)
+def test_a_worker_knows_its_next_rung(until: int, epoch: int, expected: int) -> None:
+    assert next_until((1, 3, 9, 27), until, epoch) == expected
+
+
+def test_asking_for_more_than_there_is_is_one_line(tmp_path: Path, ray_local: None) -> None:
+    from cluster.errors import ClusterError
+
+    recipe = Recipe(train="own.py:train", base=str(tmp_path), monitor="score", mode="max")
+    storage = Storage(str(tmp_path), 300)
+    executor = TuneExecutor(recipe, storage, (1,), tmp_path, Resources(1, gpus=64))
+    with pytest.raises(ClusterError, match=r"resources\.gpus: a trial asks for 64, Ray has 0"):
+        executor.open()
+
+
+def test_an_address_where_nothing_answers_is_a_cluster_error() -> None:
+    from cluster.errors import ClusterError
+    from cluster.ray_session import RaySession
+
+    with pytest.raises(ClusterError, match=r"ray: cannot reach 127\.0\.0\.1:1: "):
+        RaySession("127.0.0.1:1")._connect(None)

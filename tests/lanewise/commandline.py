@@ -1,0 +1,124 @@
+"""Running the command line as people do: in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+HOUSE = Path(__file__).parent.parent.parent
+
+SWEEP = """
+name: small
+data: {source: "sklearn:iris"}
+model: mlp
+objective: {maximize: val_accuracy}
+space:
+  hidden: {repeat: {times: [1, 2], of: {int: [4, 16]}}}
+  lr: {float: [1e-3, 1e-1], log: true}
+  optimizer: {choice: [adam, {sgd: {momentum: {float: [0.0, 0.9]}}}]}
+sampler: random
+scheduler: {asha: {eta: 3}}
+budget: {trials: 8, epochs: 9}
+"""
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-c", "from lanewise.main import main; main()", *arguments]
+
+
+def environment(home: Path) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "LANEWISE_"))}
+    return {**kept, "LANEWISE_HOME": str(home)}
+
+
+class Lanewise:
+    """The command line in a folder of its own, with a home of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(*arguments),
+            cwd=self.folder,
+            env=environment(self.home),
+            capture_output=True,
+            text=True,
+            timeout=280,
+        )
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        done = self.run(*arguments, "--json")
+        assert done.returncode == code, done.stderr
+        return json.loads(done.stdout)  # exactly one JSON value, nothing beside it
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """In a process group of its own, as a terminal starts a command."""
+        return subprocess.Popen(
+            command(*arguments),
+            cwd=self.folder,
+            env=environment(self.home),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+
+def mlflow_runs(uri: str, experiment: str) -> list[dict[str, Any]]:
+    """All runs of an experiment by MLflow's own client, in a process without our code."""
+    code = """
+import json, sys
+from mlflow import MlflowClient
+client = MlflowClient(tracking_uri=sys.argv[1])
+experiment = client.get_experiment_by_name(sys.argv[2])
+runs, token = [], None
+while True:
+    page = client.search_runs([experiment.experiment_id], page_token=token)
+    runs += page
+    token = page.token
+    if not token:
+        break
+print(json.dumps([{
+    "id": run.info.run_id, "status": run.info.status, "tags": dict(run.data.tags),
+    "params": dict(run.data.params), "metrics": dict(run.data.metrics),
+    "epochs": {
+        key: [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, key)]
+        for key in ("val_accuracy", "val_loss")
+    },
+} for run in runs]))
+"""
+    done = run_python(code, uri, experiment)
+    found: list[dict[str, Any]] = json.loads(done)
+    return found
+
+
+def run_python(code: str, *arguments: str, cwd: Path | None = None) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        cwd=cwd,
+        env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def children(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [run for run in runs if "mlflow.parentRunId" in run["tags"]]
+
+
+def parents(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [run for run in runs if "mlflow.parentRunId" not in run["tags"]]

@@ -1,0 +1,278 @@
+"""The main job as a person runs it: processes, Ray, MLflow's own client."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commandline import Lanewise, children, mlflow_runs, parents
+
+SUMMARY = {
+    "sweep": str,
+    "name": str,
+    "status": str,
+    "executor": str,
+    "seconds": float,
+    "seconds_best_known": float,
+    "trials": dict,
+    "best": dict,
+    "mlflow": dict,
+    "report": type(None),
+}
+
+
+def check_summary(summary: dict[str, Any], trials: int, executor: str) -> None:
+    assert {key: type(value) for key, value in summary.items()} == SUMMARY
+    assert summary["status"] == "done"
+    assert summary["executor"] == executor
+    assert summary["trials"]["asked"] == trials
+    ended = sum(summary["trials"][key] for key in ("completed", "stopped", "failed"))
+    assert ended == trials
+    assert 0 < summary["seconds_best_known"] <= summary["seconds"]
+    assert set(summary["best"]) == {"trial", "params", "metrics", "epoch"}
+    assert summary["mlflow"]["pending"] == 0
+
+
+def check_mlflow(summary: dict[str, Any]) -> None:
+    """One parent, as many children as trials, and what each of them must carry."""
+    runs = mlflow_runs(summary["mlflow"]["tracking_uri"], summary["name"])
+    (parent,) = parents(runs)
+    trials = children(runs)
+    assert parent["id"] == summary["mlflow"]["run_id"]
+    assert parent["status"] == "FINISHED"
+    assert len(trials) == summary["trials"]["asked"]
+    numbers = sorted(int(run["tags"]["lanewise.trial"]) for run in trials)
+    assert numbers == list(range(len(trials)))
+    for run in trials:
+        assert run["tags"]["mlflow.parentRunId"] == parent["id"]
+        assert run["tags"]["lanewise.sweep"] == summary["sweep"]
+        assert {"lr", "optimizer", "hidden.0"} <= set(run["params"])
+        epochs = [epoch for epoch, _ in run["epochs"]["val_accuracy"]]
+        assert epochs == list(range(1, len(epochs) + 1))
+        values = [value for _, value in run["epochs"]["val_accuracy"]]
+        assert run["metrics"]["best_val_accuracy"] == max(values)
+        assert run["status"] == "FINISHED"
+        assert run["tags"]["lanewise.outcome"].partition(":")[0] in ("completed", "stopped")
+    best = next(r for r in trials if int(r["tags"]["lanewise.trial"]) == summary["best"]["trial"])
+    for name, value in summary["best"]["metrics"].items():
+        assert best["metrics"][f"best_{name}"] == value
+
+
+@pytest.mark.parametrize("executor", ["inline", "tune"])
+def test_a_sweep_runs_end_to_end(executor: str, lanewise: Lanewise) -> None:
+    summary = lanewise.json("run", "sweep.yaml", "--executor", executor)
+    check_summary(summary, 8, executor)
+    check_mlflow(summary)
+    shown = lanewise.json("show", "small")
+    assert shown["best"] == summary["best"]
+    assert len(shown["history"]) == 8
+    assert lanewise.json("best", "small") == {"sweep": summary["sweep"], **summary["best"]}
+    assert [sweep["sweep"] for sweep in lanewise.json("ls")] == [summary["sweep"]]
+    # A finished sweep is resumed by printing its summary.
+    again = lanewise.json("resume", "small")
+    assert again["best"] == summary["best"]
+    assert again["status"] == "done"
+
+
+def test_auto_says_what_it_chose_and_why(lanewise: Lanewise) -> None:
+    summary = lanewise.json("run", "sweep.yaml", "budget.trials=2", "budget.epochs=1")
+    assert summary["executor"] == "tune"
+    shown = lanewise.run("show", "small").stdout
+    assert "tune" in shown
+
+
+FAILING = """
+import torch
+
+def build(config, info):
+    if config["width"] == 3:
+        raise RuntimeError("three is an unlucky number")
+    layers = [torch.nn.Linear(info.input_shape[0], config["width"]), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers, torch.nn.Linear(config["width"], info.outputs))
+"""
+FAILING_SWEEP = """
+name: own
+data: {source: "sklearn:wine"}
+model: own.py:build
+objective: {maximize: val_accuracy}
+space: {width: {int: [2, 5]}, lr: 0.01}
+sampler: grid
+scheduler: none
+budget: {epochs: 2}
+"""
+
+
+@pytest.mark.parametrize("executor", ["inline", "tune"])
+def test_a_bug_in_user_code_fails_its_trial_only(executor: str, lanewise: Lanewise) -> None:
+    lanewise.write("own.py", FAILING)
+    lanewise.write("own.yaml", FAILING_SWEEP)
+    summary = lanewise.json("run", "own.yaml", "--executor", executor)
+    assert summary["trials"]["asked"] == 4
+    assert summary["trials"]["failed"] == 1
+    failed = next(t for t in lanewise.json("show", "own")["history"] if t["status"] == "failed")
+    assert failed["params"]["width"] == 3
+    shown = lanewise.run("show", "own").stdout
+    for words in ("Traceback", "own.py", "in build", "three is an unlucky number"):
+        assert words in failed["failure"]
+        assert words in shown
+    runs = children(mlflow_runs(summary["mlflow"]["tracking_uri"], "own"))
+    statuses = {run["params"]["width"]: run["status"] for run in runs}
+    assert statuses == {"2": "FINISHED", "3": "FAILED", "4": "FINISHED", "5": "FINISHED"}
+
+
+def test_a_sweep_in_which_everything_fails_has_no_best(lanewise: Lanewise) -> None:
+    lanewise.write("own.py", "def build(config, info):\n    raise ValueError('always')\n")
+    lanewise.write("own.yaml", FAILING_SWEEP)
+    summary = lanewise.json("run", "own.yaml", "--executor", "inline", code=3)
+    assert summary["status"] == "failed"
+    assert summary["best"] is None
+    assert lanewise.run("best", "own").returncode == 3
+
+
+TRAIN = """
+import json, pathlib, tempfile
+
+def train(config, report):
+    done = 0
+    if report.checkpoint:
+        done = json.loads((pathlib.Path(report.checkpoint) / "state.json").read_text())["epoch"]
+    for epoch in range(done + 1, 10):
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "state.json").write_text(json.dumps({"epoch": epoch}))
+            report(epoch, checkpoint=folder, score=config["x"] * epoch)
+"""
+
+
+@pytest.mark.parametrize("executor", ["inline", "tune"])
+def test_a_training_function_of_ones_own(executor: str, lanewise: Lanewise) -> None:
+    lanewise.write("own.py", TRAIN)
+    lanewise.write(
+        "own.yaml",
+        """
+name: own
+train: own.py:train
+objective: {maximize: score}
+space: {x: {float: [0, 1]}}
+sampler: random
+budget: {trials: 6, epochs: 9}
+""",
+    )
+    summary = lanewise.json("run", "own.yaml", "--executor", executor)
+    assert summary["trials"]["failed"] == 0
+    best = summary["best"]
+    assert best["metrics"]["score"] == best["params"]["x"] * best["epoch"]
+
+
+def test_a_csv_with_gaps_and_words_needs_no_preparation(lanewise: Lanewise) -> None:
+    lanewise.write("rows.csv", messy_csv(2_000))
+    lanewise.write(
+        "sweep.yaml",
+        """
+name: messy
+data: {source: "csv:rows.csv", target: price}
+model: mlp
+objective: {maximize: val_r2}
+budget: {trials: 6, epochs: 9}
+sampler: random
+""",
+    )
+    summary = lanewise.json("run", "sweep.yaml", "--executor", "inline")
+    assert summary["best"]["metrics"]["val_r2"] > 0.5
+    shown = lanewise.json("validate", "sweep.yaml")
+    assert shown["task"] == "regression"
+    assert shown["data"]["rows"] == 2_000
+
+
+def messy_csv(rows: int) -> str:
+    """Numbers and words, a tenth of them missing, and a price that depends on both."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    size = rng.uniform(20, 200, rows)
+    town = rng.choice(["Ulm", "Bonn", "Köln"], rows)
+    worth = {"Ulm": 1.0, "Bonn": 2.0, "Köln": 3.0}
+    lines = ["size,town,floor,price"]
+    for place in range(rows):
+        price = size[place] * worth[town[place]] + rng.normal(0, 5)
+        cells = [f"{size[place]:.1f}", town[place], str(rng.integers(0, 9))]
+        cells = ["" if rng.random() < 0.1 else cell for cell in cells]
+        lines.append(",".join([*cells, f"{price:.2f}"]))
+    return "\n".join(lines) + "\n"
+
+
+def test_best_is_a_sweep_file_of_constants(lanewise: Lanewise) -> None:
+    first = lanewise.json("run", "sweep.yaml", "--executor", "inline")
+    assert lanewise.run("best", "--out", "best.yaml").returncode == 0
+    second = lanewise.json("run", "best.yaml", "--executor", "inline")
+    assert second["best"]["params"] == first["best"]["params"]
+    assert second["trials"]["asked"] == 1
+
+
+def test_an_unfinished_namesake_is_refused(lanewise: Lanewise) -> None:
+    from search.home import Home
+    from search.journal import Journal
+
+    lanewise.json("run", "sweep.yaml", "--executor", "inline", "budget.trials=1")
+    forget_the_end(Journal(Home(lanewise.home).root / "journal.db"))
+    refused = lanewise.run("run", "sweep.yaml", "--executor", "inline")
+    assert refused.returncode == 2
+    assert "resume it" in refused.stderr
+    assert "--new" in refused.stderr
+    assert lanewise.run("run", "sweep.yaml", "--new", "--executor", "inline").returncode == 0
+
+
+def forget_the_end(journal: Any) -> None:
+    """Removes a sweep's last records, as if its controller had been killed before them."""
+    ((launched, _),) = journal.launches()
+    kinds = [record.event.kind for record in journal.read(launched.sweep)]
+    journal.truncate(launched.sweep, kinds.index("reported"))
+    journal.close()
+
+
+def test_stop_ends_an_interrupted_sweep_for_good(lanewise: Lanewise) -> None:
+    from search.home import Home
+    from search.journal import Journal
+
+    lanewise.json("run", "sweep.yaml", "--executor", "inline", "budget.trials=3")
+    forget_the_end(Journal(Home(lanewise.home).root / "journal.db"))
+    assert lanewise.run("stop", "small").returncode == 0
+    summary = lanewise.json("resume", "small")
+    assert summary["status"] == "done"
+    assert summary["trials"]["cancelled"] == 0  # its one trial had been stopped or completed
+    runs = mlflow_runs(summary["mlflow"]["tracking_uri"], "small")
+    assert all(run["status"] != "RUNNING" for run in runs)
+
+
+def test_sync_rebuilds_mlflow_from_the_journal(lanewise: Lanewise) -> None:
+    summary = lanewise.json("run", "sweep.yaml", "--executor", "inline")
+    before = mlflow_runs(summary["mlflow"]["tracking_uri"], "small")
+    for path in lanewise.home.glob("mlflow.db*"):
+        path.unlink()
+    assert lanewise.run("sync").returncode == 0
+    after = mlflow_runs(summary["mlflow"]["tracking_uri"], "small")
+    assert facts(after) == facts(before)
+
+
+def facts(runs: list[dict[str, Any]]) -> list[str]:
+    kept = [{k: run[k] for k in ("status", "params", "metrics", "epochs")} for run in runs]
+    return sorted(json.dumps(run, sort_keys=True) for run in kept)
+
+
+def test_schema_accepts_the_examples(lanewise: Lanewise) -> None:
+    import jsonschema
+
+    from lanewise import yaml
+
+    schema = json.loads(lanewise.run("schema").stdout)
+    for path in Path(__file__).parents[2].glob("examples/*.yaml"):
+        jsonschema.validate(yaml.load(path.read_text(), path.name), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"modle": "mlp"}, schema)
+
+
+def test_doctor_finds_this_machine_well(lanewise: Lanewise) -> None:
+    findings = lanewise.json("doctor")
+    assert {finding["what"] for finding in findings} >= {"torch", "ray", "home", "devices"}
+    assert all(finding["ok"] for finding in findings)
