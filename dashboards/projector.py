@@ -235,7 +235,9 @@ class Tail:
         wait = min(LAST_RETRY, FIRST_RETRY * 2 ** min(self.failures, 10))
         self.failures += 1
         self.retry_at = time.monotonic() + wait
-        print(self._without_secrets(traceback.format_exc()), file=sys.stderr, flush=True)
+        # The first failure in full; an outage of hours must not fill the disk with the same text.
+        text = self._without_secrets(traceback.format_exc()) if self.failures == 1 else ""
+        print(text or self.explained(error), file=sys.stderr, flush=True)
         with suppress(OSError):
             self._put(replace(self.cursor, error=self.explained(error)))
 
