@@ -7,7 +7,7 @@ traceback. What comes from users is never taken for markup.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -76,11 +76,13 @@ def render_best(console: Console, view: View, top: int = 1) -> None:
             console.print()
 
 
-def render_summary(console: Console, summary: Mapping[str, Any], ui_command: str) -> None:
+def render_summary(
+    console: Console, summary: Mapping[str, Any], command: Callable[..., str]
+) -> None:
     """The end of a run.
 
     Args:
-        ui_command: the command that opens MLflow, as a person would type it.
+        command: the words of one of our commands ("show", sweep) as a person would type it here.
     """
     console.print()
     _headline(console, summary)
@@ -88,10 +90,10 @@ def render_summary(console: Console, summary: Mapping[str, Any], ui_command: str
     sweep, left = summary["sweep"], summary["mlflow"]["pending"]
     console.print()
     if left:
-        _say(console, f"MLflow lacks the last {left} records; later: lanewise sync {sweep}")
-    commands = [("all trials", f"lanewise show {sweep}"), ("MLflow", ui_command)]
+        _say(console, f"MLflow lacks the last {left} records; later: {command('sync', sweep)}")
+    commands = [("all trials", command("show", sweep)), ("MLflow", command("ui"))]
     if summary["status"] == "interrupted":
-        commands.insert(0, ("go on", f"lanewise resume {sweep}"))
+        commands.insert(0, ("go on", command("resume", sweep)))
     _pairs(console, commands)
 
 

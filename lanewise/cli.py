@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -246,13 +248,13 @@ def ui(
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 5000,
 ) -> int:
     """Open the home's sweeps in MLflow's own pages (until Ctrl-C)."""
-    from dashboards.ui import command
+    from dashboards.ui import command, page
 
     place = Home.find(home)
     if not (place.root / "mlflow.db").exists():
         raise SearchError(f"there is no mlflow.db in {place.root}; run a sweep first")
-    print(f"MLflow on http://{host}:{port} (Ctrl-C ends it)", file=sys.stderr)
     words = command(place, None, host=host, port=port)
+    print(f"MLflow on {page(host=host, port=port)} (Ctrl-C ends it)", file=sys.stderr)
     os.execv(words[0], words)
 
 
@@ -309,20 +311,20 @@ def _report(summary: dict[str, Any], home: Home, as_json: bool) -> int:
     if as_json:
         print(json.dumps(summary))
     else:
-        render_summary(_console(), summary, _ui_command(home))
+        render_summary(_console(), summary, partial(_typed, home))
     if summary["status"] == "interrupted":
         return INTERRUPTED
     return DONE if summary["best"] else NO_BEST
 
 
-def _ui_command(home: Home) -> str:
-    """The one command that opens MLflow, as short as it can be typed here."""
+def _typed(home: Home, *words: str) -> str:
+    """One of our commands as it can be typed here: the program as it was called, and the home."""
     program = sys.argv[0]
     inside = Path(program).absolute()
     if inside.is_relative_to(Path.cwd()):
         program = str(inside.relative_to(Path.cwd()))
-    where = "" if home == Home.find() else f" --home {home.root}"
-    return f"{program} ui{where}"
+    where = [] if home == Home.find() else ["--home", str(home.root)]
+    return shlex.join([program, *words, *where])
 
 
 def _console() -> Any:

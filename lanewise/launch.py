@@ -13,14 +13,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from dashboards.launcher import start
-from dashboards.state import SWEEP_VARIABLE, URI_VARIABLE, mask, wait_drained
+from dashboards.state import SWEEP_VARIABLE, URI_VARIABLE, is_masked, mask, wait_drained
 from lanewise import sweepfile, tracking, yaml
 from lanewise.errors import INTERRUPTED, SweepFileError
 from lanewise.plan import Plan, identity, plan_again
@@ -184,8 +184,12 @@ def masked(uri: str | None) -> str | None:
 
 def _known_uri(launch: Launched, options: Options) -> str | None:
     recorded = launch.details["mlflow"]["tracking_uri"]
-    if recorded is None or "***" not in recorded:
-        return options.tracking_uri or recorded
+    if recorded is None or not is_masked(recorded):
+        if options.tracking_uri not in (None, recorded):
+            raise SweepFileError(
+                f"--tracking-uri: the sweep is shown in {recorded or 'its home'} and stays there"
+            )
+        return None if recorded is None else str(recorded)
     given = tracking.tracking_uri(options.tracking_uri, None)
     if masked(given) != recorded:
         raise SweepFileError(
@@ -222,7 +226,7 @@ def _drive(
     sweep.opened(name, why, here)
     controller = Controller(sweep, sweep_id, journal, seq, executor, checkpoints)
     projector.start()
-    with _signals(controller), _progress(options, sweep_id), _stdout_kept():
+    with _signals(controller), _progress(options, sweep_id, name), _stdout_kept():
         return controller.run()
 
 
@@ -282,7 +286,7 @@ def _stdout_kept() -> Iterator[None]:
 
 
 @contextmanager
-def _progress(options: Options, sweep_id: str) -> Iterator[None]:
+def _progress(options: Options, sweep_id: str, executor: str) -> Iterator[None]:
     if not options.shows_progress:
         yield
         return
@@ -290,7 +294,9 @@ def _progress(options: Options, sweep_id: str) -> Iterator[None]:
 
     from dashboards.progress import Progress
 
-    with Progress(options.home, sweep_id, Console(stderr=True)):
+    # Plain lines beside `inline`, where a person may be in a debugger on the same terminal.
+    console = Console(stderr=True, force_terminal=False if executor == "inline" else None)
+    with Progress(options.home, sweep_id, console):
         yield
 
 
@@ -322,14 +328,10 @@ class Projector:
             restart=self.start,
         )
         if self.process is not None and pending == 0:
-            try:
+            # It may stay for another sweep of this home.
+            with suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                _STAYING.append(self.process)  # it goes on for another sweep of this home
         return pending
-
-
-_STAYING: list[subprocess.Popen[bytes]] = []
 
 
 def _finish(journal: Journal, projector: Projector, status: str) -> dict[str, Any]:

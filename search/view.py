@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from search.errors import UnknownSweepError
-from search.events import Asked, Launched, Opened, Reported
+from search.events import Asked, Closed, Launched, Opened, Reported
 from search.history import History
 from search.home import Home
 from search.journal import Journal, Record
-from search.schedulers import make_scheduler
 from search.spec import Spec
 
 
@@ -39,7 +38,8 @@ class View:
         self.seq, self.last_at = record.seq, record.at
         if isinstance(record.event, Opened):
             self.sessions.append((record.at, record.at))
-        elif self.sessions:
+        elif self.sessions and not isinstance(record.event, Closed):
+            # A controller ticks before it closes; without one, a person ended the sweep later on.
             self.sessions[-1] = (self.sessions[-1][0], record.at)
         if isinstance(record.event, Asked | Reported):
             self.decided_at = record.at
@@ -62,8 +62,8 @@ def open_view(journal: Journal, sweep: str) -> View:
     for launch, at in journal.launches():
         if launch.sweep == sweep:
             spec = Spec.from_json(launch.spec)
-            history = History(spec.objective, make_scheduler(spec).rungs)
-            view = View(journal, launch, at, spec, history)
+            # Without rungs, which only the scheduler needs: a view must open without a user's own.
+            view = View(journal, launch, at, spec, History(spec.objective))
             view.refresh()
             return view
     raise UnknownSweepError(f"there is no sweep '{sweep}' in {journal.path.parent}")

@@ -153,18 +153,22 @@ def test_one_trial_and_the_best(view):
     assert "\n2. val_accuracy" in shown
 
 
+def typed(*words: str) -> str:
+    return " ".join(("lanewise", *words))
+
+
 def test_the_end_of_a_run(lab, view):
     told = summary(view, lab.home, seconds=83.2, pending=0)
-    shown = text_of(terminal.render_summary, told, "lanewise ui --home x")
+    shown = text_of(terminal.render_summary, told, typed)
     assert "digits: done, 1 min 23 s (inline)" in shown
-    assert "lanewise ui --home x" in shown
+    assert "lanewise ui" in shown
     assert "lanewise show s1" in shown
     assert "resume" not in shown
 
 
 def test_the_end_of_an_interrupted_run(lab, failed):
     told = summary(failed, lab.home)
-    shown = text_of(terminal.render_summary, told, "lanewise ui")
+    shown = text_of(terminal.render_summary, told, typed)
     assert "lanewise resume s1" in shown
     assert "1 failed, 1 open" in shown
     assert "lanewise sync s1" in shown  # nothing was projected

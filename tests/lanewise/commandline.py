@@ -12,13 +12,43 @@ from typing import Any
 
 HOUSE = Path(__file__).parent.parent.parent
 
+# A function trains here, so that most of the tests need neither torch nor data.
+TRAIN = """
+import json, pathlib, tempfile, time
+
+def train(config, report):
+    done = 0
+    if report.checkpoint:
+        done = json.loads((pathlib.Path(report.checkpoint) / "state.json").read_text())["epoch"]
+    for epoch in range(done + 1, 28):
+        time.sleep(config.get("nap", 0))
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "state.json").write_text(json.dumps({"epoch": epoch}))
+            report(epoch, checkpoint=folder, val_accuracy=value(config, epoch), val_loss=1 / epoch)
+
+def value(config, epoch):
+    return (1 - abs(config["x"] - 0.3)) * (1 - 0.5 ** epoch)
+"""
 SWEEP = """
 name: small
-data: {source: "sklearn:iris"}
+train: own.py:train
+objective: {maximize: val_accuracy}
+space:
+  x: {float: [0, 1]}
+  hidden: {repeat: {times: [1, 2], of: {int: [4, 16]}}}
+  lr: {float: [1e-3, 1e-1], log: true}
+  optimizer: {choice: [adam, {sgd: {momentum: {float: [0.0, 0.9]}}}]}
+sampler: random
+scheduler: {asha: {eta: 3}}
+budget: {trials: 8, epochs: 9}
+"""
+DIGITS = """
+name: small
+data: {source: "sklearn:digits"}
 model: mlp
 objective: {maximize: val_accuracy}
 space:
-  hidden: {repeat: {times: [1, 2], of: {int: [4, 16]}}}
+  hidden: {repeat: {times: [1, 2], of: {int: [16, 64]}}}
   lr: {float: [1e-3, 1e-1], log: true}
   optimizer: {choice: [adam, {sgd: {momentum: {float: [0.0, 0.9]}}}]}
 sampler: random
@@ -42,6 +72,8 @@ class Lanewise:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.home = folder / "home"
+        self.write("own.py", TRAIN)
+        self.write("sweep.yaml", SWEEP)
 
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name

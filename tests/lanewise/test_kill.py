@@ -15,6 +15,15 @@ from commandline import Lanewise, children, mlflow_runs, parents
 TRIALS = 12
 SWEEP = f"""
 name: killed
+train: own.py:train
+objective: {{maximize: val_accuracy}}
+space: {{x: {{float: [0, 1]}}, nap: 0.02}}
+sampler: random
+scheduler: {{asha: {{eta: 3}}}}
+budget: {{trials: {TRIALS}, epochs: 27}}
+"""
+DIGITS = f"""
+name: killed
 data: {{source: "sklearn:digits"}}
 model: mlp
 objective: {{maximize: val_accuracy}}
@@ -27,7 +36,15 @@ budget: {{trials: {TRIALS}, epochs: 27}}
 """
 # (executor, number of journal records at which the group is killed); the first is the launch
 # record alone, before Ray, torch or MLflow is imported.
-POINTS = [("inline", 1), ("inline", 12), ("tune", 1), ("tune", 4), ("tune", 20)]
+POINTS = [
+    ("inline", SWEEP, 1),
+    ("inline", SWEEP, 12),
+    pytest.param("inline", DIGITS, 20, marks=pytest.mark.long),
+    pytest.param("tune", SWEEP, 1, marks=pytest.mark.long),
+    pytest.param("tune", SWEEP, 4, marks=pytest.mark.long),
+    ("tune", DIGITS, 12),
+    pytest.param("tune", DIGITS, 30, marks=pytest.mark.long),
+]
 
 
 def records(home: Path) -> int:
@@ -54,11 +71,11 @@ def kill_at(lanewise: Lanewise, count: int, *arguments: str) -> None:
     process.wait()
 
 
-@pytest.mark.parametrize(("executor", "count"), POINTS)
+@pytest.mark.parametrize(("executor", "sweep", "count"), POINTS)
 def test_a_killed_sweep_resumes_to_exactly_what_was_asked(
-    executor: str, count: int, lanewise: Lanewise
+    executor: str, sweep: str, count: int, lanewise: Lanewise
 ) -> None:
-    lanewise.write("killed.yaml", SWEEP)
+    lanewise.write("killed.yaml", sweep)
     kill_at(lanewise, count, "run", "killed.yaml", "--executor", executor)
     (listed,) = lanewise.json("ls")
     assert listed["status"] == "interrupted"
@@ -96,7 +113,7 @@ def check_mlflow_agrees(lanewise: Lanewise, uri: str) -> None:
         assert epochs == list(range(1, trial["epochs"] + 1))  # every epoch once
 
 
-@pytest.mark.parametrize("executor", ["inline", "tune"])
+@pytest.mark.parametrize("executor", ["inline", pytest.param("tune", marks=pytest.mark.long)])
 def test_ctrl_c_ends_gracefully_and_the_sweep_resumes(executor: str, lanewise: Lanewise) -> None:
     lanewise.write("killed.yaml", SWEEP)
     process = lanewise.start("run", "killed.yaml", "--executor", executor)
@@ -126,7 +143,7 @@ def test_a_second_controller_is_refused(lanewise: Lanewise) -> None:
 
 
 def test_stop_cancels_what_is_running(lanewise: Lanewise) -> None:
-    lanewise.write("killed.yaml", SWEEP.replace("trials: 12", "trials: 500"))
+    lanewise.write("killed.yaml", SWEEP.replace(f"trials: {TRIALS}", "trials: 500"))
     process = lanewise.start("run", "killed.yaml", "--executor", "inline")
     while records(lanewise.home) < 6:
         time.sleep(0.01)

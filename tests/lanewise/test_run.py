@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commandline import Lanewise, children, mlflow_runs, parents
+from commandline import DIGITS, Lanewise, children, mlflow_runs, parents
 
 SUMMARY = {
     "sweep": str,
@@ -60,8 +60,9 @@ def check_mlflow(summary: dict[str, Any]) -> None:
         assert best["metrics"][f"best_{name}"] == value
 
 
-@pytest.mark.parametrize("executor", ["inline", "tune"])
+@pytest.mark.parametrize("executor", [pytest.param("inline", marks=pytest.mark.long), "tune"])
 def test_a_sweep_runs_end_to_end(executor: str, lanewise: Lanewise) -> None:
+    lanewise.write("sweep.yaml", DIGITS)
     summary = lanewise.json("run", "sweep.yaml", "--executor", executor)
     check_summary(summary, 8, executor)
     check_mlflow(summary)
@@ -76,6 +77,7 @@ def test_a_sweep_runs_end_to_end(executor: str, lanewise: Lanewise) -> None:
     assert again["status"] == "done"
 
 
+@pytest.mark.long
 def test_auto_says_what_it_chose_and_why(lanewise: Lanewise) -> None:
     summary = lanewise.json("run", "sweep.yaml", "budget.trials=2", "budget.epochs=1")
     assert summary["executor"] == "tune"
@@ -104,7 +106,7 @@ budget: {epochs: 2}
 """
 
 
-@pytest.mark.parametrize("executor", ["inline", "tune"])
+@pytest.mark.parametrize("executor", [pytest.param("inline", marks=pytest.mark.long), "tune"])
 def test_a_bug_in_user_code_fails_its_trial_only(executor: str, lanewise: Lanewise) -> None:
     lanewise.write("own.py", FAILING)
     lanewise.write("own.yaml", FAILING_SWEEP)
@@ -122,6 +124,7 @@ def test_a_bug_in_user_code_fails_its_trial_only(executor: str, lanewise: Lanewi
     assert statuses == {"2": "FINISHED", "3": "FAILED", "4": "FINISHED", "5": "FINISHED"}
 
 
+@pytest.mark.long
 def test_a_sweep_in_which_everything_fails_has_no_best(lanewise: Lanewise) -> None:
     lanewise.write("own.py", "def build(config, info):\n    raise ValueError('always')\n")
     lanewise.write("own.yaml", FAILING_SWEEP)
@@ -131,38 +134,11 @@ def test_a_sweep_in_which_everything_fails_has_no_best(lanewise: Lanewise) -> No
     assert lanewise.run("best", "own").returncode == 3
 
 
-TRAIN = """
-import json, pathlib, tempfile
-
-def train(config, report):
-    done = 0
-    if report.checkpoint:
-        done = json.loads((pathlib.Path(report.checkpoint) / "state.json").read_text())["epoch"]
-    for epoch in range(done + 1, 10):
-        with tempfile.TemporaryDirectory() as folder:
-            (pathlib.Path(folder) / "state.json").write_text(json.dumps({"epoch": epoch}))
-            report(epoch, checkpoint=folder, score=config["x"] * epoch)
-"""
-
-
-@pytest.mark.parametrize("executor", ["inline", "tune"])
+@pytest.mark.parametrize("executor", ["inline", pytest.param("tune", marks=pytest.mark.long)])
 def test_a_training_function_of_ones_own(executor: str, lanewise: Lanewise) -> None:
-    lanewise.write("own.py", TRAIN)
-    lanewise.write(
-        "own.yaml",
-        """
-name: own
-train: own.py:train
-objective: {maximize: score}
-space: {x: {float: [0, 1]}}
-sampler: random
-budget: {trials: 6, epochs: 9}
-""",
-    )
-    summary = lanewise.json("run", "own.yaml", "--executor", executor)
-    assert summary["trials"]["failed"] == 0
-    best = summary["best"]
-    assert best["metrics"]["score"] == best["params"]["x"] * best["epoch"]
+    summary = lanewise.json("run", "sweep.yaml", "--executor", executor)
+    check_summary(summary, 8, executor)
+    check_mlflow(summary)
 
 
 def test_a_csv_with_gaps_and_words_needs_no_preparation(lanewise: Lanewise) -> None:
@@ -231,6 +207,7 @@ def forget_the_end(journal: Any) -> None:
     journal.close()
 
 
+@pytest.mark.long
 def test_stop_ends_an_interrupted_sweep_for_good(lanewise: Lanewise) -> None:
     from search.home import Home
     from search.journal import Journal
@@ -240,9 +217,9 @@ def test_stop_ends_an_interrupted_sweep_for_good(lanewise: Lanewise) -> None:
     assert lanewise.run("stop", "small").returncode == 0
     summary = lanewise.json("resume", "small")
     assert summary["status"] == "done"
-    assert summary["trials"]["cancelled"] == 0  # its one trial had been stopped or completed
+    assert summary["trials"]["cancelled"] == 1
     runs = mlflow_runs(summary["mlflow"]["tracking_uri"], "small")
-    assert all(run["status"] != "RUNNING" for run in runs)
+    assert {run["status"] for run in runs} == {"KILLED"}
 
 
 def test_sync_rebuilds_mlflow_from_the_journal(lanewise: Lanewise) -> None:
@@ -272,6 +249,16 @@ def test_schema_accepts_the_examples(lanewise: Lanewise) -> None:
         jsonschema.validate({"modle": "mlp"}, schema)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("executor", ["inline", "tune"])
+def test_the_digits_example_reaches_its_bar(executor: str, lanewise: Lanewise) -> None:
+    example = str(Path(__file__).parents[2] / "examples" / "digits.yaml")
+    summary = lanewise.json("run", example, "--executor", executor)
+    check_summary(summary, 40, executor)
+    assert summary["best"]["metrics"]["val_accuracy"] >= 0.97
+
+
+@pytest.mark.long
 def test_doctor_finds_this_machine_well(lanewise: Lanewise) -> None:
     findings = lanewise.json("doctor")
     assert {finding["what"] for finding in findings} >= {"torch", "ray", "home", "devices"}
