@@ -439,7 +439,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with suppress(OSError):
-        os.nice(5)
+        os.nice(10)
     serve(Home.find(parser.parse_args().home))
 
 

@@ -1,0 +1,132 @@
+"""The README is true: its commands run, its YAML is valid, its Python works."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parent.parent
+README = (HOUSE / "README.md").read_text(encoding="utf-8")
+HEAVY = ("lanewise run", "make ")  # run by other tests: test_run.py, and CI itself
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+
+
+def commands() -> list[str]:
+    return [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
+
+
+def run_in(folder: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "LANEWISE_"))}
+    return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, timeout=280)
+
+
+def lanewise(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    call = [sys.executable, "-c", "from lanewise.main import main; main()", *words]
+    return run_in(folder, call)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like a reader's, in which the tour's sweep was run (a small part of it)."""
+    folder = tmp_path_factory.mktemp("tour")
+    (folder / "examples").symlink_to(HOUSE / "examples")
+    (folder / "my.py").write_text(blocks("python")[0])
+    (folder / "houses.csv").write_text(
+        "size,town,price\n"
+        + "".join(f"{n},{'Ulm' if n % 2 else 'Bonn'},{3 * n}\n" for n in range(60))
+    )
+    small = ["budget.trials=3", "budget.epochs=3", "--executor", "inline", "--quiet"]
+    done = lanewise(folder, "run", "examples/digits.yaml", *small)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_commands_of_the_tour_run(place: Path) -> None:
+    tour = [line for line in commands() if not line.startswith(HEAVY)]
+    assert len(tour) >= 7
+    for line in tour:
+        done = lanewise(place, *shlex.split(line)[1:])
+        assert done.returncode == 0, f"{line}: {done.stderr}"
+
+
+def test_the_run_of_the_tour_is_a_valid_one(place: Path) -> None:
+    (line,) = [line for line in commands() if line.startswith("lanewise run")]
+    done = lanewise(place, "validate", *shlex.split(line)[2:])
+    assert done.returncode == 0, done.stderr
+    assert "trials 10" in done.stdout
+
+
+@pytest.mark.parametrize("number", range(len(blocks("yaml"))))
+def test_every_yaml_block_is_a_valid_sweep(number: int, place: Path) -> None:
+    path = place / f"block-{number}.yaml"
+    path.write_text(blocks("yaml")[number])
+    done = lanewise(place, "validate", path.name)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_validate_is_said_to_print_is_what_it_prints(place: Path) -> None:
+    done = lanewise(place, "validate", "examples/digits.yaml")
+    assert done.stdout in blocks("text")
+
+
+def test_the_users_own_model_runs(place: Path) -> None:
+    mine = next(block for block in blocks("yaml") if "my.py:build" in block)
+    (place / "mine.yaml").write_text(mine)
+    small = ["budget.trials=2", "budget.epochs=1", "--executor", "inline", "--quiet"]
+    done = lanewise(place, "run", "mine.yaml", *small)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_users_own_training_runs(tmp_path: Path) -> None:
+    own = next(block for block in blocks("python") if "def train" in block)
+    (tmp_path / "own.py").write_text(own)
+    (tmp_path / "own.yaml").write_text(
+        "train: own.py:train\nobjective: {minimize: loss}\nspace: {lr: {float: [0, 1]}}\n"
+        "budget: {trials: 2, epochs: 27}\nexecutor: inline\n"
+    )
+    done = lanewise(tmp_path, "run", "own.yaml", "--quiet")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_python_tour_runs(tmp_path: Path) -> None:
+    tour = next(block for block in blocks("python") if "lw.tune" in block)
+    done = run_in(tmp_path, [sys.executable, "-c", tour])
+    assert done.returncode == 0, done.stderr
+    assert "hidden" in done.stdout
+
+
+def test_every_registered_name_is_in_the_readme() -> None:
+    from lanewise.plan import MODELS
+    from search.samplers import SAMPLERS
+    from search.schedulers import SCHEDULERS
+    from search.spec import RETRIES
+    from trainables.config import MODEL_KNOBS, OPTIMIZERS, TRAINING
+    from trainables.metrics import BASE
+
+    knobs = [*TRAINING, *(knob for knobs in MODEL_KNOBS.values() for knob in knobs)]
+    for names in (MODELS, SAMPLERS, SCHEDULERS, RETRIES, OPTIMIZERS, BASE, knobs):
+        missing = [name for name in names if f"`{name}`" not in README]
+        assert not missing
+
+
+def test_every_command_is_told_of() -> None:
+    from lanewise.cli import app
+
+    changelog = (HOUSE / "CHANGELOG.md").read_text(encoding="utf-8")
+    for command in app.registered_commands:
+        name = command.name or getattr(command.callback, "__name__", "")
+        assert name in README or name in changelog
+
+
+def test_the_readme_shows_the_example_as_it_is() -> None:
+    example = (HOUSE / "examples" / "digits.yaml").read_text(encoding="utf-8")
+    assert example.partition("\n")[2] in README  # without its comment
