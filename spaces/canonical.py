@@ -7,7 +7,7 @@ import numbers
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import SpaceError, show
+from spaces.errors import SpaceError, show
 
 NAME = "name"  # the key of a mapping that holds the chosen option's name
 

@@ -9,11 +9,11 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from . import form
-from .canonical import NAME, canonical, fixed, text_of, thawed
-from .compounds import Group
-from .domain import Domain, Parameter, Trial, grid_size_at, total, varies
-from .errors import SpaceError, at, show
+from spaces import form
+from spaces.canonical import NAME, canonical, fixed, text_of, thawed
+from spaces.compounds import Group
+from spaces.domain import Domain, Parameter, Trial, grid_size_at, total, varies
+from spaces.errors import SpaceError, at, show
 
 if TYPE_CHECKING:
     from numpy.random import Generator

@@ -9,11 +9,11 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from . import form
-from .canonical import canonical, fixed, text_of, thawed
-from .domain import Domain, Parameter, Trial, grid_size_at, product, total, varies
-from .errors import SpaceError, at, show, unknown_key
-from .ranges import Int, integer
+from spaces import form
+from spaces.canonical import canonical, fixed, text_of, thawed
+from spaces.domain import Domain, Parameter, Trial, grid_size_at, product, total, varies
+from spaces.errors import SpaceError, at, show, unknown_key
+from spaces.ranges import Int, integer
 
 if TYPE_CHECKING:
     from numpy.random import Generator

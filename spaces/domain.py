@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import inf, prod
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .canonical import canonical
-from .errors import at
+from spaces.canonical import canonical
+from spaces.errors import at
 
 if TYPE_CHECKING:  # both cost a large part of a second, and a space needs neither to be read
     from numpy.random import Generator

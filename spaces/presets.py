@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from .choices import Choice
-from .compounds import Repeat
-from .ranges import Float, Int
-from .space import Space
+from spaces.choices import Choice
+from spaces.compounds import Repeat
+from spaces.ranges import Float, Int
+from spaces.space import Space
 
 
 def mlp() -> Space:

@@ -11,8 +11,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .domain import Domain, Parameter, Trial
-from .errors import SpaceError, show
+from spaces.domain import Domain, Parameter, Trial
+from spaces.errors import SpaceError, show
 
 if TYPE_CHECKING:
     from numpy.random import Generator

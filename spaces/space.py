@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from . import form
-from .canonical import fingerprint
-from .domain import Trial
-from .errors import ROOT, SpaceError, show
+from spaces import form
+from spaces.canonical import fingerprint
+from spaces.domain import Trial
+from spaces.errors import ROOT, SpaceError, show
 
 if TYPE_CHECKING:
     from numpy.random import Generator
     from optuna.distributions import BaseDistribution
 
-    from .compounds import Group
+    from spaces.compounds import Group
 
 Config = dict[str, Any]
 

@@ -12,8 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import DataError, listing, nearest
-from .table import Array, text
+from trainables.errors import DataError, listing, nearest
+from trainables.table import Array, text
 
 if TYPE_CHECKING:
     import pandas as pd

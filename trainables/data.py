@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .arrays import Source as Source
-from .arrays import save_arrays as save_arrays
-from .errors import DataError, listing, nearest
-from .table import Array, Table, numbers, texts
-from .table import identity as identity
+from trainables.arrays import Source as Source
+from trainables.arrays import save_arrays as save_arrays
+from trainables.errors import DataError, listing, nearest
+from trainables.table import Array, Table, numbers, texts
+from trainables.table import identity as identity
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .preprocess import Preprocess
-from .split import Split, split_rows
-from .table import Array, Table, identity
-from .task import Classes, Label, encode
+from trainables.preprocess import Preprocess
+from trainables.split import Split, split_rows
+from trainables.table import Array, Table, identity
+from trainables.task import Classes, Label, encode
 
 
 @dataclass(frozen=True)

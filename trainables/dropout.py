@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .streams import keep_mask
+from trainables.streams import keep_mask
 
 
 class Masks:

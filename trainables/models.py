@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from .dataset import Info
+from trainables.dataset import Info
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DataError, listing, nearest
-from .table import Array, Table, numbers, texts
+from trainables.errors import DataError, listing, nearest
+from trainables.table import Array, Table, numbers, texts
 
 MOST_LEVELS = 50
 

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from . import optimizers
-from .dataset import Info
-from .dropout import Masks, own_dropout
-from .errors import CheckpointError, ModelError
-from .scores import LOSSES, score
-from .streams import order, stream, torch_seed
-from .tensors import FoldTensors
+from trainables import optimizers
+from trainables.dataset import Info
+from trainables.dropout import Masks, own_dropout
+from trainables.errors import CheckpointError, ModelError
+from trainables.scores import LOSSES, score
+from trainables.streams import order, stream, torch_seed
+from trainables.tensors import FoldTensors
 
 Build = Callable[[Mapping[str, Any], Info], nn.Module]
 _GATHER = 1 << 22  # values copied at once when a permutation is applied: 16 MB of float32

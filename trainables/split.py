@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import DataError
-from .table import Array
+from trainables.errors import DataError
+from trainables.table import Array
 
 DEFAULT = (0.7, 0.15, 0.15)
 _PURPOSE = 1  # keeps this stream apart from others of the same seed

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from .dataset import Info
-from .preprocess import Preprocess
+from trainables.dataset import Info
+from trainables.preprocess import Preprocess
 
 if TYPE_CHECKING:
-    from .trial import Recipe
+    from trainables.trial import Recipe
 
 
 def describe(

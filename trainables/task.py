@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import ConfigError, DataError, listing, nearest
-from .metrics import TASKS as TASKS
-from .metrics import tasks_of
-from .table import Array, Table
+from trainables.errors import ConfigError, DataError, listing, nearest
+from trainables.metrics import TASKS as TASKS
+from trainables.metrics import tasks_of
+from trainables.table import Array, Table
 
 FEW_INTEGERS = 20  # a numeric target with at most so many distinct integers is taken for classes
 

@@ -8,8 +8,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from .dataset import Fold, Prepared
-from .table import Array
+from trainables.dataset import Fold, Prepared
+from trainables.table import Array
 
 
 @dataclass(frozen=True, eq=False)

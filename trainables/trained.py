@@ -11,19 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import checkpoint as checkpoints
-from .dataset import Info, encode_labels
-from .errors import CheckpointError, DataError, ModelError, listing
-from .metrics import reported
-from .preprocess import Preprocess
-from .replica import build_module, copy_weights, forward, measure
-from .scores import score
-from .state import read_info, read_preprocess
-from .table import Array, Table
-from .task import comparable
-from .tensors import FoldTensors, fold_tensors
-from .training import build_for, pick_device, threads
-from .trial import Recipe
+from trainables import checkpoint as checkpoints
+from trainables.dataset import Info, encode_labels
+from trainables.errors import CheckpointError, DataError, ModelError, listing
+from trainables.metrics import reported
+from trainables.preprocess import Preprocess
+from trainables.replica import build_module, copy_weights, forward, measure
+from trainables.scores import score
+from trainables.state import read_info, read_preprocess
+from trainables.table import Array, Table
+from trainables.task import comparable
+from trainables.tensors import FoldTensors, fold_tensors
+from trainables.training import build_for, pick_device, threads
+from trainables.trial import Recipe
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,14 +12,14 @@ from typing import Any
 
 import torch
 
-from . import checkpoint as checkpoints
-from .config import MODELS, complete
-from .errors import BadValue, CheckpointError, ConfigError
-from .metrics import check_metric, reported
-from .replica import Build, Replica
-from .state import describe
-from .tensors import fold_tensors
-from .trial import Recipe, Row, find_build
+from trainables import checkpoint as checkpoints
+from trainables.config import MODELS, complete
+from trainables.errors import BadValue, CheckpointError, ConfigError
+from trainables.metrics import check_metric, reported
+from trainables.replica import Build, Replica
+from trainables.state import describe
+from trainables.tensors import fold_tensors
+from trainables.trial import Recipe, Row, find_build
 
 
 @contextmanager

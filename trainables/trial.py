@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from .config import MODELS, check
-from .dataset import Prepared
-from .errors import ConfigError, ModelError, listing, nearest
-from .user import is_reference, locate, resolve
+from trainables.config import MODELS, check
+from trainables.dataset import Prepared
+from trainables.errors import ConfigError, ModelError, listing, nearest
+from trainables.user import is_reference, locate, resolve
 
 Row = tuple[int, dict[str, float]]
 
@@ -93,12 +93,12 @@ def open_trial(
     """
     merged = {**recipe.fixed, **config}
     if recipe.train is not None:
-        from .function import FunctionTrial
+        from trainables.function import FunctionTrial
 
         train = recipe.callable or resolve(recipe.train, recipe.base, "train")
         return FunctionTrial(recipe, merged, seed, checkpoint, train)
     check(recipe.model, merged)
-    from .training import ModelTrial
+    from trainables.training import ModelTrial
 
     return ModelTrial(recipe, merged, seed, checkpoint)
 
@@ -123,7 +123,7 @@ def find_build(recipe: Recipe) -> Callable[..., Any]:
     if recipe.model is None:
         raise ConfigError("model", "give a model or a train function")
     if recipe.model in MODELS:
-        from .models import MODELS as BUILDS
+        from trainables.models import MODELS as BUILDS
 
         return BUILDS[recipe.model]
     check_model(recipe.model, recipe.base)
