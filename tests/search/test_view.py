@@ -72,7 +72,26 @@ def test_reading_on_piece_by_piece_shows_what_reading_at_once_shows(journal, siz
     assert repr(view.history.trials) == repr(sweep.history.trials)
     assert len(view.sessions) == 2
     assert view.launched_at <= view.sessions[0][0] <= view.sessions[0][1] <= view.sessions[1][0]
-    assert view.sessions[1][1] == view.last_at >= view.decided_at
+    assert view.decided_at <= view.sessions[1][1] <= view.last_at
+
+
+def test_a_sweep_that_a_person_ends_later_on_did_not_run_until_then(journal):
+    launch(journal)
+    seq = journal.append("s1", 0, [ev.Opened("inline", "", {}), ev.Interrupted("by a signal")])
+    before = open_view(journal, "s1").sessions
+    journal.append("s1", seq, [ev.Closed("done", ev.BY_A_PERSON)])
+    view = open_view(journal, "s1")
+    assert view.sessions == before
+    assert view.last_at >= before[-1][1]
+
+
+def test_a_view_opens_without_the_users_own_classes(journal):
+    spec = {**SPEC.to_json(), "sampler": {"name": "gone:Sampler", "options": {}}}
+    spec["scheduler"] = {"name": "gone:Scheduler", "options": {}}
+    events = [ev.Launched("s1", "digits", spec, {}), ev.Asked(0, {"x": 0.5}, 3)]
+    events.append(ev.Reported(0, ((3, {"loss": 0.1}),), ev.Continue(9)))
+    journal.append("s1", -1, events)
+    assert open_view(journal, "s1").history.best.number == 0
 
 
 def test_a_status_is_what_the_journal_and_the_lock_say(journal, home):
