@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -392,6 +392,10 @@ class SweepMachine(RuleBasedStateMachine):
 
 
 SweepMachine.TestCase.settings = settings(
-    deadline=None, max_examples=100, stateful_step_count=40, derandomize=True
+    deadline=None,
+    max_examples=100,
+    stateful_step_count=40,
+    derandomize=True,
+    phases=[Phase.generate, Phase.shrink],  # to explain a failure takes longer than our timeout
 )
 TestSweep = SweepMachine.TestCase
