@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test test-long lint format clean
+.PHONY: setup demo test test-long lint format bench clean
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
@@ -14,17 +14,20 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: setup
 	$(BIN)/lanewise run examples/demo.yaml --new
-	
+
 test: setup
-	$(BIN)/python -m pytest -m 'not long'
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not long'
 
 test-long: setup
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m long
 
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python benchmarks/trial_cost.py
 
 format: setup
 	$(BIN)/ruff check --fix .

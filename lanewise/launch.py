@@ -13,14 +13,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from dashboards.launcher import start
-from dashboards.state import SWEEP_VARIABLE, URI_VARIABLE, is_masked, mask, wait_drained
+from dashboards.state import SWEEP_VARIABLE, URI_VARIABLE, is_masked, mask, pending, wait_drained
 from lanewise import sweepfile, tracking, yaml
 from lanewise.errors import INTERRUPTED, SweepFileError
 from lanewise.plan import Plan, identity, plan_again
@@ -83,7 +83,8 @@ def resume(name: str | None, options: Options) -> dict[str, Any]:
         projector = Projector(options.home, sweep_id, _known_uri(view.launch, options))
         if view.history.closed:
             status = view.history.closed.status
-            projector.start()
+            if pending(options.home, sweep_id, journal):
+                projector.start()
         else:
             plan = plan_again(view)
             events = [record.event for record in journal.read(sweep_id)]
@@ -319,7 +320,7 @@ class Projector:
 
     def finish(self, journal: Journal, patience: float) -> int:
         """Waits until all is shown, or nothing moves for ``patience`` seconds; the rest."""
-        pending = wait_drained(
+        return wait_drained(
             self.home,
             journal,
             self.sweep,
@@ -327,19 +328,14 @@ class Projector:
             process=self.process,
             restart=self.start,
         )
-        if self.process is not None and pending == 0:
-            # It may stay for another sweep of this home.
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(timeout=5)
-        return pending
 
 
 def _finish(journal: Journal, projector: Projector, status: str) -> dict[str, Any]:
     """Waits for the projection to drain; the summary of what there is."""
     from dashboards.summary import summary
 
-    pending = projector.finish(journal, patience=10.0 if status == "interrupted" else 60.0)
+    left = projector.finish(journal, patience=10.0 if status == "interrupted" else 60.0)
     view = open_view(journal, projector.sweep)
-    result: dict[str, Any] = summary(view, projector.home, pending=pending)
+    result: dict[str, Any] = summary(view, projector.home, pending=left)
     journal.close()
     return result

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from search.samplers import check_sampler
 from search.schedulers import make_scheduler
 from search.spec import RETRIES, Budget, Objective, Plugin, Spec
 from search.view import View
-from spaces import Space
+from spaces import Space, SpaceError
 from spaces.presets import PRESETS
 from trainables.config import MODELS, check
 from trainables.errors import DataError, listing, nearest
@@ -123,17 +123,29 @@ def make_spec(file: SweepFile) -> Spec:
         name = min(unknown)
         hint = nearest(name, RETRIES)
         raise SweepFileError(f"retries: no kind of failure '{name}' ({listing(RETRIES)}{hint})")
-    budget = file.budget
+    budget, space = file.budget, _space(file)
     return Spec(
-        space=_space(file),
+        space=space,
         objective=Objective(file.objective.metric, file.objective.mode),
         budget=Budget(budget.epochs, budget.trials, budget.total_epochs, budget.time),
         sampler=Plugin(sampler, sampler_options),
         scheduler=Plugin(scheduler, scheduler_options),
         seed=file.seed,
         retries={**RETRIES, **file.retries},
-        start=tuple(file.start),
+        start=tuple(_start(file, space)),
     )
+
+
+def _start(file: SweepFile, space: Space) -> Iterator[dict[str, Any]]:
+    """The start configurations as sampling would give them (``lr: 1`` is 1.0 for a Float)."""
+    for place, config in enumerate(file.start):
+        try:
+            params, _ = space.encode(config)
+        except SpaceError as error:
+            raise SweepFileError(f"start.{place}: {error}") from None
+        from optuna.trial import FixedTrial
+
+        yield space.suggest(FixedTrial(params))
 
 
 def _space(file: SweepFile) -> Space:
@@ -187,12 +199,7 @@ def _check_reference(reference: str, base: Path, key: str) -> None:
 
 
 def _check_configs(file: SweepFile, spec: Spec) -> None:
-    """Tries the corners of the space on what the model accepts, and the start configurations."""
-    for place, config in enumerate(spec.start):
-        try:
-            spec.space.validate(config)
-        except ValueError as error:
-            raise SweepFileError(f"start.{place}: {error}") from None
+    """Tries the corners of the space on what the model accepts."""
     model = file.model_name
     check(model, file.fixed, f"model.{model}")
     for _, config in spec.space.probes():

@@ -42,7 +42,8 @@ POINTS = [
     pytest.param("inline", DIGITS, 20, marks=pytest.mark.long),
     pytest.param("tune", SWEEP, 1, marks=pytest.mark.long),
     pytest.param("tune", SWEEP, 4, marks=pytest.mark.long),
-    ("tune", DIGITS, 12),
+    ("tune", SWEEP, 12),
+    pytest.param("tune", DIGITS, 12, marks=pytest.mark.long),
     pytest.param("tune", DIGITS, 30, marks=pytest.mark.long),
 ]
 

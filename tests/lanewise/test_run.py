@@ -106,7 +106,7 @@ budget: {epochs: 2}
 """
 
 
-@pytest.mark.parametrize("executor", [pytest.param("inline", marks=pytest.mark.long), "tune"])
+@pytest.mark.parametrize("executor", ["inline", pytest.param("tune", marks=pytest.mark.long)])
 def test_a_bug_in_user_code_fails_its_trial_only(executor: str, lanewise: Lanewise) -> None:
     lanewise.write("own.py", FAILING)
     lanewise.write("own.yaml", FAILING_SWEEP)
@@ -178,6 +178,7 @@ def messy_csv(rows: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+@pytest.mark.long
 def test_best_is_a_sweep_file_of_constants(lanewise: Lanewise) -> None:
     first = lanewise.json("run", "sweep.yaml", "--executor", "inline")
     assert lanewise.run("best", "--out", "best.yaml").returncode == 0
@@ -186,6 +187,7 @@ def test_best_is_a_sweep_file_of_constants(lanewise: Lanewise) -> None:
     assert second["trials"]["asked"] == 1
 
 
+@pytest.mark.long
 def test_an_unfinished_namesake_is_refused(lanewise: Lanewise) -> None:
     from search.home import Home
     from search.journal import Journal
