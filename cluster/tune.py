@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,9 @@ from search.sweep import Run
 
 if TYPE_CHECKING:
     from trainables.trial import Recipe
+
+
+_NAME = "tune"  # of Tune's experiment, and so of its folder
 
 
 @dataclass(frozen=True)
@@ -177,6 +181,8 @@ class TuneExecutor:
             self._thread.join(timeout=20)
             self._thread = None
         self._session.close()
+        # What Tune writes for a restore of its own, with a folder for each trial.
+        shutil.rmtree(self._folder / _NAME, ignore_errors=True)
 
     # -- Tune's side -----------------------------------------------------------------------
 
@@ -214,7 +220,7 @@ class TuneExecutor:
                 trial_dirname_creator=_trial_name,
             ),
             run_config=tune.RunConfig(
-                name="tune",
+                name=_NAME,
                 storage_path=str(self._folder),
                 verbose=0,
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),

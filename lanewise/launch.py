@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -87,6 +87,8 @@ def resume(name: str | None, options: Options) -> dict[str, Any]:
                 projector.start()
         else:
             plan = plan_again(view)
+            address = options.address or view.launch.details.get("address")
+            options = replace(options, address=address)
             events = [record.event for record in journal.read(sweep_id)]
             sweep = Sweep.replay(view.spec, events)
             status = _drive(plan, options, sweep, journal, view.seq, projector)
@@ -115,7 +117,11 @@ def stop(name: str | None, home: Home) -> str:
         sweep = Sweep.replay(view.spec, events)
         sweep.close(BY_A_PERSON)
         journal.append(sweep_id, view.seq, sweep.drain())
-    return f"{view.launch.name} was not running; it is ended now"
+        projector = Projector(home, sweep_id, _known_uri(view.launch, Options(home)))
+        projector.start()
+    left = projector.finish(journal, patience=60.0)
+    shown = f"; MLflow lacks its last {left} records" if left else ""
+    return f"{view.launch.name} was not running; it is ended now{shown}"
 
 
 def choose_executor(asked: str) -> tuple[str, str]:
