@@ -143,6 +143,22 @@ def test_a_second_controller_is_refused(lanewise: Lanewise) -> None:
     assert "in use by another process" in refused.stderr
 
 
+@pytest.mark.long
+def test_stop_ends_a_killed_sweep_for_good(lanewise: Lanewise) -> None:
+    lanewise.write("killed.yaml", SWEEP)
+    kill_at(lanewise, 12, "run", "killed.yaml", "--executor", "inline")
+    assert lanewise.run("stop", "killed").returncode == 0
+    summary = lanewise.json("resume", "killed")  # there is nothing to go on with
+    assert summary["status"] == "done"
+    assert summary["trials"]["asked"] < TRIALS
+    assert summary["trials"]["cancelled"] == 1  # the one that was running
+    assert summary["mlflow"]["pending"] == 0
+    runs = mlflow_runs(summary["mlflow"]["tracking_uri"], "killed")
+    assert [run["status"] for run in parents(runs)] == ["KILLED"]
+    assert sorted(run["status"] for run in children(runs)).count("KILLED") == 1
+    assert len(children(runs)) == summary["trials"]["asked"]
+
+
 def test_stop_cancels_what_is_running(lanewise: Lanewise) -> None:
     lanewise.write("killed.yaml", SWEEP.replace(f"trials: {TRIALS}", "trials: 500"))
     process = lanewise.start("run", "killed.yaml", "--executor", "inline")

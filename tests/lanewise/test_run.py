@@ -209,22 +209,6 @@ def forget_the_end(journal: Any) -> None:
     journal.close()
 
 
-@pytest.mark.long
-def test_stop_ends_an_interrupted_sweep_for_good(lanewise: Lanewise) -> None:
-    from search.home import Home
-    from search.journal import Journal
-
-    lanewise.json("run", "sweep.yaml", "--executor", "inline", "budget.trials=3")
-    forget_the_end(Journal(Home(lanewise.home).root / "journal.db"))
-    assert lanewise.run("stop", "small").returncode == 0
-    summary = lanewise.json("show", "small")
-    assert summary["status"] == "done"
-    assert summary["mlflow"]["pending"] == 0
-    assert summary["trials"]["cancelled"] == 1
-    runs = mlflow_runs(summary["mlflow"]["tracking_uri"], "small")
-    assert {run["status"] for run in runs} == {"KILLED"}
-
-
 def test_sync_rebuilds_mlflow_from_the_journal(lanewise: Lanewise) -> None:
     summary = lanewise.json("run", "sweep.yaml", "--executor", "inline")
     before = mlflow_runs(summary["mlflow"]["tracking_uri"], "small")
