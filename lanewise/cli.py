@@ -243,18 +243,24 @@ def best(
 
 @app.command()
 def ui(
+    sweep: SweepArgument = None,
     home: HomeOption = None,
     host: Annotated[str, typer.Option("--host")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 5000,
 ) -> int:
-    """Open the home's sweeps in MLflow's own pages (until Ctrl-C)."""
+    """Serve the home's sweeps in MLflow's own pages until Ctrl-C, and say where to look."""
+    from dashboards.state import read_cursor
     from dashboards.ui import command, page
 
     place = Home.find(home)
     if not (place.root / "mlflow.db").exists():
         raise SearchError(f"there is no mlflow.db in {place.root}; run a sweep first")
     words = command(place, None, host=host, port=port)
-    print(f"MLflow on {page(host=host, port=port)} (Ctrl-C ends it)", file=sys.stderr)
+    _, view = _view(sweep, home)
+    objective, name = view.spec.objective, view.launch.sweep
+    experiment = read_cursor(place, name).experiment_id
+    address = page(experiment, name, objective.metric, objective.mode, host=host, port=port)
+    print(f"{view.launch.name}, best trials first (Ctrl-C ends it):\n{address}", file=sys.stderr)
     os.execv(words[0], words)
 
 
