@@ -13,16 +13,16 @@ import queue
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cluster.bridge import Bridge, Want
 from cluster.checkpoints import Storage
 from cluster.errors import ClusterError
 from cluster.executor import Halt, Order, Outcome, Proceed, Start
 from cluster.ray_session import RaySession
 from cluster.rungs import next_until
-from search.events import Failure
 from search.sweep import Run
 
 if TYPE_CHECKING:
@@ -41,34 +41,6 @@ class Resources:
 
     def to_ray(self) -> dict[str, float]:
         return {"cpu": self.cpus, "gpu": self.gpus} if self.gpus else {"cpu": self.cpus}
-
-
-@dataclass(frozen=True)
-class Want:
-    """Tune has room and asks for a run."""
-
-
-@dataclass
-class Bridge:
-    """Between Tune's thread, which asks and waits, and the controller's, which answers."""
-
-    inbox: queue.Queue[Want | Outcome | BaseException] = field(default_factory=queue.Queue)
-    answers: queue.Queue[Run | Order | None] = field(default_factory=queue.Queue)
-    is_closed: threading.Event = field(default_factory=threading.Event)
-
-    def __reduce__(self) -> tuple[type[Bridge], tuple[()]]:
-        # Tune pickles its parts into a file for a restore of its own, which is never made.
-        return Bridge, ()
-
-    def ask(self, question: Want | Outcome) -> Run | Order | None:
-        """Called in Tune's thread; None when there is nothing, or the executor has closed."""
-        if self.is_closed.is_set():
-            return None
-        self.inbox.put(question)
-        while not self.is_closed.is_set():
-            with contextlib.suppress(queue.Empty):
-                return self.answers.get(timeout=0.2)
-        return None
 
 
 class TuneExecutor:
@@ -246,8 +218,3 @@ def _trial_name(trial: Any) -> str:
 
     run = decode_run(trial.config[RUN])
     return f"trial-{run.number:05d}-{run.attempt}-{trial.trial_id}"
-
-
-def lost(number: int, attempt: int, text: str) -> Outcome:
-    """The outcome of an attempt whose worker process is gone."""
-    return Outcome(number, attempt, failure=Failure("node_lost", text))

@@ -11,8 +11,8 @@ from typing import Any
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from cluster.bridge import Bridge, Want, lost
 from cluster.executor import Proceed
-from cluster.tune import Bridge, Want, lost
 from cluster.tune_worker import OUTCOME, RUN, decode_outcome, decode_run, encode_run
 from search.sweep import Run
 

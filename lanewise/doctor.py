@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from lanewise.collision import find_collision
 from lanewise.launch import LIBRARIES
-from lanewise.main import find_collision
 from search.home import Home
 
 

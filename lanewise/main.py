@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from pathlib import Path
 
-PACKAGES = ("spaces", "search", "trainables", "cluster", "dashboards")
+from lanewise.collision import find_collision
 
 
 def main() -> None:
@@ -18,17 +16,3 @@ def main() -> None:
     from lanewise.cli import run
 
     sys.exit(run(sys.argv[1:]))
-
-
-def find_collision() -> str | None:
-    """One line if a package of ours is hidden by another distribution's of the same name."""
-    house = Path(__file__).resolve().parent.parent
-    for name in PACKAGES:
-        spec = importlib.util.find_spec(name)
-        found = Path(spec.origin).resolve().parent if spec and spec.origin else None
-        if found != house / name:
-            return (
-                f"the package '{name}' is {found or 'missing'}, not ours in {house / name}; "
-                "uninstall the other one or use a virtual environment of its own"
-            )
-    return None

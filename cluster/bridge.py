@@ -1,0 +1,45 @@
+"""What Tune's thread, which asks and waits, and the controller's thread, which answers, share."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from dataclasses import dataclass, field
+
+from cluster.executor import Order, Outcome
+from search.events import Failure
+from search.sweep import Run
+
+
+@dataclass(frozen=True)
+class Want:
+    """Tune has room and asks for a run."""
+
+
+@dataclass
+class Bridge:
+    """Between Tune's thread, which asks and waits, and the controller's, which answers."""
+
+    inbox: queue.Queue[Want | Outcome | BaseException] = field(default_factory=queue.Queue)
+    answers: queue.Queue[Run | Order | None] = field(default_factory=queue.Queue)
+    is_closed: threading.Event = field(default_factory=threading.Event)
+
+    def __reduce__(self) -> tuple[type[Bridge], tuple[()]]:
+        # Tune pickles its parts into a file for a restore of its own, which is never made.
+        return Bridge, ()
+
+    def ask(self, question: Want | Outcome) -> Run | Order | None:
+        """Called in Tune's thread; None when there is nothing, or the executor has closed."""
+        if self.is_closed.is_set():
+            return None
+        self.inbox.put(question)
+        while not self.is_closed.is_set():
+            with contextlib.suppress(queue.Empty):
+                return self.answers.get(timeout=0.2)
+        return None
+
+
+def lost(number: int, attempt: int, text: str) -> Outcome:
+    """The outcome of an attempt whose worker process is gone."""
+    return Outcome(number, attempt, failure=Failure("node_lost", text))
