@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from dashboards.state import Cursor, read_cursor, tracking_uri
 from dashboards.state import pending as pending_records
-from dashboards.state import read_cursor, tracking_uri
 from search.history import CANCELLED, COMPLETED, FAILED, STOPPED, Trial
 from search.home import Home
 from search.journal import Journal
 from search.view import View, open_view
 
+LATE = 600.0  # seconds after the last record within which draining still belongs to the run
 ENDED = (COMPLETED, STOPPED, FAILED, CANCELLED)
 
 
@@ -20,7 +21,7 @@ def summary(
     """The summary of one sweep, as ``run``, ``resume`` and ``show`` print it.
 
     Args:
-        seconds: launch to drained; without it, the time of all sessions up to the last record.
+        seconds: launch to drained; without it, the time of all sessions and of draining after.
         pending: records that MLflow does not show yet; without it, as the cursor says now.
     """
     cursor = read_cursor(home, view.launch.sweep)
@@ -33,7 +34,7 @@ def summary(
         "name": view.launch.name,
         "status": view.status(home),
         "executor": opened.executor if opened else None,
-        "seconds": round(running_seconds(view) if seconds is None else seconds, 3),
+        "seconds": round(_to_drained(view, cursor) if seconds is None else seconds, 3),
         "seconds_best_known": round(running_seconds(view, view.decided_at), 3),
         "trials": counts(view),
         "best": best_trials[0] if best_trials else None,
@@ -58,6 +59,12 @@ def running_seconds(view: View, until: float | None = None) -> float:
     starts = [view.launched_at, *(start for start, _ in sessions[1:])]
     ends = [end if until is None else min(end, until) for _, end in sessions]
     return sum(max(0.0, end - start) for start, end in zip(starts, ends, strict=True))
+
+
+def _to_drained(view: View, cursor: Cursor) -> float:
+    lag = (cursor.drained_at or 0.0) - view.last_at
+    # A projection that was made up for much later is no part of the run.
+    return running_seconds(view) + (lag if 0 < lag < LATE else 0.0)
 
 
 def history(view: View) -> list[dict[str, Any]]:

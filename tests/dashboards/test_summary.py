@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from dashboards import terminal
+from dashboards.state import Cursor, write_cursor
 from dashboards.summary import best, history, listing, running_seconds, summary
 from search.events import Failure
 from search.view import open_view
@@ -164,6 +165,15 @@ def test_the_end_of_a_run(lab, view):
     assert "lanewise ui" in shown
     assert "lanewise show s1" in shown
     assert "resume" not in shown
+
+
+def test_seconds_reach_to_the_drained_projection_unless_it_came_much_later(lab, view):
+    without = summary(view, lab.home)["seconds"]
+    for lag, counted in ((2.5, 2.5), (86_400.0, 0.0)):
+        write_cursor(lab.home, view.launch.sweep, Cursor(drained_at=view.last_at + lag))
+        told = summary(view, lab.home)
+        assert told["seconds"] == pytest.approx(without + counted, abs=0.002)
+        assert told["seconds_best_known"] <= told["seconds"]
 
 
 def test_the_end_of_an_interrupted_run(lab, failed):
