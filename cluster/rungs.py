@@ -6,9 +6,9 @@ decides otherwise, the executor halts the trial and starts its attempt again.
 
 from __future__ import annotations
 
+from search.rungs import next_rung
+
 
 def next_until(rungs: tuple[int, ...], until: int, epoch: int) -> int:
     """Where a trial at ``epoch`` that was to train up to ``until`` trains next."""
-    if epoch < until:
-        return until
-    return next((rung for rung in rungs if rung > epoch), rungs[-1])
+    return until if epoch < until else next_rung(rungs, epoch)

@@ -46,7 +46,7 @@ class Worker:
         try:
             self._trial = self._trial or self._open(run)
             ended = self._trial.advance(until, seconds)
-            self._save(self._trial, due=ended or self._trial.epoch >= until)
+            self._save(run.number, self._trial, due=ended or self._trial.epoch >= until)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -68,11 +68,11 @@ class Worker:
                 return open_trial(self.recipe, run.params, run.seed, path)
         return open_trial(self.recipe, run.params, run.seed, None)
 
-    def _save(self, trial: Trial, *, due: bool) -> None:
+    def _save(self, number: int, trial: Trial, *, due: bool) -> None:
         if not due and time.monotonic() - self._saved_at < self.storage.every:
             return
         try:
-            trial.save(self.storage.path(self.run.number if self.run else 0))
+            trial.save(self.storage.path(number))
         except OSError as error:
             raise StorageFullError(f"the checkpoint could not be written: {error}") from error
         self._saved_at = time.monotonic()

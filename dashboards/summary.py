@@ -15,13 +15,10 @@ LATE = 600.0  # seconds after the last record within which draining still belong
 ENDED = (COMPLETED, STOPPED, FAILED, CANCELLED)
 
 
-def summary(
-    view: View, home: Home, *, seconds: float | None = None, pending: int | None = None
-) -> dict[str, Any]:
+def summary(view: View, home: Home, *, pending: int | None = None) -> dict[str, Any]:
     """The summary of one sweep, as ``run``, ``resume`` and ``show`` print it.
 
     Args:
-        seconds: launch to drained; without it, the time of all sessions and of draining after.
         pending: records that MLflow does not show yet; without it, as the cursor says now.
     """
     cursor = read_cursor(home, view.launch.sweep)
@@ -34,7 +31,7 @@ def summary(
         "name": view.launch.name,
         "status": view.status(home),
         "executor": opened.executor if opened else None,
-        "seconds": round(_to_drained(view, cursor) if seconds is None else seconds, 3),
+        "seconds": round(_to_drained(view, cursor), 3),
         "seconds_best_known": round(running_seconds(view, view.decided_at), 3),
         "trials": counts(view),
         "best": best_trials[0] if best_trials else None,
@@ -62,6 +59,7 @@ def running_seconds(view: View, until: float | None = None) -> float:
 
 
 def _to_drained(view: View, cursor: Cursor) -> float:
+    """The time of all sessions, and of draining after the last."""
     lag = (cursor.drained_at or 0.0) - view.last_at
     # A projection that was made up for much later is no part of the run.
     return running_seconds(view) + (lag if 0 < lag < LATE else 0.0)

@@ -14,7 +14,7 @@ from lanewise.launch import resume as resume_sweep
 from lanewise.plan import Plan, make_plan, plan_again
 from lanewise.result import Result
 from search.home import Home
-from search.view import open_view
+from search.view import View, open_view
 from spaces import Space
 
 Function = Callable[..., Any]
@@ -73,7 +73,7 @@ def tune(
     file = sweepfile.parse(body, "lw.tune")
     plan = make_plan(file, Path.cwd(), function)
     options = Options(place, address=address, shows_progress=progress)
-    return _result(launch(plan, options, new=new), place, plan)
+    return _result(launch(plan, options, new=new), place, lambda view: plan)
 
 
 def resume(
@@ -86,16 +86,14 @@ def resume(
     """Goes on with an interrupted sweep, by name or id (the newest one by default)."""
     place = Home.find(home)
     options = Options(place, address=address, shows_progress=progress)
-    summary = resume_sweep(sweep, options)
-    view = open_view(place.journal(), summary["sweep"])
-    return _result(summary, place, plan_again(view))
+    return _result(resume_sweep(sweep, options), place, plan_again)
 
 
-def _result(summary: dict[str, Any], home: Home, plan: Plan) -> Result:
+def _result(summary: dict[str, Any], home: Home, plan: Callable[[View], Plan]) -> Result:
     from dashboards.summary import history
 
     view = open_view(home.journal(), summary["sweep"])
-    return Result(summary, history(view), home, plan)
+    return Result(summary, history(view), home, lambda: plan(view))
 
 
 def _function(given: Any) -> tuple[Function | None, Any]:

@@ -13,6 +13,8 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from cluster.errors import ClusterError
+from dashboards.errors import ProjectionError
 from lanewise.errors import BAD_INPUT, DONE, INTERRUPTED, NO_BEST, NO_SERVICE, SweepFileError
 from lanewise.launch import Options, launch, stop
 from lanewise.launch import resume as resume_sweep
@@ -59,7 +61,7 @@ def run(arguments: Sequence[str]) -> int:
         return code if isinstance(code, int) else DONE
     except _UsageError as error:
         return _say(error.format_message(), BAD_INPUT)
-    except (JournalError, LockedError) as error:
+    except (JournalError, LockedError, ClusterError, ProjectionError) as error:
         return _say(str(error), NO_SERVICE)
     except (SweepFileError, SpaceError, SearchError, TrainableError) as error:
         return _say(str(error), BAD_INPUT)
@@ -68,10 +70,6 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except Exception as error:
-        if type(error).__name__ != "ClusterError":  # importing it here would cost nothing but time
-            raise
-        return _say(str(error), NO_SERVICE)
 
 
 def _say(message: str, code: int) -> int:
@@ -267,14 +265,10 @@ def ui(
 @app.command()
 def sync(sweep: SweepArgument = None, home: HomeOption = None) -> int:
     """Write a sweep to MLflow anew from its journal, whatever is there or missing."""
-    from dashboards.errors import ProjectionError
     from dashboards.projector import drain
 
     place, view = _view(sweep, home)
-    try:
-        drain(place, view.launch.sweep, rebuild=True)
-    except ProjectionError as error:
-        return _say(str(error), NO_SERVICE)
+    drain(place, view.launch.sweep, rebuild=True)
     print(f"{view.launch.name}: {view.seq + 1} records are in MLflow", file=sys.stderr)
     return DONE
 

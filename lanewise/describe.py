@@ -7,6 +7,7 @@ from typing import Any
 
 from lanewise import sweepfile, yaml
 from lanewise.plan import Plan
+from search.schedulers import make_scheduler
 from search.view import View
 
 
@@ -20,7 +21,7 @@ def describe(plan: Plan) -> dict[str, Any]:
         "space": {"parameters": len(spec.space.names), "size": None if math.isinf(size) else size},
         "sampler": spec.sampler.name,
         "scheduler": spec.scheduler.name,
-        "rungs": list(plan.rungs),
+        "rungs": list(make_scheduler(spec).rungs),
         "budget": {k: v for k, v in vars(spec.budget).items() if v is not None},
         "objective": {spec.objective.mode: spec.objective.metric},
     }

@@ -28,7 +28,7 @@ from search.events import Launched
 from search.home import Home
 from search.journal import Journal
 from search.sweep import Sweep
-from search.view import find, open_view
+from search.view import View, find, open_view
 
 if TYPE_CHECKING:
     from cluster.controller import Controller
@@ -89,9 +89,7 @@ def resume(name: str | None, options: Options) -> dict[str, Any]:
             plan = plan_again(view)
             address = options.address or view.launch.details.get("address")
             options = replace(options, address=address)
-            events = [record.event for record in journal.read(sweep_id)]
-            sweep = Sweep.replay(view.spec, events)
-            status = _drive(plan, options, sweep, journal, view.seq, projector)
+            status = _drive(plan, options, _replayed(view), journal, view.seq, projector)
     return _finish(journal, projector, status)
 
 
@@ -113,8 +111,7 @@ def stop(name: str | None, home: Home) -> str:
         return f"{view.launch.name} ends once its running trials have reported"
     with home.controller_lock(sweep_id):
         view.refresh()
-        events = [record.event for record in journal.read(sweep_id)]
-        sweep = Sweep.replay(view.spec, events)
+        sweep = _replayed(view)
         sweep.close(BY_A_PERSON)
         journal.append(sweep_id, view.seq, sweep.drain())
         projector = Projector(home, sweep_id, _known_uri(view.launch, Options(home)))
@@ -189,6 +186,12 @@ def masked(uri: str | None) -> str | None:
     return mask(uri) if uri else None
 
 
+def _replayed(view: View) -> Sweep:
+    """The core as the journal left it; nothing is asked again."""
+    records = view.journal.read(view.launch.sweep)
+    return Sweep.replay(view.spec, (record.event for record in records))
+
+
 def _known_uri(launch: Launched, options: Options) -> str | None:
     recorded = launch.details["mlflow"]["tracking_uri"]
     if recorded is None or not is_masked(recorded):
@@ -227,7 +230,8 @@ def _drive(
     folder.mkdir(parents=True, exist_ok=True)
     storage = Storage(str(folder), plan.file.checkpoint.every)
     address = options.address if name == "tune" else None
-    executor = _executor(name, plan, storage, options.home.sweep(sweep_id), address)
+    rungs = sweep.scheduler.rungs
+    executor = _executor(name, plan, rungs, storage, options.home.sweep(sweep_id), address)
     checkpoints = Checkpoints(storage, plan.file.checkpoint.limit)
     here = {"host": socket.gethostname(), "pid": os.getpid(), "address": address}
     sweep.opened(name, why, here)
@@ -237,7 +241,9 @@ def _drive(
         return controller.run()
 
 
-def _executor(name: str, plan: Plan, storage: Any, folder: Path, address: str | None) -> Executor:
+def _executor(
+    name: str, plan: Plan, rungs: tuple[int, ...], storage: Any, folder: Path, address: str | None
+) -> Executor:
     if name == "inline":
         from cluster.inline import InlineExecutor
 
@@ -248,7 +254,7 @@ def _executor(name: str, plan: Plan, storage: Any, folder: Path, address: str | 
     return TuneExecutor(
         plan.recipe(),
         storage,
-        plan.rungs,
+        rungs,
         folder / "ray",
         resources,
         address=address,

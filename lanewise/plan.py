@@ -24,6 +24,7 @@ from spaces.presets import PRESETS
 from trainables.config import MODELS, check
 from trainables.errors import DataError, listing, nearest
 from trainables.metrics import DIRECTIONS, check_metric
+from trainables.trial import check_model
 from trainables.user import is_reference, locate
 
 if TYPE_CHECKING:
@@ -66,10 +67,6 @@ class Plan:
             # More threads than CPUs of its own make a trial many times slower.
             threads=max(1, int(file.resources.cpus)),
         )
-
-    @property
-    def rungs(self) -> tuple[int, ...]:
-        return make_scheduler(self.spec).rungs
 
 
 def make_plan(
@@ -164,11 +161,9 @@ def _check_model(file: SweepFile, base: Path, function: Callable[..., Any] | Non
         raise SweepFileError("data: a training function brings its own data")
     if function is not None or reference in MODELS or reference is None:
         return
-    if not is_reference(reference):
-        if key == "model":
-            allowed = f"{listing(MODELS)}, FILE.py:build, package.module:build"
-            hint = nearest(reference, MODELS)
-            raise SweepFileError(f"model: '{reference}' is no model ({allowed}{hint})")
+    if key == "model":
+        check_model(reference, base)
+    elif not is_reference(reference):
         raise SweepFileError(f"train: '{reference}' is not FILE.py:name or package.module:name")
     _check_reference(reference, base, key)
 
@@ -203,7 +198,6 @@ def _check_configs(file: SweepFile, spec: Spec) -> None:
     model = file.model_name
     check(model, file.fixed, f"model.{model}")
     for _, config in spec.space.probes():
-        check(model, config, "space")
         check(model, {**file.fixed, **config}, "space")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +41,17 @@ class Result:
     Attributes:
         summary: what ``lanewise run --json`` prints.
         history: one mapping per trial, as in ``lanewise show --json``.
+
+    Args:
+        plan: makes the plan, data and all; called when a model is asked for.
     """
 
     def __init__(
-        self, summary: dict[str, Any], history: list[dict[str, Any]], home: Home, plan: Plan
+        self,
+        summary: dict[str, Any],
+        history: list[dict[str, Any]],
+        home: Home,
+        plan: Callable[[], Plan],
     ) -> None:
         self.summary = summary
         self.history = history
@@ -87,10 +95,11 @@ class Result:
         from trainables.errors import CheckpointError
         from trainables.trained import TrainedModel
 
-        if self._plan.file.train is not None:
+        plan = self._plan()
+        if plan.file.train is not None:
             raise LookupError("a training function keeps its own models; there is none to load")
         storage = Storage(str(self._home.checkpoints(self.sweep)), 0)
-        recipe, best = self._plan.recipe(), self.best
+        recipe, best = plan.recipe(), self.best
         for path in (storage.rescued(number), storage.path(number)):
             if path.exists():
                 model = TrainedModel.load(path, recipe)

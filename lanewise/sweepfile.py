@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from lanewise import yaml
 from lanewise.errors import SweepFileError
+from search.plugins import nearest
 from search.spec import RETRIES, Mode
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -256,8 +256,7 @@ def _unknown_key(location: tuple[int | str, ...]) -> str:
             candidates = [annotation, *getattr(annotation, "__args__", ())]
             model = next((c for c in candidates if hasattr(c, "model_fields")), model)
     names = list(model.model_fields)
-    close = difflib.get_close_matches(str(location[-1]), names, n=1)
-    hint = f", did you mean '{close[0]}'?" if close else ""
+    hint = nearest(str(location[-1]), model.model_fields)
     path = ".".join(map(str, location[:-1]))
     where = f"{path}: " if path else ""
     return f"{where}unknown key '{location[-1]}'{hint} (allowed: {', '.join(names)})"

@@ -14,3 +14,8 @@ def geometric(first: int, eta: int, last: int) -> tuple[int, ...]:
         rungs.append(rung)
         rung *= eta
     return (*rungs, last)
+
+
+def next_rung(rungs: tuple[int, ...], epoch: int) -> int:
+    """The first rung behind ``epoch``; the last one where there is none."""
+    return next((rung for rung in rungs if rung > epoch), rungs[-1])

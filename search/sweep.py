@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from search import events as ev
 from search.events import FINISHED, Continue, Decision, Event, Failure, Params, Row, Stop
 from search.history import RUNNING, History, Trial
+from search.rungs import next_rung
 from search.samplers import Sampler, make_sampler
 from search.schedulers import Scheduler, make_scheduler
 from search.seeds import trial_seed
@@ -122,7 +123,7 @@ class Sweep:
         What running trials were granted and have not used is set aside, so that the sum of
         epochs never exceeds the budget.
         """
-        rung = next((rung for rung in self.scheduler.rungs if rung > epoch), epoch)
+        rung = next_rung(self.scheduler.rungs, epoch)
         total = self.spec.budget.total_epochs
         if total is None:
             return rung

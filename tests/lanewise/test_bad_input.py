@@ -63,7 +63,7 @@ CASES = {
         change("{maximize: val_accuracy}", "{maximize: val_accuracy, minimize: val_loss}"),
         "objective: give either",
     ),
-    "unknown model": (change("model: mlp", "model: mlpp"), "model: 'mlpp' is no model"),
+    "unknown model": (change("model: mlp", "model: mlpp"), "model: 'mlpp' is not a model"),
     "missing model file": (change("model: mlp", "model: gone.py:build"), "gone.py"),
     "missing function": (change("model: mlp", "model: mine.py:biuld"), "did you mean 'build'?"),
     "model that does not parse": (change("model: mlp", "model: broken.py:build"), "broken.py:1"),
