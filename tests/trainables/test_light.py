@@ -62,3 +62,24 @@ def test_failure_kinds(words):
     assert failure_kind(BadValue("nan")) == "bad_value"
     assert failure_kind(RuntimeError("shape")) == "bug"
     assert failure_kind(ValueError(words)) == "bug"
+
+
+TRAIN = """
+from pathlib import Path
+from trainables.config import OPTIMIZERS
+from trainables.data import load
+from trainables.dataset import prepare
+from trainables.trial import Recipe, open_trial
+iris = prepare(load('sklearn:iris', target=None, base=Path()), source='x', task='multiclass')
+for name in OPTIMIZERS:
+    trial = open_trial(Recipe(model='mlp', prepared=iris), {'optimizer': name, 'clip_norm': 1}, 0)
+    trial.advance(1)
+    assert trial.rows
+"""
+
+
+def test_training_does_without_torchs_compiler():
+    """Importing torch._dynamo costs every fresh worker about 2 s of CPU."""
+    modules = imported(f"exec({TRAIN!r})")
+    assert "torch.optim" in modules
+    assert "torch._dynamo" not in modules
