@@ -6,6 +6,7 @@ import pytest
 TORCH_FREE = [
     "errors",
     "failures",
+    "knobs",
     "table",
     "data",
     "arrays",
