@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import itertools
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,8 @@ from search.spec import RETRIES, Budget, Objective, Plugin, Spec
 from search.view import View
 from spaces import Space, SpaceError
 from spaces.presets import PRESETS
-from trainables.config import MODELS, check
-from trainables.errors import DataError, listing, nearest
+from trainables.config import LINKED, MODELS, check, check_together
+from trainables.errors import ConfigError, DataError, listing, nearest
 from trainables.metrics import DIRECTIONS, check_metric
 from trainables.trial import check_model
 from trainables.user import is_reference, locate
@@ -197,8 +198,25 @@ def _check_configs(file: SweepFile, spec: Spec) -> None:
     """Tries the corners of the space on what the model accepts."""
     model = file.model_name
     check(model, file.fixed, f"model.{model}")
-    for _, config in spec.space.probes():
-        check(model, {**file.fixed, **config}, "space")
+    corners = [{**file.fixed, **config} for _, config in spec.space.probes()]
+    for config in corners:
+        check(model, config, "space")
+    for config in _combinations(corners, LINKED):
+        try:
+            check_together(model, config)
+        except ConfigError as error:
+            section = "space" if error.path in spec.space.names else f"model.{model}"
+            raise ConfigError(f"{section}.{error.path}", error.message) from None
+
+
+def _combinations(
+    configs: Sequence[Mapping[str, Any]], keys: Iterable[str]
+) -> Iterator[dict[str, Any]]:
+    """Every value of one key with every value of the others: keys of a space vary freely."""
+    varied = [key for key in keys if key in configs[0]]
+    values = [list({repr(c[key]): c[key] for c in configs}.values()) for key in varied]
+    for chosen in itertools.product(*values):
+        yield {**configs[0], **dict(zip(varied, chosen, strict=True))}
 
 
 def _prepare(file: SweepFile, base: Path) -> Prepared | None:

@@ -10,12 +10,15 @@ from typing import Any
 
 from trainables.errors import ConfigError, listing, nearest
 from trainables.knobs import (
+    AT_LEAST_ONE,
     BELOW_ONE,
     COUNT,
     FLAG,
     NOT_NEGATIVE,
     POSITIVE,
     SHARE,
+    WHOLE,
+    WITHIN_ONE,
     Family,
     Knob,
     Rule,
@@ -73,10 +76,32 @@ def _nesterov(name: str, options: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
+_WARMUP = {"warmup": Knob(0, NOT_NEGATIVE)}  # epochs, also parts of one
+
+# Defined in `schedules.py`; names that torch.optim.lr_scheduler has too mean the same there.
+SCHEDULES: dict[str, dict[str, Knob]] = {
+    "constant": {**_WARMUP},
+    "step": {"every": Knob(10, COUNT), "factor": Knob(0.1, WITHIN_ONE), **_WARMUP},
+    "cosine": {"final": Knob(0.0, SHARE), **_WARMUP},
+    "one_cycle": {
+        "pct_start": Knob(0.3, SHARE),
+        "div_factor": Knob(25.0, AT_LEAST_ONE),
+        "final_div_factor": Knob(1e4, AT_LEAST_ONE),
+    },
+    "plateau": {
+        "factor": Knob(0.1, WITHIN_ONE),
+        "patience": Knob(10, WHOLE),
+        "threshold": Knob(1e-4, BELOW_ONE),
+        "cooldown": Knob(0, WHOLE),
+        **_WARMUP,
+    },
+}
+
 # Of every model that our loop trains, users' own included.
 TRAINING: dict[str, Knob] = {
     "lr": Knob(1e-3, POSITIVE),
     "optimizer": Knob("adam", Family("optimizer", OPTIMIZERS, _nesterov)),
+    "schedule": Knob("constant", Family("schedule", SCHEDULES)),
     "batch_size": Knob(64, COUNT),
     "l1": Knob(0.0, NOT_NEGATIVE),
     "l2": Knob(0.0, NOT_NEGATIVE),
@@ -115,6 +140,24 @@ def check(model: str | None, config: Mapping[str, Any], path: str = "") -> None:
         elif model in MODEL_KNOBS:
             allowed = f"{listing(knobs, limit=40)}{nearest(key, knobs)}"
             raise ConfigError(at, f"{model} has no hyperparameter {key!r} ({allowed})")
+
+
+# Between the values of these keys there are rules.
+LINKED = ("batch_size", "hidden", "norm", "pre_norm")
+
+
+def check_together(model: str | None, config: Mapping[str, Any]) -> None:
+    """Raise ConfigError, at one of LINKED, unless values that are allowed go together too."""
+    if model != "mlp":
+        return
+    full = complete(model, config)
+    if full["pre_norm"] and full["norm"] is None:
+        raise ConfigError("pre_norm", f"true needs a norm ({listing(NORMS)})")
+    if full["norm"] == "batch" and full["batch_size"] == 1:
+        raise ConfigError("batch_size", "1 is too few: batch normalisation needs 2 rows or more")
+    if full["norm"] == "layer" and 1 in full["hidden"]:
+        message = "a layer norm of a single value is always 0; give widths of 2 or more"
+        raise ConfigError("hidden", message)
 
 
 def complete(model: str | None, config: Mapping[str, Any]) -> dict[str, Any]:

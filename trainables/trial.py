@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from trainables.config import MODELS, check
+from trainables.config import MODELS, check, check_together
 from trainables.dataset import Prepared
 from trainables.errors import ConfigError, ModelError, listing, nearest
 from trainables.user import is_reference, locate, resolve
@@ -98,6 +98,7 @@ def open_trial(
         train = recipe.callable or resolve(recipe.train, recipe.base, "train")
         return FunctionTrial(recipe, merged, seed, checkpoint, train)
     check(recipe.model, merged)
+    check_together(recipe.model, merged)
     from trainables.training import ModelTrial
 
     return ModelTrial(recipe, merged, seed, checkpoint)
