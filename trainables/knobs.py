@@ -90,8 +90,8 @@ def is_real(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def is_count(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
+def is_count(value: Any, least: int = 1) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
 
 
 def real(words: str, holds: Callable[[float], bool]) -> Rule:
@@ -116,4 +116,5 @@ WITHIN_ONE = real("a number > 0 and < 1", lambda v: 0 < v < 1)
 SHARE = real("a number from 0 to 1", lambda v: 0 <= v <= 1)
 AT_LEAST_ONE = real("a number ≥ 1", lambda v: v >= 1)
 COUNT = Rule("a whole number ≥ 1", is_count)
+WHOLE = Rule("a whole number ≥ 0", lambda v: is_count(v, least=0))
 FLAG = Rule("true or false", lambda v: isinstance(v, bool))

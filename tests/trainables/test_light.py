@@ -16,6 +16,7 @@ TORCH_FREE = [
     "preprocess",
     "dataset",
     "config",
+    "schedules",
     "streams",
     "user",
     "trial",
