@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 from search.home import Home
 
 # Kept, since a Popen that is dropped while its process runs warns; it is not ours to wait for it.
 _STARTED: list[subprocess.Popen[bytes]] = []
+_SPARES: list[subprocess.Popen[bytes]] = []
 
 
 def start(home: Home, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Starts ``python -m dashboards.projector`` for a home, and returns at once.
+    """Starts a projector for a home, or gives it the spare one, and returns at once.
 
     Call it while the sweep's controller lock is held: the projector ends by itself when nothing
     is left to project and no sweep of the home has a controller. It stays in the process group
@@ -24,14 +27,58 @@ def start(home: Home, env: Mapping[str, str] | None = None) -> subprocess.Popen[
         env: variables on top of this process's own, such as ``state.URI_VARIABLE``.
     """
     home.root.mkdir(parents=True, exist_ok=True)
+    process = _assign(home, env or {}) or _spawn(home, env or {})
+    _STARTED[:] = [one for one in _STARTED if one.poll() is None] + [process]
+    return process
+
+
+@contextmanager
+def warmed() -> Iterator[None]:
+    """Inside, the next ``start`` takes a process that is importing MLflow already.
+
+    The import takes seconds, and the checks before a sweep leave cores idle. The spare touches
+    nothing before it is given a home, and ends by itself if it is not.
+    """
+    command = [sys.executable, "-m", "dashboards.projector", "--spare"]
+    quiet = subprocess.DEVNULL
+    spare = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet)
+    _SPARES.append(spare)
+    try:
+        yield
+    finally:
+        if spare in _SPARES:
+            _SPARES.remove(spare)
+            _close(spare)
+            _STARTED.append(spare)
+
+
+def _assign(home: Home, env: Mapping[str, str]) -> subprocess.Popen[bytes] | None:
+    """The spare process, which serves the home from now on; None if there is none alive."""
+    while _SPARES:
+        spare = _SPARES.pop()
+        assert spare.stdin is not None
+        # A pipe and not a command line: `env` may hold a password.
+        with suppress(OSError):
+            spare.stdin.write(json.dumps({"home": str(home.root), "env": dict(env)}).encode())
+            spare.stdin.close()
+            if spare.poll() is None:
+                return spare
+    return None
+
+
+def _close(spare: subprocess.Popen[bytes]) -> None:
+    assert spare.stdin is not None
+    with suppress(OSError):
+        spare.stdin.close()
+
+
+def _spawn(home: Home, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "dashboards.projector", "--home", str(home.root)]
     with (home.root / "projector.log").open("ab") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, **env},
         )
-    _STARTED[:] = [one for one in _STARTED if one.poll() is None] + [process]
-    return process

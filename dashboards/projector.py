@@ -10,6 +10,7 @@ from the cursor; projecting twice is harmless.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import signal
@@ -434,13 +435,37 @@ def serve(home: Home) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m dashboards.projector")
-    parser.add_argument("--home", type=Path, required=True)
+    asked = parser.add_mutually_exclusive_group(required=True)
+    asked.add_argument("--home", type=Path)
+    asked.add_argument("--spare", action="store_true", help="wait on stdin to be given a home")
+    given = parser.parse_args()
     # Ctrl-C and a closed terminal reach the whole process group: it drains and ends by itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with suppress(OSError):
         os.nice(10)
-    serve(Home.find(parser.parse_args().home))
+    home = _await_home() if given.spare else Home.find(given.home)
+    if home is not None:
+        serve(home)
+
+
+def _await_home() -> Home | None:
+    """Imports MLflow, then the home that the launcher gives; None if it gives none and ends."""
+    quiet()
+    from dashboards.writer import warm
+
+    warm()
+    order = sys.stdin.buffer.read()
+    if not order:
+        return None
+    given = json.loads(order)
+    os.environ.update(given["env"])
+    home = Home.find(Path(given["home"]))
+    log = os.open(home.root / "projector.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    return home
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dashboards.launcher import warmed
 from lanewise import sweepfile
 from lanewise.errors import SweepFileError
 from lanewise.launch import Options, launch
@@ -71,9 +72,11 @@ def tune(
     body = {key: value for key, value in body.items() if value is not None}
     body["objective"] = {key: value for key, value in body["objective"].items() if value}
     file = sweepfile.parse(body, "lw.tune")
-    plan = make_plan(file, Path.cwd(), function)
     options = Options(place, address=address, shows_progress=progress)
-    return _result(launch(plan, options, new=new), place, lambda view: plan)
+    with warmed():
+        plan = make_plan(file, Path.cwd(), function)
+        summary = launch(plan, options, new=new)
+    return _result(summary, place, lambda view: plan)
 
 
 def resume(

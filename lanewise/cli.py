@@ -115,14 +115,17 @@ def run_command(
     quiet: QuietOption = False,
 ) -> int:
     """Run a sweep file."""
+    from dashboards.launcher import warmed
     from lanewise.plan import make_plan
     from lanewise.sweepfile import read
 
     asked = [*(overrides or ()), *([f"executor={executor}"] if executor else ())]
     sweep = read(file, asked)
-    plan = make_plan(sweep, file.absolute().parent)
     options = Options(Home.find(home), None, address, tracking_uri, not quiet)
-    return _report(launch(plan, options, new=new), options.home, as_json)
+    with warmed():
+        plan = make_plan(sweep, file.absolute().parent)
+        summary = launch(plan, options, new=new)
+    return _report(summary, options.home, as_json)
 
 
 @app.command()
@@ -206,6 +209,42 @@ def show(
         render_trial(_console(), view, trial)
     else:
         render_sweep(_console(), view, place)
+    return DONE
+
+
+@app.command()
+def watch(
+    sweep: SweepArgument = None,
+    home: HomeOption = None,
+    interval: Annotated[
+        float | None,
+        typer.Option("--interval", min=0.1, help="seconds between looks [default: 1; 5 in lines]"),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="print a JSON object in a line for each change")
+    ] = False,
+) -> int:
+    """Watch a running sweep until it ends; Ctrl-C leaves the view, not the sweep."""
+    from dashboards.feed import Feed
+    from dashboards.summary import summary
+    from dashboards.terminal import render_summary
+    from dashboards.watch import Watcher, in_lines, on_screen
+    from search.view import unread_view
+
+    place, console = Home.find(home), _console()
+    journal = place.journal()
+    view = unread_view(journal, find(journal, sweep))
+    typed = partial(_typed, place)
+    watcher = Watcher(Feed(view), place, typed("resume", view.launch.sweep))
+    try:
+        if console.is_terminal and not as_json:
+            on_screen(watcher, console, interval or 1.0)
+        elif in_lines(watcher, console, interval or 5.0, as_json=as_json) == "interrupted":
+            return INTERRUPTED
+    except KeyboardInterrupt:
+        return DONE
+    if not as_json:
+        render_summary(console, summary(view, place), typed)
     return DONE
 
 

@@ -44,6 +44,44 @@ def test_two_processes_drain_each_sweep_once_and_end(lab, start):
     assert read_cursor(lab.home, "s1").drained_at is not None
 
 
+def test_a_spare_process_serves_the_home_that_it_is_given(lab):
+    lab.write(lab.simulated(2))
+    with launcher.warmed():
+        spare = launcher._SPARES[-1]
+        process = launcher.start(lab.home, {"LANEWISE_TEST": "1"})
+        assert process is spare
+    try:
+        assert wait_drained(lab.home, lab.journal, "s1", process=process) == 0
+        assert process.wait(30) == 0
+        assert (lab.home.root / "projector.log").exists()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_spare_process_that_nobody_needs_ends_and_touches_nothing(lab):
+    before = sorted(lab.home.root.rglob("*"))
+    with launcher.warmed():
+        spare = launcher._SPARES[-1]
+    assert spare.wait(30) == 0
+    assert sorted(lab.home.root.rglob("*")) == before
+
+
+def test_a_dead_spare_process_is_no_loss(lab):
+    lab.write(lab.simulated(1))
+    with launcher.warmed():
+        spare = launcher._SPARES[-1]
+        spare.kill()
+        spare.wait()
+        process = launcher.start(lab.home)
+        assert process is not spare
+    try:
+        assert wait_drained(lab.home, lab.journal, "s1", process=process) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_it_outlives_ctrl_c_and_serves_while_a_controller_lives(lab, start):
     with lab.home.controller_lock("s1"):
         lab.write(lab.simulated(3))
