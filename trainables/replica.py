@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables import optimizers
+from trainables.batches import batch_sizes
 from trainables.dataset import Info
 from trainables.dropout import Masks, own_dropout
 from trainables.errors import CheckpointError, ModelError
@@ -71,6 +72,7 @@ class Replica:
         self.params = [p for p in self.module.parameters() if p.requires_grad]
         if not self.params:
             raise ModelError("model", "the module has no parameter to train")
+        self.batch_sizes = batch_sizes(self.module, len(data.x_train), config["batch_size"])
         self.optimizer = optimizers.build(config, self.params)
         self.adjust = optimizers.gradient_adjustment(config, self.params)
         self.best: dict[str, Tensor] = {}
@@ -103,13 +105,14 @@ class Replica:
         return float(torch.stack(losses).cpu().double() @ weights / weights.sum())
 
     def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Mini-batches in the epoch's order; the last may be smaller."""
-        x, y, size = self.data.x_train, self.data.y_train, self.config["batch_size"]
+        """Mini-batches in the epoch's order, as many rows each as `batch_sizes` says."""
+        x, y, sizes = self.data.x_train, self.data.y_train, self.batch_sizes
         rows = torch.from_numpy(order(self.seed, self.number, epoch, len(x))).to(x.device)
         # One gather for many batches: as fast as for all, without a second copy of the data.
-        batches = max(1, _GATHER // (size * max(1, x[0].numel())))
-        for part in torch.split(rows, batches * size):
-            yield from zip(torch.split(x[part], size), torch.split(y[part], size), strict=True)
+        many = max(1, _GATHER // (sizes[0] * max(1, x[0].numel())))
+        groups = [sizes[first : first + many] for first in range(0, len(sizes), many)]
+        for part, group in zip(torch.split(rows, [sum(g) for g in groups]), groups, strict=True):
+            yield from zip(torch.split(x[part], group), torch.split(y[part], group), strict=True)
 
     def evaluate(self, names: Iterable[str]) -> dict[str, float]:
         """Reported metrics of the present weights."""
