@@ -5,6 +5,7 @@ mlflow.db, artifacts/   MLflow's, unless another tracking URI is given
 locks/                  who works on what
 data/                   arrays given in Python
 sweeps/<id>/            checkpoints/, projection.json
+reports/                an HTML file for each sweep
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ class Home:
 
     def checkpoints(self, sweep: str) -> Path:
         return self.sweep(sweep) / "checkpoints"
+
+    def report(self, sweep: str) -> Path:
+        return self.root / "reports" / f"{sweep}.html"
 
     @property
     def data(self) -> Path:

@@ -1,0 +1,43 @@
+"""Builds a sweep's report and puts it into place in one step."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from search.home import Home
+from search.view import View
+
+
+def build(view: View, home: Home, out: Path | None = None) -> Path:
+    """Writes the report of a sweep as it is now.
+
+    Args:
+        out: the file; by default the home's ``reports/<sweep>.html``.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    # Optuna's plots and what they import take seconds.
+    from dashboards.report.curves import learning_figures
+    from dashboards.report.facts import gather
+    from dashboards.report.figures import search_figures
+    from dashboards.report.page import render
+    from dashboards.report.study import make_study
+
+    facts = gather(view, home)
+    first, *others = search_figures(make_study(view), view.spec.objective)
+    text = render(facts, [first, *learning_figures(view), *others])
+    return _put(out or home.report(view.launch.sweep), text)
+
+
+def _put(path: Path, text: str) -> Path:
+    """Replaces the file in one step: a reader never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        draft.write_text(text, "utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,290 @@
+"""A sweep as the report tells it: plain values, read from a view. Draws nothing."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dashboards.report.advice import Caution, cautions
+from dashboards.report.fit import Fit, diagnose
+from dashboards.summary import counts, running_seconds
+from dashboards.words import counted, duration, number, settings
+from search.history import FAILED, STOPPED, History, Trial
+from search.home import Home
+from search.view import View
+
+Pairs = tuple[tuple[str, str], ...]
+
+LONGEST = 120  # characters of a value in the table
+MOST_FAILURES = 20  # shown with their text; the table names the others' kind
+LONGEST_FAILURE = 4000  # characters of such a text; its end says most
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the table. ``key``: what it is sorted by, where that is not its text."""
+
+    text: str
+    key: float | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Trials that failed with the same text."""
+
+    kind: str
+    trials: tuple[int, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best trial: where it is, what it is, and how it learnt."""
+
+    trial: int
+    epoch: int
+    value: str
+    metrics: Pairs
+    settings: Pairs
+    fit: Fit
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that the page says in words and tables.
+
+    Args:
+        seq: the last record that the report knows of.
+        commands: what to type, by purpose.
+        code: Python that loads the best model; empty for a training function of the user's.
+        columns, rows: the table of all trials, best first.
+        constants: the settings that are the same in all trials.
+    """
+
+    sweep: str
+    name: str
+    status: str
+    seq: int
+    metric: str
+    sentence: str
+    best: Best | None
+    spent: Pairs
+    cautions: tuple[Caution, ...]
+    commands: Pairs
+    code: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    constants: Pairs
+    failures: tuple[Failure, ...]
+    failures_left: int
+    made: Pairs
+
+
+def gather(view: View, home: Home) -> Facts:
+    """The facts of a sweep, running or over."""
+    history, spec, status = view.history, view.spec, view.status(home)
+    columns, rows, constants = _table(history)
+    failures = _failures(history)
+    return Facts(
+        sweep=view.launch.sweep,
+        name=view.launch.name,
+        status=status,
+        seq=view.seq,
+        metric=spec.objective.metric,
+        sentence=_sentence(view, status),
+        best=_best(view),
+        spent=tuple(_spent(view)),
+        cautions=tuple(cautions(history, spec, status)),
+        commands=tuple(_commands(view, home, status)),
+        code=_code(view, home),
+        columns=("trial", "outcome", spec.objective.metric, "at epoch", "epochs", *columns),
+        rows=rows,
+        constants=constants,
+        failures=failures[:MOST_FAILURES],
+        failures_left=len(failures[MOST_FAILURES:]),
+        made=tuple(_made(view)),
+    )
+
+
+# -- in words ------------------------------------------------------------------------------------
+
+
+def _sentence(view: View, status: str) -> str:
+    """What was tuned, how, and with what outcome."""
+    spec, details = view.spec, view.launch.details
+    model = f" of {details['model']}" if details.get("model") else ""
+    data = details.get("data") or {}
+    source = f" on {data['source']}" if data.get("source") else ""
+    rows = f" ({data['rows']:,} rows)" if data.get("rows") else ""
+    verb = "maximize" if spec.objective.mode == "max" else "minimize"
+    opened = view.history.opened
+    where = f" on the {opened.executor} executor" if opened else ""
+    return (
+        f"A search over {len(spec.space.names)} hyperparameters{model}{source}{rows} to {verb} "
+        f"{spec.objective.metric}: {spec.sampler.name} proposed, {spec.scheduler.name} decided "
+        f"who stops, {counted(counts(view))}, in {duration(running_seconds(view))}{where}. "
+        f"The sweep is {status}."
+    )
+
+
+def _best(view: View) -> Best | None:
+    trial = view.history.best
+    if trial is None or trial.best is None:
+        return None
+    epoch, value = trial.best
+    return Best(
+        trial=trial.number,
+        epoch=epoch,
+        value=number(value),
+        metrics=tuple((name, number(each)) for name, each in trial.best_metrics.items()),
+        settings=tuple(settings(trial.params)),
+        fit=diagnose(trial.rows, view.spec.objective),
+    )
+
+
+def _spent(view: View) -> Iterator[tuple[str, str]]:
+    history, seconds = view.history, running_seconds(view)
+    yield "time", duration(seconds)
+    if history.best is not None:
+        yield "until the last decision", duration(running_seconds(view, view.decided_at))
+    yield "trials", counted(counts(view))
+    yield "epochs", f"{history.spent:,}"
+    if saved := epochs_saved(history, view.spec.budget.epochs):
+        share = saved / (saved + history.spent)
+        yield "epochs saved by early stopping", f"{saved:,} ({share:.0%} of full trainings)"
+    again = sum(trial.attempt - 1 for trial in history)
+    if again:
+        yield "attempts that were repeated", str(again)
+    if history.spent and seconds:
+        yield "epochs per second", number(history.spent / seconds, 3)
+
+
+def epochs_saved(history: History, epochs: int) -> int:
+    """Epochs that the scheduler's stops left out, against full budgets.
+
+    Trials that the sweep's own end cut off saved nothing: they were not judged.
+    """
+    ending = history.closed.reason if history.closed else None
+    stopped = (t for t in history if t.status == STOPPED and t.reason != ending)
+    return sum(max(0, epochs - trial.epoch) for trial in stopped)
+
+
+def _commands(view: View, home: Home, status: str) -> Iterator[tuple[str, str]]:
+    def typed(*words: str) -> str:
+        return shlex.join(["lanewise", *words, "--home", str(home.root)])
+
+    sweep = view.launch.sweep
+    if status == "interrupted":
+        yield "go on", typed("resume", sweep)
+    if view.history.best is not None:
+        yield "the best as a sweep file of constants", typed("best", sweep, "--out", "best.yaml")
+    yield "every trial, with whole tracebacks", typed("show", sweep)
+    yield "the runs in MLflow's own pages", typed("ui", sweep)
+
+
+def _code(view: View, home: Home) -> str:
+    """Loading the best weights; a training function keeps its own models."""
+    body = view.launch.details.get("sweep_file") or {}
+    if view.history.best is None or view.history.closed is None or body.get("train") is not None:
+        return ""
+    return (
+        "import lanewise as lw\n\n"
+        f"result = lw.resume({view.launch.sweep!r}, home={str(home.root)!r})  # it is over: loads\n"
+        "model = result.best.model  # the weights of its best epoch\n"
+        "predictions = model.predict(X)\n"
+    )
+
+
+def _made(view: View) -> Iterator[tuple[str, str]]:
+    """What is needed to do it again."""
+    spec, details = view.spec, view.launch.details
+    yield "begun", time.strftime("%Y-%m-%d %H:%M", time.localtime(view.launched_at))
+    yield "sampler", _plugin(spec.sampler.name, spec.sampler.options)
+    yield "scheduler", _plugin(spec.scheduler.name, spec.scheduler.options)
+    budget = {key: value for key, value in vars(spec.budget).items() if value is not None}
+    yield "budget", ", ".join(f"{key} {number(value)}" for key, value in budget.items())
+    yield "seed", str(spec.seed)
+    data = details.get("data") or {}
+    yield from ((f"data {key}", str(data[key])) for key in ("source", "hash") if data.get(key))
+    versions = details.get("versions") or {}
+    if versions:
+        yield "versions", ", ".join(f"{key} {value}" for key, value in versions.items())
+
+
+def _plugin(name: str, options: Mapping[str, Any]) -> str:
+    told = ", ".join(f"{key} {number(value)}" for key, value in options.items())
+    return f"{name} ({told})" if told else name
+
+
+# -- in tables -----------------------------------------------------------------------------------
+
+
+def _table(history: History) -> tuple[tuple[str, ...], tuple[tuple[Cell, ...], ...], Pairs]:
+    """(names of the settings that vary, a row for each trial, the settings that do not vary)."""
+    ranked = history.ranked()
+    placed = {trial.number for trial in ranked}
+    trials = [*ranked, *(trial for trial in history if trial.number not in placed)]
+    configs = [dict(settings(trial.params)) for trial in trials]
+    names = list(dict.fromkeys(name for config in configs for name in config))
+    constant = (
+        [name for name in names if len({config.get(name) for config in configs}) == 1]
+        if len(configs) > 1
+        else []
+    )
+    columns = tuple(name for name in names if name not in constant)
+    rows = tuple(
+        (*_outcome(trial), *(_cell(config.get(name)) for name in columns))
+        for trial, config in zip(trials, configs, strict=True)
+    )
+    return columns, rows, tuple((name, cut(configs[0][name])) for name in constant)
+
+
+def _outcome(trial: Trial) -> Sequence[Cell]:
+    epoch, value = trial.best or (None, None)
+    return (
+        Cell(str(trial.number), trial.number),
+        Cell(outcome(trial)),
+        Cell("–") if value is None else Cell(number(value), value),
+        Cell("–") if epoch is None else Cell(str(epoch), epoch),
+        Cell(str(trial.epoch), trial.epoch),
+    )
+
+
+def outcome(trial: Trial) -> str:
+    """How a trial ended, in a few words."""
+    if trial.status == STOPPED:
+        return f"stopped: {trial.reason}"
+    if trial.status == FAILED:
+        return f"failed: {trial.failures[-1].kind}"
+    return trial.status
+
+
+def _cell(text: str | None) -> Cell:
+    if text is None:
+        return Cell("–")
+    try:
+        return Cell(cut(text), float(text))
+    except ValueError:
+        return Cell(cut(text))
+
+
+def cut(text: str, length: int = LONGEST) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _failures(history: History) -> tuple[Failure, ...]:
+    """What made trials fail for good, each text once, the most frequent first."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for trial in history:
+        if trial.status == FAILED:
+            last = trial.failures[-1]
+            found.setdefault((last.kind, last.message.rstrip()), []).append(trial.number)
+    ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[1]))
+    return tuple(Failure(kind, tuple(trials), _end(text)) for (kind, text), trials in ordered)
+
+
+def _end(text: str) -> str:
+    return text if len(text) <= LONGEST_FAILURE else "…" + text[1 - LONGEST_FAILURE :]

@@ -1,0 +1,219 @@
+"""The plots of the search: Optuna's own, in colours that stand on light and on dark paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import optuna
+import plotly.graph_objects as go
+from optuna import visualization
+from optuna.trial import FrozenTrial, TrialState
+
+from dashboards.report.figure import BLUE, FROM_GREY, ORANGE, Figure, drawn, scale
+from dashboards.report.study import shown
+from search.spec import Objective
+
+MOST_LINES = 200  # trials in parallel coordinates: each line is a trace of its own
+MOST_POINTS = 100  # trials in the contour, whose grid has a row and a column for each
+MOST_SLICES = 12
+
+HISTORY = (
+    "Each point is the best value of one trial, in the order in which they were asked for; the "
+    "line is the best until then."
+)
+IMPORTANCES = (
+    "How much of the difference between good and middling trials goes with each parameter "
+    "(PED-ANOVA, shares of 1). Trials that were stopped early count with what they had reached."
+)
+PARALLEL = (
+    "Each line is one trial, the better the bluer, the best in orange. None: the parameter "
+    "does not exist in that trial's configuration."
+)
+SLICE = "Later trials are bluer; the best is orange."
+CONTOUR = "The two most important parameters that every trial has, and the value between trials."
+
+
+def search_figures(study: optuna.Study, objective: Objective) -> list[Figure]:
+    """History, importances, parallel coordinates, slices and contour of a study."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    names = list(dict.fromkeys(name for trial in complete for name in trial.params))
+    metric = shown(objective.metric)
+    missing = "" if complete else "No trial has reported a usable value."
+    history = Figure("history", "Optimisation history", HISTORY, note=missing)
+    history = drawn(history, lambda: _history(study, metric))
+    why_not = _why_not(complete, names)
+    if why_not:
+        return [history, Figure("importances", "Importances and slices", "", note=why_not)]
+    importances = drawn(
+        Figure("importances", "Hyperparameter importances", IMPORTANCES, height=_tall(names)),
+        lambda: _importances(study),
+    )
+    order = _order(importances, names)
+    few, width = thinned(study, MOST_LINES), 110 * (len(names) + 1)
+    note = f" The best {MOST_LINES // 2} are shown, and as many others." if few is not study else ""
+    parallel = Figure("parallel", "Parallel coordinates", PARALLEL + note, height=440, width=width)
+    return [
+        history,
+        importances,
+        drawn(parallel, lambda: _parallel(few, metric)),
+        *_slices(study, order[:MOST_SLICES], metric),
+        *_contour(study, complete, order, metric),
+    ]
+
+
+def _why_not(complete: Sequence[FrozenTrial], names: Sequence[str]) -> str:
+    """Why parameters cannot be compared; empty where they can."""
+    if len(complete) < 2:
+        return "At least two trials with a value are needed to compare parameters."
+    if not names:
+        return "Every setting is a constant: there is nothing to compare."
+    if len({trial.value for trial in complete}) < 2:
+        return "All trials have the same value: no parameter made a difference."
+    return ""
+
+
+def thinned(study: optuna.Study, most: int) -> optuna.Study:
+    """The study itself, or one with the best half of ``most`` trials and an even choice of others.
+
+    Its trials lose their numbers.
+    """
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(complete) <= most:
+        return study
+    best, half = _best_first(study), most // 2
+    others = best[half:]
+    kept = best[:half] + [others[i * len(others) // half] for i in range(half)]
+    thin = optuna.create_study(direction=study.direction)
+    thin.add_trials(sorted(kept, key=lambda trial: trial.number))
+    return thin
+
+
+def _best_first(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials by value; among equals the lower number is the better, as in the sweep."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    sign = -1 if study.direction == optuna.study.StudyDirection.MAXIMIZE else 1
+    return sorted(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
+
+
+# -- plots ---------------------------------------------------------------------------------------
+
+
+def _history(study: optuna.Study, metric: str) -> go.Figure:
+    figure = visualization.plot_optimization_history(study, target_name=metric)
+    line = next(trace for trace in figure.data if trace.mode == "lines")
+    points = next(trace for trace in figure.data if trace.mode == "markers")
+    points.update(
+        name="trial",
+        marker={"color": BLUE, "size": 7, "opacity": 0.75},
+        hovertemplate="trial %{x}: %{y:.6g}<extra></extra>",
+    )
+    line.update(name="best so far", line={"color": ORANGE, "width": 2, "shape": "hv"})
+    figure = go.Figure([points, line], figure.layout)
+    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    figure.update_xaxes(title_text="trial", rangemode="tozero")
+    figure.update_yaxes(title_text=metric, type=scale(points.y))
+    return figure
+
+
+def _importances(study: optuna.Study) -> go.Figure:
+    figure = visualization.plot_param_importances(study)
+    figure.update_traces(marker_color=BLUE)
+    figure.update_xaxes(title_text="share", rangemode="tozero")
+    figure.update_yaxes(title_text="", automargin=True)
+    return figure
+
+
+def _order(importances: Figure, names: Sequence[str]) -> list[str]:
+    """The parameters, the most important first; as they came where there are no importances."""
+    drawn_names = importances.body["data"][0]["y"] if importances.body else []
+    return [*reversed(drawn_names), *(name for name in names if name not in drawn_names)]
+
+
+def _parallel(study: optuna.Study, metric: str) -> go.Figure:
+    figure = visualization.plot_parallel_coordinate(study, target_name=metric)
+    lines = [trace for trace in figure.data if trace.mode == "lines"]
+    rest = [trace for trace in figure.data if trace.mode != "lines"]
+    for trace in rest:
+        trace.update(marker={"showscale": False})  # its colours are not ours
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    places = {trial.number: place for place, trial in enumerate(_best_first(study))}
+    ranked = sorted(
+        zip((places[trial.number] for trial in trials), lines, strict=True),
+        key=lambda pair: -pair[0],
+    )
+    for place, trace in ranked:
+        share = 1 - place / len(ranked)
+        trace.update(line={"color": _mix(share), "width": 1.2}, opacity=0.35 + 0.45 * share)
+    ranked[-1][1].update(line={"color": ORANGE, "width": 3}, opacity=1.0)
+    figure.update_layout(plot_bgcolor=None, yaxis_fixedrange=True)
+    figure.update_xaxes(fixedrange=True)
+    return go.Figure([*(trace for _, trace in ranked), *rest], figure.layout)
+
+
+def _mix(share: float) -> str:
+    """Between the two ends of FROM_GREY."""
+    low, high = ([int(colour[i : i + 2], 16) for i in (1, 3, 5)] for _, colour in FROM_GREY)
+    return (
+        f"rgb({','.join(str(round(a + share * (b - a))) for a, b in zip(low, high, strict=True))})"
+    )
+
+
+def _slices(study: optuna.Study, names: Sequence[str], metric: str) -> list[Figure]:
+    return [
+        drawn(
+            Figure(f"slice-{place}", name, SLICE if place == 0 else "", height=260, group="Slices"),
+            lambda name=name: _slice(study, name, metric),
+        )
+        for place, name in enumerate(names)
+    ]
+
+
+def _slice(study: optuna.Study, name: str, metric: str) -> go.Figure:
+    figure = visualization.plot_slice(study, params=[name], target_name=metric)
+    (points,) = figure.data
+    best = _best_first(study)[0].number
+    numbers = list(points.marker.color)
+    points.update(
+        marker={
+            "colorscale": FROM_GREY,
+            "showscale": False,
+            "size": [11 if number == best else 7 for number in numbers],
+            "line": {
+                "width": [3 if number == best else 0.5 for number in numbers],
+                "color": [ORANGE if number == best else "#7d8796" for number in numbers],
+            },
+        },
+        customdata=numbers,
+        hovertemplate="trial %{customdata}: %{x}, %{y:.6g}<extra></extra>",
+    )
+    figure.update_xaxes(title_text="")
+    figure.update_yaxes(title_text="", type=scale(points.y))
+    return figure
+
+
+def _contour(
+    study: optuna.Study, complete: Sequence[FrozenTrial], order: Sequence[str], metric: str
+) -> list[Figure]:
+    """Of the two most important parameters that every trial has and that take many values."""
+    everywhere = [
+        name
+        for name in order
+        if all(name in trial.params for trial in complete)
+        and len({trial.params[name] for trial in complete}) > 2
+    ]
+    if len(everywhere) < 2:
+        return []
+    few, pair = thinned(study, MOST_POINTS), everywhere[:2]
+
+    def draw() -> go.Figure:
+        figure = visualization.plot_contour(few, params=pair, target_name=metric)
+        figure.update_traces(selector={"type": "contour"}, colorscale="Viridis", line_width=0)
+        marker = {"color": "#ffffff", "size": 6, "line": {"color": "#000000", "width": 1}}
+        figure.update_traces(selector={"type": "scatter"}, marker=marker)
+        return figure
+
+    return [drawn(Figure("contour", f"{pair[0]} and {pair[1]}", CONTOUR, height=420), draw)]
+
+
+def _tall(names: Sequence[str]) -> int:
+    return 110 + 26 * len(names)
