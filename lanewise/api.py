@@ -26,6 +26,7 @@ def tune(
     model: str | Mapping[str, Any] | Function | None = None,
     train: str | Function | None = None,
     data: Any = None,
+    groups: Any = None,
     space: Mapping[str, Any] | Space | None = None,
     maximize: str | None = None,
     minimize: str | None = None,
@@ -45,6 +46,8 @@ def tune(
         train: ``train(config, report)`` or a reference to one, instead of a model.
         data: arrays ``(X, y)``, ``(DataFrame, "target")``, a source such as ``"csv:rows.csv"``, or
             the mapping of a sweep file (``source``, ``target``, ``split``).
+        groups: beside arrays or a DataFrame, one value per row or the name of a column; rows of
+            equal value come into one part.
         space: name -> domain (``lw.Float(...)``) or constant; a ready-made one if left out.
         maximize, minimize: the metric, such as ``"val_accuracy"``; exactly one of the two.
         trials, epochs, time: the budget.
@@ -63,7 +66,7 @@ def tune(
         "name": _default_name(function),
         "model": named if train is None else None,
         "train": named if train is not None else None,
-        "data": _data(data, place),
+        "data": _data(data, groups, place),
         "objective": {"maximize": maximize, "minimize": minimize},
         "space": _space(space),
         "budget": _budget(settings.pop("budget", {}), trials, epochs, time),
@@ -137,7 +140,10 @@ def _budget(given: Any, trials: Any, epochs: Any, time: Any) -> dict[str, Any]:
     return {**dict(given), **{key: value for key, value in asked.items() if value is not None}}
 
 
-def _data(data: Any, home: Home) -> Any:
+def _data(data: Any, groups: Any, home: Home) -> Any:
+    given = data is not None and not isinstance(data, str | Mapping)
+    if groups is not None and not given:
+        raise SweepFileError("groups: goes with arrays; name a source's column in data: group")
     if data is None or isinstance(data, Mapping):
         return data
     if isinstance(data, str):
@@ -146,8 +152,9 @@ def _data(data: Any, home: Home) -> Any:
         from trainables.arrays import save_arrays
 
         home.data.mkdir(parents=True, exist_ok=True)
-        saved = save_arrays(home.data, tuple(data))
-        return {"source": saved.source, "target": saved.target}
+        saved = save_arrays(home.data, tuple(data), groups)
+        grouped = {"group": saved.group} if saved.group else {}
+        return {"source": saved.source, "target": saved.target, **grouped}
     raise SweepFileError(
         "data: give (X, y), (DataFrame, 'target'), a source such as 'csv:rows.csv', or a mapping"
     )

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import sys
+import traceback
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -63,7 +64,11 @@ def run(arguments: Sequence[str]) -> int:
         return _say(error.format_message(), BAD_INPUT)
     except (JournalError, LockedError, ClusterError, ProjectionError) as error:
         return _say(str(error), NO_SERVICE)
-    except (SweepFileError, SpaceError, SearchError, TrainableError) as error:
+    except TrainableError as error:
+        if error.__cause__ is not None:  # an exception in a user's own code: where it was raised
+            traceback.print_exception(error.__cause__)
+        return _say(str(error), BAD_INPUT)
+    except (SweepFileError, SpaceError, SearchError) as error:
         return _say(str(error), BAD_INPUT)
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED

@@ -28,6 +28,7 @@ def describe(plan: Plan) -> dict[str, Any]:
     if prepared is not None:
         info = prepared.info
         about["data"] = dict(prepared.identity)
+        about["notes"] = list(prepared.notes)
         about["task"] = info.task
         about["inputs"] = list(info.input_shape)
         about["outputs"] = info.outputs
@@ -49,13 +50,22 @@ def sentences(about: dict[str, Any]) -> list[str]:
     ]
     if "data" in about:
         data = about["data"]
-        parts = ", ".join(f"{name} {rows}" for name, rows in data["parts"].items())
         lines += [
-            f"  data       {data['source']}: {data['rows']} rows ({parts})",
+            f"  data       {_data(data)}",
+            *(f"  note       {note}" for note in about["notes"]),
             f"  task       {about['task']}: {about['inputs'][0]} inputs, "
             f"{about['outputs']} outputs",
         ]
     return lines
+
+
+def _data(data: dict[str, Any]) -> str:
+    own = [part for part in ("validation", "test") if part in data]
+    sources = [data["source"], *(f"{part} {data[part]['source']}" for part in own)]
+    rows = data["rows"] + sum(data[part]["rows"] for part in own)
+    parts = ", ".join(f"{name} {count}" for name, count in data["parts"].items())
+    groups = f", whole groups of {data['group']}" if "group" in data else ""
+    return f"{', '.join(sources)}: {rows} rows ({parts}{groups})"
 
 
 def constants(view: View, best: dict[str, Any]) -> str:

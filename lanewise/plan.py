@@ -1,6 +1,7 @@
 """From a sweep file to everything that must be right before anything starts.
 
-Nothing here imports Ray, torch or MLflow, or runs a user's code: a mistake costs a second.
+Nothing here imports Ray, torch or MLflow: a mistake costs a second. Of a user's code only what a
+source names (`python:…`) runs.
 """
 
 from __future__ import annotations
@@ -105,10 +106,20 @@ def plan_again(view: View) -> Plan:
             "found by; it cannot be resumed (give module-level functions)"
         )
     plan = make_plan(file, Path(details["base"]), spec=view.spec)
-    before, now = details["data"], identity(plan)
-    if before is not None and now is not None and before["hash"] != now["hash"]:
-        raise DataError("data.source", f"{before['source']} has changed since the launch")
+    _check_unchanged(details["data"], identity(plan))
     return plan
+
+
+def _check_unchanged(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> None:
+    """Raise DataError unless every source of the launch still has the rows that it had."""
+    if before is None or now is None:
+        return
+    for key, was, found in (
+        ("source", before, now),
+        *((part, before[part], now[part]) for part in ("validation", "test") if part in before),
+    ):
+        if was["hash"] != found["hash"]:
+            raise DataError(f"data.{key}", f"{was['source']} has changed since the launch")
 
 
 def make_spec(file: SweepFile) -> Spec:
@@ -223,27 +234,30 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
     metric = file.objective.metric
     if file.data is None:
         return None
-    from trainables.data import load
     from trainables.dataset import prepare
-    from trainables.split import check_split
+    from trainables.parts import load_parts
+    from trainables.split import check_split, shares
     from trainables.task import infer_task
 
-    check_split(file.data.split, file.folds)
+    data = file.data
+    split = shares(data.split if "split" in data.model_fields_set else None, tuple(data.own))
+    check_split(split, file.folds, tuple(data.own))
     # A misspelled metric must not first be blamed on the data.
     check_metric(metric, None, "objective")
-    table = load(file.data.source, target=file.data.target, base=base)
-    task = infer_task(table, task=file.task, metric=metric)
+    parts = load_parts(data.source, data.own, target=data.target, base=base, group=data.group)
+    task = infer_task(parts.main.table, task=file.task, metric=metric)
     check_metric(metric, task, "objective")
     for name in file.metrics:
         check_metric(name, task, "metrics")
     _check_direction(metric, file.objective.mode)
     return prepare(
-        table,
-        source=file.data.source,
+        parts.main.table,
+        source=data.source,
         task=task,
-        split=file.data.split,
+        split=split,
         folds=file.folds,
         seed=file.seed,
+        own=parts.own,
     )
 
 

@@ -75,11 +75,23 @@ class Section(BaseModel):
 class Data(Section):
     """Where the rows come from and how they are parted."""
 
-    source: str = Field(description="sklearn:NAME, csv:PATH, parquet:PATH or npz:PATH")
+    source: str = Field(
+        description="sklearn:NAME, csv:PATH, parquet:PATH, npz:PATH, or a function: "
+        "python:FILE.py:name or python:package.module:name"
+    )
     target: str | None = Field(None, description="name of the column to predict")
     split: Annotated[list[float], Field(min_length=3, max_length=3)] = Field(
         [0.7, 0.15, 0.15], description="shares of training, validation and test part"
     )
+    validation: str | None = Field(None, description="a source of its own for the validation part")
+    test: str | None = Field(None, description="a source of its own for the test part")
+    group: str | None = Field(None, description="column whose equal values stay in one part")
+
+    @property
+    def own(self) -> dict[str, str]:
+        """The parts with a source of their own."""
+        named = {"validation": self.validation, "test": self.test}
+        return {part: source for part, source in named.items() if source is not None}
 
 
 class Objective(Section):
@@ -117,6 +129,17 @@ class Resources(Section):
 
     cpus: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     gpus: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+
+class Limits(Section):
+    """How long a trial and an epoch may take; null for no limit."""
+
+    trial: Duration | None = Field(
+        None, description="of a trial's own training: it ends at the next epoch's end (timeout)"
+    )
+    epoch: Duration | None = Field(
+        3600.0, description="of an epoch, or between two reports: its worker is ended (hang)"
+    )
 
 
 class Checkpoint(Section):
@@ -159,6 +182,7 @@ class SweepFile(Section):
     retries: dict[str, Annotated[int, Field(ge=0)]] = Field(
         {}, description=f"by kind of failure; by default {RETRIES}"
     )
+    limits: Limits = Limits()
     checkpoint: Checkpoint = Checkpoint()
     mlflow: MLflow = MLflow()
 

@@ -1,4 +1,4 @@
-"""A Python caller's arrays and data frames, written where `data.load` can read them again."""
+"""A Python caller's arrays and data frames, and writing them where `data.load` can read them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from trainables.convert import check_single
 from trainables.errors import DataError, listing, nearest
+from trainables.files import check_names
 from trainables.table import Array, text
 
 if TYPE_CHECKING:
@@ -21,42 +23,84 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Source:
-    """What `load` takes: the source string and the name of its target."""
+    """What `load` takes: the source string, the name of its target, the name of its groups."""
 
     source: str
     target: str
+    group: str | None = None
 
 
-def save_arrays(folder: Path, data: Any) -> Source:
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """Numbers X [N, D] and y [N], and the group of each row [N]."""
+
+    X: Array
+    y: Array
+    groups: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A data frame of our own, with the names of its target and its group column."""
+
+    frame: pd.DataFrame
+    target: str
+    group: str | None = None
+
+
+def save_arrays(folder: Path, data: Any, groups: Any = None) -> Source:
     """Write `data` into `folder` under a name made of its content, once.
 
     Args:
-        data: (X, y) of numpy arrays or lists, (DataFrame, Series or array), or
-            (DataFrame, "name of its target column").
+        data, groups: see `normalised`.
 
     Returns:
         "npz:/abs/….npz" for numbers, "parquet:/abs/….parquet" for anything else.
     """
-    if not isinstance(data, tuple | list) or len(data) != 2:
-        raise DataError("data", "give (X, y), or (DataFrame, 'target column')")
-    X, y = data
+    given = normalised(data, groups)
     folder.mkdir(parents=True, exist_ok=True)
-    if isinstance(y, str):
-        return _save_frame(folder, _own_target(X, y), y)
-    labels = _labels(y)
-    if hasattr(X, "columns"):
-        return _save_frame(folder, *_join(X.copy(), labels))
-    matrix = _features(X)
-    if len(matrix) != len(labels):
-        raise DataError("data", f"X has {len(matrix)} rows and y has {len(labels)}")
-    if matrix.dtype.kind in "biuf" and labels.dtype.kind in "biuf":
-        return _save_npz(folder, matrix, labels)
-    import pandas as pd
+    if isinstance(given, Matrix):
+        return _save_matrix(folder, given)
+    return _save_frame(folder, given)
 
-    names = [f"x{column}" for column in range(matrix.shape[1])]
-    # Column by column, so that a column of numbers in an object array stays one of numbers.
-    frame = pd.DataFrame(matrix.astype(object), columns=names).infer_objects()
-    return _save_frame(folder, *_join(frame, labels))
+
+def normalised(data: Any, groups: Any = None) -> Matrix | Frame:
+    """What a Python caller gives as data, in one of two forms.
+
+    Args:
+        data: (X, y) of numpy arrays or lists, (DataFrame, Series or array), or
+            (DataFrame, "name of its target column").
+        groups: one value per row, or the name of a column of the DataFrame.
+
+    Raises:
+        DataError: at "data", "data.target" or "groups".
+    """
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        forms = "(X, y), (DataFrame, y) or (DataFrame, 'target column')"
+        raise DataError("data", f"give {forms}, not {type(data).__name__}")
+    X, y = data
+    frame, target = None, "target"
+    if isinstance(y, str):
+        frame, target = _own_column(X, y, "data.target"), y
+    else:
+        labels = _labels(y)
+        if hasattr(X, "columns"):
+            frame, target = _joined(_copy(X), labels, "target", "y")
+        else:
+            matrix = _features(X)
+            if len(matrix) != len(labels):
+                raise DataError("data", f"X has {len(matrix)} rows and y has {len(labels)}")
+            if matrix.dtype.kind in "biuf" and labels.dtype.kind in "biuf":
+                return Matrix(matrix, labels, _group_labels(groups, len(matrix)))
+            frame, target = _joined(_frame_of(matrix), labels, "target", "y")
+    if isinstance(groups, str):
+        _own_column(frame, groups, "groups")
+        return Frame(_plain(frame), target, groups)
+    values = _group_labels(groups, len(frame))
+    if values is None:
+        return Frame(_plain(frame), target)
+    frame, group = _joined(frame, values, "groups", "groups")
+    return Frame(_plain(frame), target, group)
 
 
 def _features(X: Any) -> Array:
@@ -80,58 +124,94 @@ def _labels(y: Any) -> Array:
     return np.asarray(labels)
 
 
-def _own_target(frame: Any, target: str) -> pd.DataFrame:
-    if not hasattr(frame, "columns"):
-        raise DataError("data.target", f"a column name, {target!r}, needs a DataFrame beside it")
-    names = [str(name) for name in frame.columns]
-    if target not in names:
-        message = f"column {target!r} is not in the DataFrame (columns: {listing(names)}"
-        raise DataError("data.target", f"{message}{nearest(target, names)})")
+def _group_labels(groups: Any, rows: int) -> Array | None:
+    if groups is None:
+        return None
+    if isinstance(groups, str):
+        raise DataError("groups", f"a column name, {groups!r}, needs a DataFrame as data")
+    values = groups.to_numpy() if hasattr(groups, "to_numpy") else np.asarray(groups)
+    if values.shape != (rows,):
+        raise DataError("groups", f"give one value per row, [{rows}], not {list(values.shape)}")
+    found = [text(value) for value in values.tolist()]
+    if None in found:
+        raise DataError("groups", f"{found.count(None)} rows have no group")
+    return np.array(found)  # of text, never of objects, which would be pickled
+
+
+def _frame_of(matrix: Array) -> pd.DataFrame:
+    import pandas as pd
+
+    names = [f"x{column}" for column in range(matrix.shape[1])]
+    # Column by column, so that a column of numbers in an object array stays one of numbers.
+    return pd.DataFrame(matrix.astype(object), columns=names).infer_objects()
+
+
+def _copy(frame: Any) -> pd.DataFrame:
     copy: pd.DataFrame = frame.copy()
     return copy
 
 
-def _join(frame: pd.DataFrame, labels: Array) -> tuple[pd.DataFrame, str]:
-    """The frame with its target as one more column, under a name that it does not have."""
-    if len(frame) != len(labels):
-        raise DataError("data", f"X has {len(frame)} rows and y has {len(labels)}")
-    target = "target"
-    while target in {str(name) for name in frame.columns}:
-        target += "_"
-    frame[target] = labels
-    return frame, target
+def _own_column(frame: Any, column: str, path: str) -> pd.DataFrame:
+    """A copy of the frame, which has the column."""
+    if not hasattr(frame, "columns"):
+        raise DataError(path, f"a column name, {column!r}, needs a DataFrame beside it")
+    names = [str(name) for name in frame.columns]
+    if column not in names:
+        message = f"column {column!r} is not in the DataFrame (columns: {listing(names)}"
+        raise DataError(path, f"{message}{nearest(column, names)})")
+    return _copy(frame)
 
 
-def _save_npz(folder: Path, X: Array, y: Array) -> Source:
-    digest = hashlib.sha256()
-    for array in (X, y):
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    file = folder.resolve() / f"{digest.hexdigest()[:16]}.npz"
-    _write(file, lambda out: np.savez(out, X=X, y=y))
-    return Source(f"npz:{file}", "y")
+def _joined(frame: pd.DataFrame, values: Array, name: str, said: str) -> tuple[pd.DataFrame, str]:
+    """The frame with one more column, under a name that it does not have."""
+    if len(frame) != len(values):
+        raise DataError("data", f"X has {len(frame)} rows and {said} has {len(values)}")
+    while name in {str(column) for column in frame.columns}:
+        name += "_"
+    frame[name] = values
+    return frame, name
 
 
-def _save_frame(folder: Path, frame: pd.DataFrame, target: str) -> Source:
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Text names, rows numbered anew, and columns of mixed type as text, as loading has them."""
     import pandas as pd
 
     frame = frame.reset_index(drop=True)
     frame.columns = pd.Index([str(name) for name in frame.columns])
+    check_names(frame.columns, "the DataFrame")
     for name in frame.columns:
-        # Parquet has no columns of mixed type: text them, as loading would.
         if frame[name].dtype == object or isinstance(frame[name].dtype, pd.CategoricalDtype):
             inferred = frame[name].astype(object).infer_objects()
             mixed = inferred.dtype == object
+            if mixed:
+                check_single(inferred, "the DataFrame")
             frame[name] = [text(value) for value in inferred] if mixed else inferred
+    return frame
+
+
+def _save_matrix(folder: Path, given: Matrix) -> Source:
+    arrays = {"X": given.X, "y": given.y}
+    if given.groups is not None:
+        arrays["groups"] = given.groups
+    digest = hashlib.sha256()
+    for array in arrays.values():
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    file = folder.resolve() / f"{digest.hexdigest()[:16]}.npz"
+    _write(file, lambda out: np.savez(out, **arrays))  # type: ignore[arg-type]
+    return Source(f"npz:{file}", "y", "groups" if given.groups is not None else None)
+
+
+def _save_frame(folder: Path, given: Frame) -> Source:
     draft = folder.resolve() / f".{os.getpid()}.parquet"
     try:
-        frame.to_parquet(draft, index=False)
+        given.frame.to_parquet(draft, index=False)
         digest = hashlib.sha256(draft.read_bytes()).hexdigest()[:16]
         file = draft.with_name(f"{digest}.parquet")
         os.replace(draft, file)
     finally:
         draft.unlink(missing_ok=True)
-    return Source(f"parquet:{file}", target)
+    return Source(f"parquet:{file}", given.target, given.group)
 
 
 def _write(file: Path, write: Callable[[IO[bytes]], Any]) -> None:

@@ -1,198 +1,162 @@
-"""Reading data sources into tables, and writing a Python caller's arrays where they can be read.
+"""Reading the rows that a source names into a table.
 
-Sources: `sklearn:NAME` (bundled, no network), `csv:PATH` (or any path that ends in .csv),
-`npz:PATH` (arrays X and y) and `parquet:PATH`. Infinite feature values count as missing; a row
-whose target is missing or infinite is dropped and counted.
+| source | what it is |
+|---|---|
+| `sklearn:NAME` | a set that scikit-learn bundles; no network |
+| `csv:PATH`, or a path that ends in .csv or .csv.gz | see `files.read_csv` |
+| `parquet:PATH` | one Parquet file |
+| `npz:PATH` | arrays X [N, D] and y [N]; the groups are an array [N] under any name |
+| `python:FILE.py:name`, `python:package.module:name` | a function without arguments that returns
+  what `lw.tune(data=…)` takes: (X, y), (DataFrame, y) or (DataFrame, "target") |
+
+Paths are relative to the sweep file. What becomes of the columns stands in `convert`.
 """
 
 from __future__ import annotations
 
-import warnings
+import contextlib
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from trainables.arrays import Source as Source
-from trainables.arrays import save_arrays as save_arrays
+from trainables.arrays import Frame, normalised
+from trainables.convert import from_frame, from_matrix
 from trainables.errors import DataError, listing, nearest
-from trainables.table import Array, Table, numbers, texts
-from trainables.table import identity as identity
-
-if TYPE_CHECKING:
-    import pandas as pd
+from trainables.files import CSV_SUFFIXES, locate, read_csv, read_npz, read_parquet
+from trainables.table import Groups, Table, texts
+from trainables.user import resolve
 
 SKLEARN = ("digits", "breast_cancer", "wine", "iris", "diabetes")
 
 
-def load(source: str, *, target: str | None, base: Path) -> Table:
+@dataclass(frozen=True)
+class Request:
+    """What a source is asked for.
+
+    name: the source without its kind. target, group: columns, None where the source knows or none
+    is wanted. as_text: columns whose values are kept as written, where the source has a say in it.
+    """
+
+    name: str
+    target: str | None
+    group: str | None
+    base: Path
+    as_text: frozenset[str] = frozenset()
+
+
+def load(
+    source: str,
+    *,
+    target: str | None,
+    base: Path,
+    group: str | None = None,
+    as_text: frozenset[str] = frozenset(),
+) -> Table:
     """The table that `source` names; relative paths resolve against `base`.
 
     Raises:
-        DataError: with the path "data.source" or "data.target", in one line.
+        DataError: with the path "data.source", "data.target" or "data.group", in one line. An
+            exception inside a user's function is its cause, with its traceback.
     """
-    kind, _, rest = source.partition(":")
-    misspelt = rest and nearest(kind, SOURCES)
-    if kind not in SOURCES and source.lower().endswith(".csv") and not misspelt:
-        kind, rest = "csv", source
-    if kind not in SOURCES or not rest:
-        allowed = "sklearn:NAME, csv:PATH, npz:PATH, parquet:PATH or a path that ends in .csv"
+    kind, _, name = source.partition(":")
+    if kind not in SOURCES and source.lower().endswith(CSV_SUFFIXES):
+        misspelt = name and nearest(kind, SOURCES)
+        kind, name = (kind, name) if misspelt else ("csv", source)
+    if kind not in SOURCES or not name:
+        allowed = f"{listing(f'{kind}:…' for kind in SOURCES)} or a path that ends in .csv"
         message = f"{source!r} is not a data source ({allowed}{nearest(kind, SOURCES)})"
         raise DataError("data.source", message)
-    return SOURCES[kind](rest, target, base)
+    return SOURCES[kind](Request(name, target, group, base, as_text))
 
 
-def locate(path: str, base: Path) -> Path:
-    """The existing file that `path` names, seen from `base`."""
-    found = base / Path(path).expanduser()
-    if found.is_dir():
-        raise DataError("data.source", f"{found} is a folder, not a file")
-    if not found.exists():
-        siblings = [p.name for p in found.parent.iterdir()] if found.parent.is_dir() else []
-        raise DataError("data.source", f"no file {found}{nearest(found.name, siblings)}")
-    return found
-
-
-def _load_sklearn(name: str, target: str | None, base: Path) -> Table:
+def _load_sklearn(asked: Request) -> Table:
+    name = asked.name
     if name not in SKLEARN:
         allowed = f"{listing(SKLEARN)}{nearest(name, SKLEARN)}"
         raise DataError("data.source", f"scikit-learn bundles no set {name!r} ({allowed})")
-    if target not in (None, "target"):
-        raise DataError("data.target", f"sklearn:{name} has its own target; leave {target!r} out")
+    if asked.target not in (None, "target"):
+        message = f"sklearn:{name} has its own target; leave {asked.target!r} out"
+        raise DataError("data.target", message)
+    if asked.group is not None:
+        message = f"sklearn:{name} has no column of groups; leave {asked.group!r} out"
+        raise DataError("data.group", message)
     from sklearn import datasets
 
     bunch = getattr(datasets, f"load_{name}")()
-    names = [str(column) for column in bunch.feature_names]
-    return _matrix(bunch.data, bunch.target, names)
+    return from_matrix(bunch.data, bunch.target, [str(column) for column in bunch.feature_names])
 
 
-def _load_csv(path: str, target: str | None, base: Path) -> Table:
-    import pandas as pd
-
-    file = locate(path, base)
-    try:
-        with warnings.catch_warnings():
-            # pandas only warns when rows are longer than the header, and then cuts them.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
-                file,
-                sep=_separator(file),
-                encoding="utf-8-sig",
-                skipinitialspace=True,
-                low_memory=False,
-                index_col=False,
-            )
-    except pd.errors.EmptyDataError:
-        raise DataError("data.source", f"{file.name} is empty") from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeError, OSError) as error:
-        raise DataError("data.source", f"{file.name} is no readable CSV: {error}") from None
-    return _frame(frame, target, file.name)
+def _load_csv(asked: Request) -> Table:
+    file = locate(asked.name, asked.base)
+    frame = read_csv(file, asked.as_text)
+    return from_frame(frame, asked.target, asked.group, file.name)
 
 
-def _separator(file: Path) -> str:
-    """The commonest of comma, semicolon and tab in the header; comma when there is none."""
-    with file.open("rb") as lines:
-        header = lines.readline(65536)
-    return max(",;\t", key=lambda mark: header.count(mark.encode()))
+def _load_parquet(asked: Request) -> Table:
+    file = locate(asked.name, asked.base)
+    return from_frame(read_parquet(file), asked.target, asked.group, file.name)
 
 
-def _load_parquet(path: str, target: str | None, base: Path) -> Table:
-    import pandas as pd
-
-    file = locate(path, base)
-    try:
-        frame = pd.read_parquet(file)
-    except Exception as error:  # pyarrow has many types for "not a parquet file"
-        raise DataError("data.source", f"{file.name} is no readable Parquet: {error}") from None
-    return _frame(frame, target, file.name)
-
-
-def _load_npz(path: str, target: str | None, base: Path) -> Table:
-    file = locate(path, base)
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            absent = [name for name in ("X", "y") if name not in arrays.files]
-            if absent:
-                found = f"it has {listing(arrays.files)}"
-                raise DataError("data.source", f"{file.name} has no array {absent[0]!r} ({found})")
-            X, y = arrays["X"], arrays["y"]
-    except DataError:
-        raise
-    except Exception as error:  # zip, header and object-array errors alike
-        raise DataError("data.source", f"{file.name} is no readable NPZ: {error}") from None
-    if target not in (None, "y", "target"):
-        raise DataError("data.target", f"the target of an NPZ file is its array y, not {target!r}")
+def _load_npz(asked: Request) -> Table:
+    file = locate(asked.name, asked.base)
+    if asked.target not in (None, "y", "target"):
+        message = f"the target of an NPZ file is its array y, not {asked.target!r}"
+        raise DataError("data.target", message)
+    if asked.group in ("X", "y"):
+        raise DataError("data.group", f"array {asked.group!r} of {file.name} holds no groups")
+    grouped = [asked.group] if asked.group else []
+    arrays = read_npz(file, ["X", "y", *grouped])
+    X, y = arrays["X"], arrays["y"]
     if X.ndim != 2 or X.dtype.kind not in "biuf" or y.shape != X.shape[:1]:
         shapes = f"X is {X.dtype} {X.shape}, y is {y.dtype} {y.shape}"
         message = f"{file.name}: X must be numbers [N, D] and y [N]; {shapes}"
         raise DataError("data.source", message)
-    return _matrix(X, y, [f"x{column}" for column in range(X.shape[1])])
+    groups = None
+    if asked.group:
+        if arrays[asked.group].shape != y.shape:
+            shapes = f"{list(arrays[asked.group].shape)}, and y {list(y.shape)}"
+            raise DataError("data.group", f"array {asked.group!r} of {file.name} is {shapes}")
+        groups = Groups(asked.group, texts(arrays[asked.group]))
+    return from_matrix(X, y, _places(X.shape[1]), groups)
 
 
-SOURCES: dict[str, Callable[[str, str | None, Path], Table]] = {
+def _load_python(asked: Request) -> Table:
+    try:
+        function = resolve(asked.name, asked.base, "data.source")
+    except ValueError as error:
+        path, message = "data.source", getattr(error, "message", str(error))
+        raise DataError(path, message) from error.__cause__
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # standard output is for results
+            returned = function()
+    except Exception as error:
+        message = f"{asked.name} failed: {type(error).__name__}: {error}"
+        raise DataError("data.source", message) from error
+    try:
+        given = normalised(returned)
+    except DataError as error:
+        raise DataError("data.source", f"{asked.name} returned bad data: {error.message}") from None
+    own = given.target if isinstance(given, Frame) else "target"
+    if asked.target not in (None, own):
+        message = f"{asked.name} returns its own target, {own!r}; leave {asked.target!r} out"
+        raise DataError("data.target", message)
+    if isinstance(given, Frame):
+        return from_frame(given.frame, own, asked.group, asked.name)
+    if asked.group is not None:
+        message = f"{asked.name} returns arrays, which have no column {asked.group!r}"
+        raise DataError("data.group", f"{message}; return a DataFrame")
+    return from_matrix(given.X, given.y, _places(given.X.shape[1]))
+
+
+def _places(columns: int) -> list[str]:
+    return [f"x{column}" for column in range(columns)]
+
+
+SOURCES: dict[str, Callable[[Request], Table]] = {
     "sklearn": _load_sklearn,
     "csv": _load_csv,
-    "npz": _load_npz,
     "parquet": _load_parquet,
+    "npz": _load_npz,
+    "python": _load_python,
 }
-
-
-def _matrix(X: Array, y: Array, names: list[str]) -> Table:
-    keep, labels = _target(y)
-    columns = tuple(names)
-    table = Table(numbers(X), columns, {}, columns, labels, "target", int((~keep).sum()))
-    return _nonempty(table, keep)
-
-
-def _frame(frame: pd.DataFrame, target: str | None, name: str) -> Table:
-    import pandas as pd
-
-    frame.columns = pd.Index([str(column).strip() for column in frame.columns])
-    columns = list(frame.columns)
-    if target is None:
-        message = f"name the target column of {name} (columns: {listing(columns)})"
-        raise DataError("data.target", message)
-    if target not in columns:
-        near = nearest(target, columns)
-        message = f"column {target!r} is not in {name} (columns: {listing(columns)}{near})"
-        raise DataError("data.target", message)
-    if columns.count(target) > 1:
-        raise DataError("data.target", f"{name} has more than one column {target!r}")
-    features = frame.drop(columns=target)
-    is_number = pd.api.types.is_numeric_dtype
-    is_bool = pd.api.types.is_bool_dtype
-    numeric = [c for c in features if is_number(features[c]) and not is_bool(features[c])]
-    categories = {str(c): texts(features[c]) for c in features if c not in numeric}
-    x_ND = features[numeric].to_numpy(dtype=np.float64, na_value=np.nan)
-    keep, labels = _target(frame[target].to_numpy())
-    dropped = int((~keep).sum())
-    every = tuple(map(str, features.columns))
-    names = tuple(map(str, numeric))
-    table = Table(numbers(x_ND), names, categories, every, labels, target, dropped)
-    return _nonempty(table, keep)
-
-
-def _nonempty(table: Table, keep: Array) -> Table:
-    """Only the rows to keep, if there are any, and at least one feature."""
-    if not len(table):
-        raise DataError("data.source", "the data has no rows")
-    if not keep.any():
-        raise DataError("data.target", f"every value of {table.target_name!r} is missing")
-    if not table.columns:
-        raise DataError("data.source", "the data has no column besides the target")
-    return table if keep.all() else table.take(np.flatnonzero(keep))
-
-
-def _target(y: Array) -> tuple[Array, Array]:
-    """Which rows have a target, and the target as int64, float64, bool or object of str."""
-    if y.dtype.kind in "iub":
-        return np.ones(len(y), bool), y.astype(bool if y.dtype.kind == "b" else np.int64)
-    if y.dtype.kind == "f":
-        return np.isfinite(y), y.astype(np.float64)
-    labels = texts(y)
-    keep = np.array([label is not None for label in labels], dtype=bool)
-    present = {type(value) for value, kept in zip(y.tolist(), keep, strict=True) if kept}
-    if present and present <= {int, float}:  # pandas' nullable numbers come as objects
-        return keep, np.array([v if k else np.nan for v, k in zip(y, keep, strict=True)], float)
-    return keep, labels

@@ -3,8 +3,9 @@
 Numeric columns: the training median where a value is missing, then standardised; a column with
 missing values in training also gets a 0/1 column that says so. Categories: one-hot over the values
 seen in training (the 50 most frequent), a category of its own for "missing" if seen, zeros for
-anything else. Numeric columns without any training value are left out. A regression target is
-standardised by its training mean and standard deviation.
+anything else. Numeric columns without any training value are left out. What lies further than a
+million standard deviations away is brought to there, so that no square of it overflows. A
+regression target is standardised by its training mean and standard deviation.
 
 N rows, F features of the result.
 """
@@ -23,6 +24,7 @@ from trainables.errors import DataError, listing, nearest
 from trainables.table import Array, Table, numbers, texts
 
 MOST_LEVELS = 50
+FARTHEST = 1e6  # standard deviations
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ def _fit_category(name: str, column: Array) -> Category:
 def _apply_number(number: Number, x: Array) -> list[Array]:
     missing = np.isnan(x)
     scaled = (np.where(missing, number.median, x) - number.mean) / number.scale
+    scaled = np.clip(scaled, -FARTHEST, FARTHEST)
     return [scaled, missing.astype(np.float64)] if number.missing else [scaled]
 
 

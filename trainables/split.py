@@ -4,6 +4,8 @@ Stratified by systematic sampling: the rows of each class, shuffled, are spread 
 sequence that is then cut, so that every part has each class's share to within about one row. A
 class with fewer rows than there are parts goes to the training part: elsewhere nobody could learn
 it. scikit-learn's stratified splitters refuse such a class, therefore this one is our own.
+
+Where rows come in groups, whole groups are dealt instead: see `groups`.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainables.errors import DataError
+from trainables.groups import Dealer
 from trainables.table import Array
 
 DEFAULT = (0.7, 0.15, 0.15)
+PARTS = ("training", "validation", "test")
 _PURPOSE = 1  # keeps this stream apart from others of the same seed
 
 
@@ -29,7 +33,14 @@ class Split:
 
 
 def split_rows(
-    rows: int, codes: Array | None, *, split: Sequence[float], folds: int, seed: int
+    rows: int,
+    codes: Array | None,
+    *,
+    split: Sequence[float],
+    folds: int,
+    seed: int,
+    groups: Array | None = None,
+    own: Sequence[str] = (),
 ) -> Split:
     """Cut `rows` rows into parts.
 
@@ -37,11 +48,15 @@ def split_rows(
         codes: class codes [rows] to stratify by; None for a regression.
         split: shares of training, validation and test; they sum to 1, parts but the first may be 0.
         folds: above 1, the rows outside the test part are cut into so many validation parts.
+        groups: a value per row; rows of equal value come into one part.
+        own: the parts that have rows of their own elsewhere, "validation" or "test".
     """
-    check_split(split, folds)
+    check_split(split, folds, own)
     rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence([_PURPOSE, seed % 2**64])))
     strata = np.zeros(rows, np.int64) if codes is None else codes
     train, val = _sizes(rows, split)
+    if groups is not None:
+        return _split_groups(Dealer(groups, strata, rng), split, folds)
     order = _spread(strata, rng, parts=sum(share > 0 for share in split))
     if folds == 1:
         pair = (np.sort(order[:train]), np.sort(order[train : train + val]))
@@ -52,7 +67,17 @@ def split_rows(
     return Split(_folds(kept, strata, folds), np.sort(order[train + val :]))
 
 
-def check_split(split: Sequence[float], folds: int = 1) -> None:
+def shares(given: Sequence[float] | None, own: Sequence[str]) -> tuple[float, ...]:
+    """The shares into which the source is cut: as given, else the default ones among the parts
+    that have no rows of their own.
+    """
+    if given is not None:
+        return tuple(given)
+    left = [0.0 if part in own else share for part, share in zip(PARTS, DEFAULT, strict=True)]
+    return tuple(round(share / sum(left), 6) for share in left)
+
+
+def check_split(split: Sequence[float], folds: int = 1, own: Sequence[str] = ()) -> None:
     """Raise DataError unless `split` holds three usable shares."""
     path = "data.split"
     shown = list(split)
@@ -63,12 +88,18 @@ def check_split(split: Sequence[float], folds: int = 1) -> None:
         raise DataError(path, f"{shown}: the shares must sum to 1, not {sum(shown):g}")
     if shown[0] == 0:
         raise DataError(path, f"{shown}: the training share must be above 0")
-    if shown[1] == 0 and folds == 1:
-        raise DataError(
-            path, f"{shown}: the validation share may be 0 only with folds of 2 or more"
-        )
+    for part, share in zip(PARTS, shown, strict=True):
+        if part in own and share > 0:
+            message = f"the {part} share must be 0, since data.{part} has these rows"
+            raise DataError(path, f"{shown}: {message}")
     if isinstance(folds, bool) or folds < 1:
         raise DataError("folds", f"{folds}: give 1 (no cross-validation) or more")
+    if "validation" in own and folds > 1:
+        message = f"{folds} folds cut their validation parts from the source; leave one of them out"
+        raise DataError("data.validation", message)
+    if shown[1] == 0 and folds == 1 and "validation" not in own:
+        message = "the validation share may be 0 only with folds of 2 or more, or data.validation"
+        raise DataError(path, f"{shown}: {message}")
 
 
 def _sizes(rows: int, split: Sequence[float]) -> tuple[int, int]:
@@ -96,3 +127,21 @@ def _folds(kept: Array, strata: Array, folds: int) -> tuple[tuple[Array, Array],
     place = np.arange(len(dealt)) % folds
     pairs = [(np.sort(dealt[place != k]), np.sort(dealt[place == k])) for k in range(folds)]
     return tuple(pairs)
+
+
+def _split_groups(dealer: Dealer, split: Sequence[float], folds: int) -> Split:
+    if folds == 1:
+        train, val, test = dealer.deal(split, lacks_nothing=0)
+        _check_training(train)
+        return Split(((train, val),), test)
+    kept, test = dealer.deal((split[0] + split[1], split[2]), lacks_nothing=0, least=(folds, 1))
+    parts = dealer.deal([1 / folds] * folds, within=kept)
+    pairs = tuple((np.setdiff1d(kept, part), part) for part in parts)
+    for train, _ in pairs:
+        _check_training(train)
+    return Split(pairs, test)
+
+
+def _check_training(train: Array) -> None:
+    if len(train) < 2:
+        raise DataError("data.group", "the groups leave the training part less than 2 rows")

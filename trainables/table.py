@@ -15,6 +15,14 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
+class Groups:
+    """Which rows belong together: the column's name and its values as text, one per row."""
+
+    name: str
+    values: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Table:
     """The content of a data source.
 
@@ -24,6 +32,7 @@ class Table:
     columns: all feature names in the order of the source.
     target: raw labels or numbers, one per row, none missing.
     dropped: how many rows were left out because their target is missing.
+    groups: the rows that no split may part; their column is no feature.
     """
 
     x_ND: Array  # noqa: N815  (the shape legend of this package)
@@ -33,6 +42,7 @@ class Table:
     target: Array
     target_name: str
     dropped: int = field(default=0)
+    groups: Groups | None = None
 
     def __len__(self) -> int:
         return len(self.target)
@@ -41,7 +51,9 @@ class Table:
         """The table of the given row numbers."""
         categories = {name: column[rows] for name, column in self.categories.items()}
         x_ND = self.x_ND[rows]
-        return replace(self, x_ND=x_ND, categories=categories, target=self.target[rows])
+        groups = self.groups and Groups(self.groups.name, self.groups.values[rows])
+        target = self.target[rows]
+        return replace(self, x_ND=x_ND, categories=categories, target=target, groups=groups)
 
 
 def numbers(values: Any) -> Array:
@@ -82,6 +94,8 @@ def fingerprint(table: Table) -> str:
     for name in table.categories:
         digest.update(json.dumps([name, table.categories[name].tolist()]).encode())
     digest.update(json.dumps([table.target.dtype.kind, table.target.tolist()]).encode())
+    if table.groups is not None:
+        digest.update(json.dumps([table.groups.name, table.groups.values.tolist()]).encode())
     return digest.hexdigest()
 
 

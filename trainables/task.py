@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +36,8 @@ def infer_task(table: Table, *, task: str | None, metric: str | None) -> str:
         raise ConfigError("task", f"{task!r} is not a task ({allowed})")
     wanted = task or _metric_task(metric) or _target_task(table.target)
     if wanted == "regression":
-        _check_numbers(table)
+        check_numbers(table)
+        _check_varies(table)
         return wanted
     count = len(_check_classes(table))
     if task == "binary" and count != 2:
@@ -48,6 +50,22 @@ def encode(table: Table) -> Classes:
     """The classes of the whole target, in sorted order; whole floats become integers."""
     labels, codes = np.unique(comparable(table.target), return_inverse=True)
     return Classes(tuple(labels.tolist()), codes.astype(np.int64).reshape(-1))
+
+
+def encode_as(table: Table, labels: Sequence[Label]) -> Array:
+    """Each row's place among the labels, int64 [N]: of rows that had no part in `encode`.
+
+    Raises:
+        DataError: at "data.target", a label that is not among them.
+    """
+    places = {label: place for place, label in enumerate(labels)}
+    found = comparable(table.target).tolist()
+    unknown = [label for label in found if label not in places]
+    if unknown:
+        times = f"{unknown.count(unknown[0])} rows have"
+        message = f"{times} class {unknown[0]!r}, which is not in the training data"
+        raise DataError("data.target", f"{message} ({listing(map(str, labels))})")
+    return np.array([places[label] for label in found], np.int64)
 
 
 def comparable(target: Array) -> Array:
@@ -72,14 +90,18 @@ def _target_task(target: Array) -> str:
     return "classification" if whole and len(distinct) <= FEW_INTEGERS else "regression"
 
 
-def _check_numbers(table: Table) -> None:
-    name = table.target_name
+def check_numbers(table: Table) -> None:
+    """Raise DataError unless the target holds numbers."""
     if table.target.dtype.kind == "O":
+        name = table.target_name
         message = f"a regression needs numbers, and column {name!r} has text, {table.target[0]!r}"
         raise DataError("data.target", message)
+
+
+def _check_varies(table: Table) -> None:
     if len(np.unique(table.target)) == 1:
-        message = f"column {name!r} has one value, {table.target[0]}; there is nothing to learn"
-        raise DataError("data.target", message)
+        message = f"column {table.target_name!r} has one value, {table.target[0]}"
+        raise DataError("data.target", f"{message}; there is nothing to learn")
 
 
 def _check_classes(table: Table) -> Array:

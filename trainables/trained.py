@@ -13,14 +13,15 @@ from torch import Tensor, nn
 
 from trainables import checkpoint as checkpoints
 from trainables.dataset import Info, encode_labels
-from trainables.errors import CheckpointError, DataError, ModelError, listing
-from trainables.metrics import reported
+from trainables.errors import CheckpointError, DataError, ModelError
+from trainables.losses import Loss, make_loss
+from trainables.metrics import complete_loss, of_weights, reported
 from trainables.preprocess import Preprocess
 from trainables.replica import build_module, copy_weights, forward, measure
 from trainables.scores import score
 from trainables.state import read_info, read_preprocess
 from trainables.table import Array, Table
-from trainables.task import comparable
+from trainables.task import encode_as
 from trainables.tensors import FoldTensors, fold_tensors
 from trainables.training import build_for, pick_device, threads
 from trainables.trial import Recipe
@@ -89,18 +90,18 @@ class TrainedModel:
         return np.concatenate([1 - mean, mean], axis=1) if self.info.outputs == 1 else mean
 
     def evaluate(self) -> dict[str, float]:
-        """The metrics of the best row but train_loss (the mean of an epoch's changing weights).
+        """The metrics of the best row but those of its epoch's training, such as train_loss.
 
         Each replica on its own fold's parts; needs the recipe's data.
         """
         if self.recipe.prepared is None:
             raise DataError("data", "evaluation needs the data that the model was trained on")
-        names = [n for n in reported(self.recipe.metrics, self.recipe.monitor) if n != "train_loss"]
+        names = of_weights(reported(self.recipe.metrics, self.recipe.monitor))
         device = pick_device(self.recipe.device)
         folds = fold_tensors(self.recipe.prepared, device, self.recipe.dtype)
         pairs = zip(self.modules, self._per_replica(folds), strict=True)
         with threads(self.recipe.threads):  # as in training, to the last bit
-            found = [measure(module, data, names, self.info) for module, data in pairs]
+            found = [measure(m, data, names, self._loss, self.info.outputs) for m, data in pairs]
         row = {name: statistics.fmean(each[name] for each in found) for name in names}
         monitor = self.recipe.monitor
         if len(found) > 1 and monitor in row:
@@ -114,12 +115,16 @@ class TrainedModel:
                 names,
                 self._forward(m, p, table),
                 self._targets(p, table),
-                self.info.task,
+                self._loss,
                 p.target_std,
             )
             for m, p in zip(self.modules, self.preprocess, strict=True)
         ]
         return {name: statistics.fmean(each[name] for each in found) for name in names}
+
+    @property
+    def _loss(self) -> Loss:
+        return make_loss(complete_loss(self.recipe.loss, self.info.task))
 
     def _per_replica(self, folds: tuple[FoldTensors, ...]) -> list[FoldTensors]:
         seeds = len(self.modules) // len(folds)
@@ -150,16 +155,6 @@ class TrainedModel:
         if self.info.classes is None:
             y = preprocess.encode_target(table.target)
         else:
-            y = encode_labels(self.info.task, _codes(table, self.info.classes))
+            y = encode_labels(self.info.task, encode_as(table, self.info.classes))
         made = torch.from_numpy(y).to(like.device)
         return made.to(like.dtype) if made.is_floating_point() else made
-
-
-def _codes(table: Table, classes: tuple[Any, ...]) -> Array:
-    places = {label: place for place, label in enumerate(classes)}
-    labels = comparable(table.target).tolist()
-    unknown = [label for label in labels if label not in places]
-    if unknown:
-        message = f"class {unknown[0]!r} was not in the training data ({listing(classes)})"
-        raise DataError("data.target", message)
-    return np.array([places[label] for label in labels])

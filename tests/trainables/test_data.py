@@ -5,8 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trainables.data import SKLEARN, Source, identity, load, save_arrays
+from trainables.arrays import Source, save_arrays
+from trainables.data import SKLEARN, load
 from trainables.errors import DataError, TrainableError
+from trainables.table import identity
 
 
 @pytest.fixture
@@ -124,7 +126,8 @@ def test_identity_is_stable_across_processes(houses):
     assert about["rows"] == 1998
     assert about["target"] == "price"
     script = (
-        "from pathlib import Path; from trainables.data import *;"
+        "from pathlib import Path; from trainables.data import load;"
+        "from trainables.table import identity;"
         f"t = load('houses.csv', target='price', base=Path({str(houses)!r}));"
         "print(identity(t, '')['hash'])"
     )

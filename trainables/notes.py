@@ -1,0 +1,39 @@
+"""What `lanewise validate` says of the data beside their size: what was left out or cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from trainables.errors import listing
+from trainables.preprocess import MOST_LEVELS, Preprocess
+from trainables.table import Table
+
+
+def notes(table: Table, fit: Preprocess) -> tuple[str, ...]:
+    """A sentence each, of the source's rows and what was learned from its training part."""
+    return tuple(_notes(table, fit))
+
+
+def _notes(table: Table, fit: Preprocess) -> Iterator[str]:
+    if table.dropped:
+        yield f"{table.dropped} rows without a target are left out"
+    fitted = {number.name for number in fit.numbers}
+    if empty := [name for name in table.numeric if name not in fitted]:
+        yield f"no training row has a value in {listing(empty, 5)}; left out"
+    constant = [name for name, x in zip(table.numeric, table.x_ND.T, strict=True) if _one(x)]
+    constant += [name for name, column in table.categories.items() if len(set(column)) == 1]
+    if constant:
+        yield f"one value in all rows: {listing(constant, 5)}"
+    for category in fit.categories:
+        found = len(set(table.categories[category.name]) - {None})
+        if len(category.levels) == MOST_LEVELS < found:
+            few = f"the {MOST_LEVELS} most frequent get an input each"
+            yield f"{category.name} has {found} different values; {few}"
+    if nameless := [name for name in table.columns if name.startswith("Unnamed: ")]:
+        yield f"{listing(nameless, 5)} has no name in the file; row numbers should not be there"
+
+
+def _one(x: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
+    return bool(len(x)) and bool((x == x[0]).all())
