@@ -35,6 +35,14 @@ WIDTHS = Rule(
     "a list of whole numbers ≥ 1, such as [64, 32]; it may be empty",
     lambda v: isinstance(v, list | tuple) and all(map(is_count, v)),
 )
+CLASS_WEIGHT = Rule(
+    "balanced, a list of numbers > 0 in the order of the classes",
+    lambda v: (
+        v == "balanced"
+        or (isinstance(v, list | tuple) and len(v) > 1 and all(map(POSITIVE.holds, v)))
+    ),
+    ("balanced",),
+)
 
 _BETAS = {"beta1": Knob(0.9, BELOW_ONE), "beta2": Knob(0.999, BELOW_ONE)}
 _EPS = {"eps": Knob(1e-8, NOT_NEGATIVE)}
@@ -105,7 +113,11 @@ TRAINING: dict[str, Knob] = {
     "batch_size": Knob(64, COUNT),
     "l1": Knob(0.0, NOT_NEGATIVE),
     "l2": Knob(0.0, NOT_NEGATIVE),
+    "activity_l1": Knob(0.0, NOT_NEGATIVE),
+    "label_smoothing": Knob(0.0, BELOW_ONE),
+    "class_weight": Knob(None, or_null(CLASS_WEIGHT)),
     "clip_norm": Knob(None, or_null(POSITIVE)),
+    "clip_value": Knob(None, or_null(POSITIVE)),
     "patience": Knob(None, or_null(COUNT)),
 }
 
@@ -158,6 +170,19 @@ def check_together(model: str | None, config: Mapping[str, Any]) -> None:
     if full["norm"] == "layer" and 1 in full["hidden"]:
         message = "a layer norm of a single value is always 0; give widths of 2 or more"
         raise ConfigError("hidden", message)
+
+
+def check_task(config: Mapping[str, Any], task: str, classes: int) -> None:
+    """Raise ConfigError unless the hyperparameters fit the task and its number of classes."""
+    weight = config.get("class_weight")
+    if task == "regression":
+        for key in ("label_smoothing", "class_weight"):
+            if config.get(key):
+                message = f"{config[key]!r} is for classification; this task is a regression"
+                raise ConfigError(key, message)
+    elif isinstance(weight, list | tuple) and len(weight) != classes:
+        message = f"{len(weight)} weights for {classes} classes; give one of each class"
+        raise ConfigError("class_weight", message)
 
 
 def complete(model: str | None, config: Mapping[str, Any]) -> dict[str, Any]:

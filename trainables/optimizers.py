@@ -1,7 +1,9 @@
 """torch.optim's optimizers from a config, and what is done to gradients before their step.
 
-Order per step: l1 is added to the gradient, the gradient is clipped, l2 and the optimizer's own
-terms follow inside the step, as torch's `weight_decay` does.
+Order per step: the gradient is that of the loss, with label smoothing, class weights and
+activity_l1; l1 is added; its norm is measured; it is clipped by norm, then by value (so that both
+bounds hold, and its direction for as long as can be); l2 and the optimizer's own terms follow
+inside the step, as torch's `weight_decay` does.
 
 Per step of 9k parameters on one CPU thread the fused kernels take about half the time of the
 plain ones; where torch has none, `foreach` saves 5–20 %.
@@ -93,24 +95,34 @@ def build(config: Mapping[str, Any], params: Iterable[Tensor]) -> Optimizer:
 
 
 def gradient_adjustment(
-    config: Mapping[str, Any], params: Sequence[Tensor]
-) -> Callable[[], None] | None:
-    """What to call between `backward` and `step`: l1, clipping, AdamW's l2; None for nothing."""
-    l1, clip_norm = config["l1"], config["clip_norm"]
+    config: Mapping[str, Any], params: Sequence[Tensor], *, wants_norm: bool = False
+) -> Callable[[], Tensor | None] | None:
+    """What to call between `backward` and `step`: l1, clipping, AdamW's l2; None for nothing.
+
+    It returns the gradient's global norm before clipping where that is known or wanted.
+    """
+    l1, clip_norm, clip_value = config["l1"], config["clip_norm"], config["clip_value"]
     l2 = config["l2"] if config["optimizer"]["name"] == "adamw" else 0.0
-    if not (l1 or clip_norm or l2):
+    if not (l1 or clip_norm or clip_value or l2 or wants_norm):
         return None
 
     @torch.no_grad()
-    def adjust() -> None:
+    def adjust() -> Tensor | None:
+        norm = None
         if l1:  # weights only: a bias or a norm's scale is not made sparse
             weights = [p for p in params if p.ndim >= 2 and p.grad is not None]
             _add(weights, torch._foreach_sign(weights) if weights else [], l1)
         if clip_norm:
-            torch.nn.utils.clip_grad_norm_(params, clip_norm, foreach=True)
+            norm = torch.nn.utils.clip_grad_norm_(params, clip_norm, foreach=True)
+        elif wants_norm:
+            grads = [p.grad for p in params if p.grad is not None]
+            norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
+        if clip_value:
+            torch.nn.utils.clip_grad_value_(params, clip_value, foreach=True)
         if l2:
             used = [p for p in params if p.grad is not None]
             _add(used, used, l2)
+        return norm
 
     return adjust
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from trainables import optimizers
+from trainables import optimizers, penalties
 from trainables.batches import batch_sizes
 from trainables.dataset import Info
 from trainables.dropout import Masks, own_dropout
 from trainables.errors import CheckpointError, ModelError
-from trainables.scores import LOSSES, score
+from trainables.losses import Loss, class_weights, make_criterion, make_loss
+from trainables.metrics import complete_loss, reported
+from trainables.schedules import Rate, Span
+from trainables.scores import score
 from trainables.streams import order, stream, torch_seed
 from trainables.tensors import FoldTensors
+from trainables.trial import Recipe
 
 Build = Callable[[Mapping[str, Any], Info], nn.Module]
 _GATHER = 1 << 22  # values copied at once when a permutation is applied: 16 MB of float32
@@ -51,6 +55,7 @@ class Replica:
 
     def __init__(
         self,
+        recipe: Recipe,
         build: Build,
         given: Mapping[str, Any],
         config: Mapping[str, Any],
@@ -60,13 +65,12 @@ class Replica:
         seed: int,
         number: int,
         device: str,
-        dtype: str,
     ) -> None:
         """`given` is what `build` gets; `config` the same with all defaults, for training."""
         self.seed, self.number, self.device = seed, number, device
         self.config, self.info, self.data = config, info, data
         start = torch_seed(seed, number, "init", 0)
-        module = build_module(build, given, info, seed=start, device=device, dtype=dtype)
+        module = build_module(build, given, info, seed=start, device=device, dtype=recipe.dtype)
         self.masks = Masks()
         self.module = own_dropout(module, self.masks)
         self.params = [p for p in self.module.parameters() if p.requires_grad]
@@ -74,35 +78,60 @@ class Replica:
             raise ModelError("model", "the module has no parameter to train")
         self.batch_sizes = batch_sizes(self.module, len(data.x_train), config["batch_size"])
         self.optimizer = optimizers.build(config, self.params)
-        self.adjust = optimizers.gradient_adjustment(config, self.params)
+        wants_norm = "grad_norm" in reported(recipe.metrics, recipe.monitor)
+        self.adjust = optimizers.gradient_adjustment(config, self.params, wants_norm=wants_norm)
+        self.rate = Rate(config, Span(len(self.batch_sizes), recipe.epochs))
+        loss, dtype = complete_loss(recipe.loss, info.task), getattr(torch, recipe.dtype)
+        weight_C = class_weights(
+            config["class_weight"], data.y_train, len(info.classes or ()), dtype
+        )
+        self.criterion = make_criterion(loss, config["label_smoothing"], weight_C)
+        self.loss_of = make_loss(loss)
         self.best: dict[str, Tensor] = {}
 
-    def train_epoch(self, epoch: int) -> float:
-        """One pass over the training rows; the mean loss of its rows, penalties left out."""
+    def train_epoch(self, epoch: int) -> dict[str, float]:
+        """One pass over the training rows.
+
+        Returns:
+            train_loss, the mean of its rows' plain loss while the weights changed; and grad_norm,
+            the mean of its steps, where clipping knows it or it is to be reported.
+        """
         self.module.train()
         self.masks.generator = stream(self.seed, self.number, "dropout", epoch)
-        with seeded(torch_seed(self.seed, self.number, "noise", epoch), self.device):
-            return self._train(epoch)
+        watched: AbstractContextManager[list[Tensor]] = nullcontext([])
+        if self.config["activity_l1"]:
+            watched = penalties.watched(self.module)
+        noise = torch_seed(self.seed, self.number, "noise", epoch)
+        with seeded(noise, self.device), watched as activity:
+            return self._train(epoch, activity)
 
-    def _train(self, epoch: int) -> float:
-        module, params, adjust = self.module, self.params, self.adjust
-        loss_of, step, outputs = LOSSES[self.info.task], self.optimizer.step, self.info.outputs
-        losses, sizes = [], []
-        for x_BF, y_B in self._batches(epoch):
+    def _train(self, epoch: int, activity: list[Tensor]) -> dict[str, float]:
+        module, params, adjust, rate = self.module, self.params, self.adjust, self.rate
+        criterion, step, outputs = self.criterion, self.optimizer.step, self.info.outputs
+        losses, sizes, norms = [], [], []
+        before = (epoch - 1) * rate.span.steps
+        for number, (x_BF, y_B) in enumerate(self._batches(epoch), before):
             for param in params:
                 param.grad = None
+            if not rate.is_constant:
+                self.optimizer.param_groups[0]["lr"] = rate.at(number)
             output_BC = module(x_BF)
             if type(output_BC) is not Tensor or output_BC.shape != (len(y_B), outputs):
                 _refuse(output_BC, (len(y_B), outputs))
-            loss = loss_of(output_BC, y_B)
+            loss, plain = criterion(output_BC, y_B)
+            if activity:
+                loss = loss + self.config["activity_l1"] / len(y_B) * sum(activity)
+                activity.clear()
             loss.backward()  # type: ignore[no-untyped-call]
-            if adjust:
-                adjust()
+            norm = adjust() if adjust else None
             step()
-            losses.append(loss.detach())
+            losses.append(plain)
             sizes.append(len(y_B))
+            if norm is not None:
+                norms.append(norm)
         weights = torch.tensor(sizes, dtype=torch.float64)
-        return float(torch.stack(losses).cpu().double() @ weights / weights.sum())
+        found = {"train_loss": float(torch.stack(losses).cpu().double() @ weights / weights.sum())}
+        return found | ({"grad_norm": float(torch.stack(norms).double().mean())} if norms else {})
 
     def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Mini-batches in the epoch's order, as many rows each as `batch_sizes` says."""
@@ -116,7 +145,7 @@ class Replica:
 
     def evaluate(self, names: Iterable[str]) -> dict[str, float]:
         """Reported metrics of the present weights."""
-        return measure(self.module, self.data, names, self.info)
+        return measure(self.module, self.data, names, self.loss_of, self.info.outputs)
 
     def keep_best(self) -> None:
         """Copy the present weights."""
@@ -134,6 +163,8 @@ class Replica:
             for key, value in self.optimizer.state.get(param, {}).items():
                 if value is not None:
                     found[f"optimizer.{place}.{key}"] = torch.as_tensor(value)
+        if self.rate.state():
+            found["rate"] = torch.tensor(self.rate.state(), dtype=torch.float64)
         return found
 
     def restore(self, tensors: Mapping[str, Tensor], *, with_optimizer: bool) -> None:
@@ -144,6 +175,8 @@ class Replica:
             self.best = {n: tensors[f"best.{n}"].to(t.device, copy=True) for n, t in now.items()}
         if with_optimizer:
             self._restore_optimizer(tensors)
+        if "rate" in tensors:
+            self.rate.restore(tensors["rate"].tolist())
 
     def _restore_optimizer(self, tensors: Mapping[str, Tensor]) -> None:
         # Not load_state_dict: it casts NAdam's float32 mu_product to the parameter's type.
@@ -176,7 +209,7 @@ def forward(module: nn.Module, x: Tensor, outputs: int) -> Tensor:
 
 
 def measure(
-    module: nn.Module, data: FoldTensors, names: Iterable[str], info: Info
+    module: nn.Module, data: FoldTensors, names: Iterable[str], loss_of: Loss, outputs: int
 ) -> dict[str, float]:
     """Reported metrics ("val_loss", "train_accuracy") of a module on one fold's parts."""
     names = list(names)
@@ -184,8 +217,8 @@ def measure(
     for part, x, y in (("train", data.x_train, data.y_train), ("val", data.x_val, data.y_val)):
         wanted = [n.removeprefix(f"{part}_") for n in names if n.startswith(f"{part}_")]
         if wanted:
-            output_NC = forward(module, x, info.outputs)
-            values = score(wanted, output_NC, y, info.task, data.scale)
+            output_NC = forward(module, x, outputs)
+            values = score(wanted, output_NC, y, loss_of, data.scale)
             found |= {f"{part}_{name}": value for name, value in values.items()}
     return found
 

@@ -1,7 +1,9 @@
-"""Losses, and metrics over whole parts, in torch. N rows, C outputs.
+"""Metrics over whole parts, in torch. N rows, C outputs; any dimensions before them stay.
 
-Outputs are logits [N, C] (one logit for binary) or standardised values [N, 1]; targets are as in
-`dataset.Fold`. mse, rmse and mae are in the target's own units, their square where squared.
+Outputs are logits [..., N, C] (one logit for binary) or standardised values [..., N, 1]; targets
+[..., N] are as in `dataset.Fold`. mse, rmse and mae are in the target's own units, their square
+where squared. Where a part lacks classes, scores are means over the classes that it has; what is
+not defined at all (the ROC AUC of a part with one class) is NaN.
 """
 
 from __future__ import annotations
@@ -10,64 +12,121 @@ from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "multiclass": lambda output_NC, y_N: F.cross_entropy(output_NC, y_N),
-    "binary": lambda output_NC, y_N: F.binary_cross_entropy_with_logits(output_NC.squeeze(1), y_N),
-    "regression": lambda output_NC, y_N: F.mse_loss(output_NC.squeeze(1), y_N),
-}
+from trainables.losses import Loss, log_probabilities
 
 
-def predicted_codes(output_NC: Tensor) -> Tensor:
-    """The class of each row; int64 [N]."""
-    if output_NC.shape[1] == 1:
-        return (output_NC[:, 0] > 0).long()
-    return output_NC.argmax(1)
+def predicted_codes(output: Tensor) -> Tensor:
+    """The class of each row; int64 [..., N]."""
+    if output.shape[-1] == 1:
+        return (output[..., 0] > 0).long()
+    return output.argmax(-1)
 
 
-def _accuracy(output_NC: Tensor, y_N: Tensor, scale: float) -> Tensor:
-    return (predicted_codes(output_NC) == y_N).double().mean()
+def _accuracy(output: Tensor, y: Tensor, scale: float) -> Tensor:
+    return (predicted_codes(output) == y).double().mean(-1)
 
 
-def _errors(output_NC: Tensor, y_N: Tensor, scale: float) -> Tensor:
-    return (output_NC[:, 0].double() - y_N.double()) * scale
+def _confusion(output: Tensor, y: Tensor) -> Tensor:
+    """Rows by class and predicted class; float64 [..., C, C]."""
+    classes = max(2, output.shape[-1])
+    places = y.long() * classes + predicted_codes(output)
+    counts = torch.zeros(*y.shape[:-1], classes**2, dtype=torch.float64, device=y.device)
+    counts.scatter_add_(-1, places, torch.ones_like(places, dtype=torch.float64))
+    return counts.view(*y.shape[:-1], classes, classes)
 
 
-def _mse(output_NC: Tensor, y_N: Tensor, scale: float) -> Tensor:
-    return _errors(output_NC, y_N, scale).square().mean()
+def _mean_of(values: Tensor, defined: Tensor) -> Tensor:
+    """The mean over the last dimension of what is defined; NaN where nothing is."""
+    return torch.where(defined, values, 0.0).sum(-1) / defined.sum(-1)
 
 
-def _mae(output_NC: Tensor, y_N: Tensor, scale: float) -> Tensor:
-    return _errors(output_NC, y_N, scale).abs().mean()
+def _balanced_accuracy(output: Tensor, y: Tensor, scale: float) -> Tensor:
+    """The mean recall of the classes that the part has."""
+    counts = _confusion(output, y)
+    rows = counts.sum(-1)
+    return _mean_of(counts.diagonal(dim1=-2, dim2=-1) / rows, rows > 0)
 
 
-def _r2(output_NC: Tensor, y_N: Tensor, scale: float) -> Tensor:
-    y = y_N.double()
-    unexplained = _errors(output_NC, y_N, 1.0).square().sum()
-    return 1 - unexplained / (y - y.mean()).square().sum()
+def _f1(output: Tensor, y: Tensor, scale: float) -> Tensor:
+    """Of the positive class, 0 if it is neither there nor predicted; multi-class: the mean over
+    the classes that are there or predicted.
+    """
+    counts = _confusion(output, y)
+    found, either = counts.diagonal(dim1=-2, dim2=-1), counts.sum(-1) + counts.sum(-2)
+    if output.shape[-1] == 1:
+        return 2 * found[..., 1] / either[..., 1].clamp_min(1)
+    return _mean_of(2 * found / either, either > 0)
 
 
-# (outputs, targets, standard deviation of the original target) → scalar
+def _roc_auc(output: Tensor, y: Tensor, scale: float) -> Tensor:
+    """The chance that a row of a class scores above one of another; a tie counts half.
+
+    Multi-class: one against the rest, the mean over the classes.
+    """
+    log_p = log_probabilities(output.double())
+    classes = [1] if output.shape[-1] == 1 else range(output.shape[-1])
+    areas = torch.stack([_area(log_p[..., c], y == c) for c in classes], -1)
+    return _mean_of(areas, areas.isfinite()) + 0 * log_p.sum((-1, -2))  # NaN if an output is
+
+
+def _area(score: Tensor, positive: Tensor) -> Tensor:
+    """Hanley and McNeil, 1982: the Mann-Whitney statistic, from mid-ranks; NaN for one class."""
+    ordered, score = score.sort(-1).values, score.contiguous()
+    below = torch.searchsorted(ordered, score)
+    upto = torch.searchsorted(ordered, score, right=True)
+    rank = (below + upto + 1).double() / 2
+    ours = positive.sum(-1).double()
+    others = positive.shape[-1] - ours
+    return ((rank * positive).sum(-1) - ours * (ours + 1) / 2) / (ours * others)
+
+
+def _log_loss(output: Tensor, y: Tensor, scale: float) -> Tensor:
+    """Mean of −log of the probability given to the row's class, whatever loss trains."""
+    log_p = log_probabilities(output.double())
+    return -log_p.gather(-1, y.long().unsqueeze(-1)).squeeze(-1).mean(-1)
+
+
+def _errors(output: Tensor, y: Tensor, scale: float) -> Tensor:
+    return (output[..., 0].double() - y.double()) * scale
+
+
+def _mse(output: Tensor, y: Tensor, scale: float) -> Tensor:
+    return _errors(output, y, scale).square().mean(-1)
+
+
+def _mae(output: Tensor, y: Tensor, scale: float) -> Tensor:
+    return _errors(output, y, scale).abs().mean(-1)
+
+
+def _r2(output: Tensor, y: Tensor, scale: float) -> Tensor:
+    unexplained = _errors(output, y, 1.0).square().sum(-1)
+    y = y.double()
+    return 1 - unexplained / (y - y.mean(-1, keepdim=True)).square().sum(-1)
+
+
+# (outputs, targets, standard deviation of the original target) → [...]
 SCORES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "accuracy": _accuracy,
+    "balanced_accuracy": _balanced_accuracy,
+    "f1": _f1,
+    "roc_auc": _roc_auc,
+    "log_loss": _log_loss,
     "mse": _mse,
-    "rmse": lambda output_NC, y_N, scale: _mse(output_NC, y_N, scale).sqrt(),
+    "rmse": lambda output, y, scale: _mse(output, y, scale).sqrt(),
     "mae": _mae,
     "r2": _r2,
 }
 
 
 def score(
-    names: Iterable[str], output_NC: Tensor, y_N: Tensor, task: str, scale: float
+    names: Iterable[str], output_NC: Tensor, y_N: Tensor, loss_of: Loss, scale: float
 ) -> dict[str, float]:
     """The metrics of one part; names are without their part ("loss", "accuracy")."""
     with torch.no_grad():
         return {
             name: float(
-                LOSSES[task](output_NC, y_N)
-                if name == "loss"
-                else SCORES[name](output_NC, y_N, scale)
+                loss_of(output_NC, y_N) if name == "loss" else SCORES[name](output_NC, y_N, scale)
             )
             for name in names
         }

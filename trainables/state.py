@@ -23,6 +23,7 @@ def describe(
         "model": recipe.model,
         "given": dict(given),
         "config": dict(config),
+        "loss": recipe.loss and dict(recipe.loss),
         "seed": seed,
         "seeds": recipe.seeds,
         "replicas": len(folds) * recipe.seeds,

@@ -13,9 +13,10 @@ from typing import Any
 import torch
 
 from trainables import checkpoint as checkpoints
-from trainables.config import MODELS, complete
-from trainables.errors import BadValue, CheckpointError, ConfigError
-from trainables.metrics import check_metric, reported
+from trainables import penalties
+from trainables.config import MODELS, check_task, complete
+from trainables.errors import BadValue, CheckpointError, ConfigError, ModelError
+from trainables.metrics import check_metric, of_weights, reported
 from trainables.replica import Build, Replica
 from trainables.state import describe
 from trainables.tensors import fold_tensors
@@ -105,12 +106,14 @@ class ModelTrial:
         self.inside_epoch = False
 
     def _replica_epoch(self, replica: Replica, epoch: int) -> dict[str, float]:
-        loss = replica.train_epoch(epoch)
+        trained = replica.train_epoch(epoch)
+        loss = trained["train_loss"]
         if not math.isfinite(loss):
             which = f" (replica {replica.number})" if len(self.replicas) > 1 else ""
             raise BadValue(f"epoch {epoch}: train_loss is {loss}{which}")
-        measured = replica.evaluate(name for name in self.names if name != "train_loss")
-        return {"train_loss": loss, **measured}
+        measured = replica.evaluate(of_weights(self.names))
+        replica.rate.epoch_ended(measured["val_loss"])
+        return {**trained, **measured, "gap": measured["val_loss"] - loss}
 
     def _remember_best(self, value: float) -> None:
         """Copy the weights if `value` is better than all before; of equals the first stays."""
@@ -165,20 +168,25 @@ def make_replicas(
     """Replica number = fold · seeds + seed's place; new, untrained."""
     if recipe.prepared is None:
         raise ConfigError("data", "a model needs data; give a source")
-    device = pick_device(recipe.device)
+    info, device = recipe.prepared.info, pick_device(recipe.device)
+    check_task(config, info.task, len(info.classes or ()))
     build, for_build = build_for(recipe, given, config)
-    return [
+    made = [
         Replica(
+            recipe,
             build,
             for_build,
             config,
-            recipe.prepared.info,
+            info,
             data,
             seed=seed,
             number=fold * recipe.seeds + place,
             device=device,
-            dtype=recipe.dtype,
         )
         for fold, data in enumerate(fold_tensors(recipe.prepared, device, recipe.dtype))
         for place in range(recipe.seeds)
     ]
+    if config["activity_l1"] and for_build is given and not penalties.activations(made[0].module):
+        message = "activity_l1 needs activation modules (nn.ReLU, …), and the module has none"
+        raise ModelError("model", message)
+    return made

@@ -25,8 +25,10 @@ class Recipe:
     fixed: settings below every trial's config.
     base: the folder that relative references resolve against.
     prepared: the data, without its test part; None for a train function that brings its own.
+    loss: its name and options ({"name": "huber", "delta": 2}); None for the task's own.
     metrics: further metrics to report ("val_mae"); the losses and `monitor` always are.
     monitor, mode: the objective's metric, and "max" or "min".
+    epochs: the most of one trial, over which schedules are stretched.
     seeds: a trial has folds × seeds replicas.
     threads: of torch, on the CPU, while a model trains or is evaluated; None leaves what the
         process has set. More threads than free cores make small models many times slower.
@@ -40,9 +42,11 @@ class Recipe:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     base: str = "."
     prepared: Prepared | None = None
+    loss: Mapping[str, Any] | None = None
     metrics: tuple[str, ...] = ()
     monitor: str = "val_loss"
     mode: str = "min"
+    epochs: int = 27
     seeds: int = 1
     threads: int | None = None
     device: str = "cpu"

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 from torch import nn
 
 from trainables.dataset import prepare
@@ -71,34 +70,6 @@ def test_regression_predicts_in_the_targets_units(recipe, prepared, tmp_path):
     assert model.score(test, ("mse", "r2"))["mse"] == pytest.approx(mse, rel=1e-5)
     with pytest.raises(ModelError, match="no class probabilities"):
         model.predict_proba(test)
-
-
-def test_metrics_agree_with_scikit_learn():
-    from sklearn import metrics
-
-    from trainables.scores import score
-
-    rng = np.random.default_rng(0)
-    y, p = rng.normal(size=50), rng.normal(size=50)
-    found = score(
-        ("mse", "rmse", "mae", "r2", "loss"),
-        torch.tensor(p)[:, None],
-        torch.tensor(y),
-        "regression",
-        2.0,
-    )
-    assert found["mse"] == pytest.approx(4 * metrics.mean_squared_error(y, p))
-    assert found["rmse"] == pytest.approx(2 * metrics.root_mean_squared_error(y, p))
-    assert found["mae"] == pytest.approx(2 * metrics.mean_absolute_error(y, p))
-    assert found["r2"] == pytest.approx(metrics.r2_score(y, p))
-    assert found["loss"] == pytest.approx(metrics.mean_squared_error(y, p))
-    logits, codes = rng.normal(size=(50, 3)), rng.integers(0, 3, 50)
-    found = score(
-        ("loss", "accuracy"), torch.tensor(logits), torch.tensor(codes), "multiclass", 1.0
-    )
-    proba = torch.tensor(logits).softmax(1).numpy()
-    assert found["loss"] == pytest.approx(metrics.log_loss(codes, proba))
-    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(codes, logits.argmax(1)))
 
 
 def test_before_the_first_epoch_there_is_no_model(recipe, tmp_path):

@@ -1,0 +1,134 @@
+"""Losses by name, and what label smoothing and class weights make of them. N rows, C outputs.
+
+Outputs and targets as in `scores.py`. What is reported is always the plain loss of that name, so
+that trials with different settings can be compared; what is descended may be the shaped one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812  (torch's own convention)
+
+Loss = Callable[[Tensor, Tensor], Tensor]  # outputs [N, C], targets [N] → mean over rows
+Criterion = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # what to descend, what to report
+Options = Mapping[str, Any]
+
+
+def _cross_entropy(options: Options) -> Loss:
+    def loss(output_NC: Tensor, y_N: Tensor) -> Tensor:
+        if output_NC.shape[1] == 1:
+            return F.binary_cross_entropy_with_logits(output_NC.squeeze(1), y_N)
+        return F.cross_entropy(output_NC, y_N)
+
+    return loss
+
+
+def _focal(options: Options) -> Loss:
+    return lambda output_NC, y_N: classification_loss(output_NC, y_N, gamma=options["gamma"])
+
+
+def _regression(function: Callable[..., Tensor]) -> Callable[[Options], Loss]:
+    """A loss of torch.nn.functional, whose options have its names."""
+
+    def make(options: Options) -> Loss:
+        own = {key: value for key, value in options.items() if key != "name"}
+        return lambda output_NC, y_N: function(output_NC.squeeze(1), y_N, **own)
+
+    return make
+
+
+LOSSES: dict[str, Callable[[Options], Loss]] = {
+    "cross_entropy": _cross_entropy,
+    "binary_cross_entropy": _cross_entropy,
+    "focal": _focal,
+    "mse": _regression(F.mse_loss),
+    "mae": _regression(F.l1_loss),
+    "huber": _regression(F.huber_loss),
+    "smooth_l1": _regression(F.smooth_l1_loss),
+}
+
+
+def make_loss(loss: Options) -> Loss:
+    """The plain loss of a complete section such as {"name": "huber", "delta": 1.0}."""
+    return LOSSES[loss["name"]](loss)
+
+
+def make_criterion(loss: Options, smoothing: float, weight_C: Tensor | None) -> Criterion:
+    """What training descends, and beside it the plain loss; one computation where they are one.
+
+    Args:
+        smoothing: label smoothing in [0, 1); weight_C: of each class. Classification only.
+    """
+    plain = make_loss(loss)
+    if not smoothing and weight_C is None:
+
+        def same(output_NC: Tensor, y_N: Tensor) -> tuple[Tensor, Tensor]:
+            found = plain(output_NC, y_N)
+            return found, found.detach()
+
+        return same
+
+    gamma = loss.get("gamma", 0.0)
+
+    def shaped(output_NC: Tensor, y_N: Tensor) -> tuple[Tensor, Tensor]:
+        descended = classification_loss(output_NC, y_N, gamma, smoothing, weight_C)
+        return descended, plain(output_NC.detach(), y_N)
+
+    return shaped
+
+
+def classification_loss(
+    output_NC: Tensor,
+    y_N: Tensor,
+    gamma: float = 0.0,
+    smoothing: float = 0.0,
+    weight_C: Tensor | None = None,
+) -> Tensor:
+    """Σ over rows and classes of t·w·(1 − p)^gamma·(−log p), divided by Σ over rows of w.
+
+    t is 1 − smoothing at the row's class plus smoothing / C everywhere; w in the sum over rows is
+    that of the row's class. gamma = 0 is torch's cross_entropy with its `weight` and
+    `label_smoothing`; gamma > 0 the focal loss of Lin et al., "Focal Loss for Dense Object
+    Detection", 2017, eq. 4. One logit counts as the two logits (0, z).
+    """
+    log_p_NC = log_probabilities(output_NC)
+    codes_N1 = y_N.long().unsqueeze(1)
+    terms_NC = -log_p_NC
+    if gamma:
+        # Not 0 to the power: its slope is infinite below gamma = 1.
+        other_NC = -torch.expm1(log_p_NC).clamp_max(-torch.finfo(log_p_NC.dtype).tiny)
+        terms_NC = terms_NC * other_NC**gamma
+    rows: Tensor | int = len(y_N)
+    if weight_C is not None:
+        terms_NC = terms_NC * weight_C
+        rows = weight_C[codes_N1].sum()
+    total = (1 - smoothing) * terms_NC.gather(1, codes_N1).sum()
+    if smoothing:
+        total = total + smoothing / terms_NC.shape[1] * terms_NC.sum()
+    return total / rows
+
+
+def log_probabilities(output: Tensor) -> Tensor:
+    """Of each class, from logits [..., N, C], or from one logit of a binary task [..., N, 1]."""
+    if output.shape[-1] == 1:
+        return torch.cat([F.logsigmoid(-output), F.logsigmoid(output)], -1)
+    return output.log_softmax(-1)
+
+
+def class_weights(setting: Any, y_N: Tensor, classes: int, dtype: torch.dtype) -> Tensor | None:
+    """`class_weight` as a tensor [C] for a training part with targets `y_N`; None for none.
+
+    "balanced" is n / (C·n_c), as in scikit-learn, over the C classes that the part has.
+    """
+    if setting is None:
+        return None
+    if setting != "balanced":
+        return torch.tensor(setting, dtype=dtype, device=y_N.device)
+    counts_C = torch.bincount(y_N.long(), minlength=classes).to(torch.float64)
+    present = counts_C > 0
+    balanced_C = len(y_N) / (present.sum() * counts_C)
+    return torch.where(present, balanced_C, 1.0).to(dtype)  # none of 1.0: no row has its class
