@@ -37,7 +37,7 @@ def warmed() -> Iterator[None]:
     """Inside, the next ``start`` takes a process that is importing MLflow already.
 
     The import takes seconds, and the checks before a sweep leave cores idle. The spare touches
-    nothing before it is given a home, and ends by itself if it is not.
+    nothing before it is given a home, and is ended where it is not.
     """
     command = [sys.executable, "-m", "dashboards.projector", "--spare"]
     quiet = subprocess.DEVNULL
@@ -48,8 +48,7 @@ def warmed() -> Iterator[None]:
     finally:
         if spare in _SPARES:
             _SPARES.remove(spare)
-            _close(spare)
-            _STARTED.append(spare)
+            _end(spare)
 
 
 def _assign(home: Home, env: Mapping[str, str]) -> subprocess.Popen[bytes] | None:
@@ -66,10 +65,11 @@ def _assign(home: Home, env: Mapping[str, str]) -> subprocess.Popen[bytes] | Non
     return None
 
 
-def _close(spare: subprocess.Popen[bytes]) -> None:
+def _end(spare: subprocess.Popen[bytes]) -> None:
     assert spare.stdin is not None
-    with suppress(OSError):
-        spare.stdin.close()
+    spare.kill()
+    spare.wait()
+    spare.stdin.close()
 
 
 def _spawn(home: Home, env: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -18,9 +18,11 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -444,21 +446,19 @@ def main() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with suppress(OSError):
         os.nice(10)
-    home = _await_home() if given.spare else Home.find(given.home)
-    if home is not None:
-        serve(home)
+    serve(_await_home() if given.spare else Home.find(given.home))
 
 
-def _await_home() -> Home | None:
-    """Imports MLflow, then the home that the launcher gives; None if it gives none and ends."""
+def _await_home() -> Home:
+    """Imports MLflow, then the home that the launcher gives; ends if that goes without a word."""
+    order: Future[bytes] = Future()
+    # Read from the start: a launcher that ends at once must not leave its spare importing.
+    Thread(target=_read_order, args=(order,), daemon=True).start()
     quiet()
     from dashboards.writer import warm
 
     warm()
-    order = sys.stdin.buffer.read()
-    if not order:
-        return None
-    given = json.loads(order)
+    given = json.loads(order.result())
     os.environ.update(given["env"])
     home = Home.find(Path(given["home"]))
     log = os.open(home.root / "projector.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -466,6 +466,13 @@ def _await_home() -> Home | None:
     os.dup2(log, 2)
     os.close(log)
     return home
+
+
+def _read_order(order: Future[bytes]) -> None:
+    text = sys.stdin.buffer.read()
+    if not text:
+        os._exit(0)
+    order.set_result(text)
 
 
 if __name__ == "__main__":
