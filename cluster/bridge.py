@@ -8,8 +8,10 @@ import threading
 from dataclasses import dataclass, field
 
 from cluster.executor import Order, Outcome
-from search.events import Failure
 from search.sweep import Run
+
+# In Ray's words for what its memory monitor has done.
+LOW_MEMORY = "node running low on memory"
 
 
 @dataclass(frozen=True)
@@ -17,11 +19,25 @@ class Want:
     """Tune has room and asks for a run."""
 
 
+@dataclass(frozen=True)
+class Loss:
+    """The worker process of an attempt is gone; nobody waits for an answer.
+
+    Attributes:
+        kind: of the failure, as far as Ray knows.
+    """
+
+    number: int
+    attempt: int
+    kind: str
+    text: str
+
+
 @dataclass
 class Bridge:
     """Between Tune's thread, which asks and waits, and the controller's, which answers."""
 
-    inbox: queue.Queue[Want | Outcome | BaseException] = field(default_factory=queue.Queue)
+    inbox: queue.Queue[Want | Outcome | Loss | BaseException] = field(default_factory=queue.Queue)
     answers: queue.Queue[Run | Order | None] = field(default_factory=queue.Queue)
     is_closed: threading.Event = field(default_factory=threading.Event)
 
@@ -38,8 +54,3 @@ class Bridge:
             with contextlib.suppress(queue.Empty):
                 return self.answers.get(timeout=0.2)
         return None
-
-
-def lost(number: int, attempt: int, text: str) -> Outcome:
-    """The outcome of an attempt whose worker process is gone."""
-    return Outcome(number, attempt, failure=Failure("node_lost", text))

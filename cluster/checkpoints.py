@@ -24,6 +24,14 @@ class Storage:
         """The best weights of an attempt that failed behind its last checkpoint."""
         return Path(self.folder) / f"trial-{number:05d}.best"
 
+    def clock(self, number: int) -> Path:
+        """Seconds of training that the checkpoint stands for."""
+        return Path(self.folder) / f"trial-{number:05d}.seconds"
+
+    def hung(self, number: int, attempt: int) -> Path:
+        """Where an attempt's code was when it was ended for having hung."""
+        return Path(self.folder) / f"trial-{number:05d}.hung-{attempt}"
+
 
 class Checkpoints:
     """The checkpoints of one sweep on disk.
@@ -61,6 +69,7 @@ class Checkpoints:
         else:
             path.unlink(missing_ok=True)
         self.storage.rescued(number).unlink(missing_ok=True)
+        self.storage.clock(number).unlink(missing_ok=True)
         del self._sizes[number]
 
 

@@ -1,15 +1,18 @@
 """The debug twin of every executor: trials run here, in this process, one at a time, without Ray.
 
 A breakpoint in a model or training function works, and a failure's traceback is printed at once.
+Time limits of an epoch do not hold here: a person in a debugger has all the time in the world.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cluster.executor import Halt, Order, Outcome, Proceed, Start
+from cluster.limits import NO_LIMITS, Limits
 
 if TYPE_CHECKING:
     from cluster.checkpoints import Storage
@@ -23,20 +26,24 @@ class InlineExecutor:
     Args:
         recipe: makes what the trials share.
         storage: where checkpoints lie.
+        limits: the one of a trial's time is kept to, between epochs.
     """
 
     name = "inline"
 
-    def __init__(self, recipe: Callable[[], Recipe], storage: Storage) -> None:
+    def __init__(
+        self, recipe: Callable[[], Recipe], storage: Storage, limits: Limits = NO_LIMITS
+    ) -> None:
         self._recipe = recipe
         self._storage = storage
+        self._limits = replace(limits, epoch=None)
         self._worker: Worker | None = None
         self._until = 0  # the epoch the current attempt may train to; 0 without one
 
     def open(self) -> None:
         from cluster.worker import Worker  # imports torch
 
-        self._worker = Worker(self._recipe(), self._storage)
+        self._worker = Worker(self._recipe(), self._storage, self._limits)
 
     def poll(self, timeout: float) -> tuple[list[Outcome], int]:
         assert self._worker is not None

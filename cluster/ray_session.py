@@ -14,9 +14,12 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "token",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Tune's actors have an environment of their own, so workers started ahead of them are useless.
+    "RAY_prestart_worker_first_driver": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # the journal is what a sweep is resumed from
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",  # else Tune restarts such a trial by itself
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "3600",
 }
 
@@ -26,11 +29,14 @@ class RaySession:
 
     Args:
         address: of a running cluster (``auto``, ``host:port``); None starts a local one.
+
+    Attributes:
+        is_ours: this session has connected, rather than found the process connected.
     """
 
     def __init__(self, address: str | None) -> None:
         self.address = address
-        self._is_ours = False
+        self.is_ours = False
 
     def open(self) -> dict[str, float]:
         """Connects; returns the resources of the whole cluster.
@@ -44,7 +50,7 @@ class RaySession:
 
         if not ray.is_initialized():
             self._connect(ray)
-            self._is_ours = True
+            self.is_ours = True
         resources: dict[str, float] = ray.cluster_resources()
         return resources
 
@@ -63,11 +69,11 @@ class RaySession:
 
     def close(self) -> None:
         """Leaves the cluster, and ends it if it is our own."""
-        if self._is_ours:
+        if self.is_ours:
             import ray
 
             ray.shutdown()
-            self._is_ours = False
+            self.is_ours = False
 
 
 def _check_answers(address: str | None) -> None:

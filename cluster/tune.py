@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import re
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
@@ -17,12 +18,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cluster.bridge import Bridge, Want
+from cluster.bridge import LOW_MEMORY, Bridge, Loss, Want
 from cluster.checkpoints import Storage
 from cluster.errors import ClusterError
 from cluster.executor import Halt, Order, Outcome, Proceed, Start
+from cluster.limits import NO_LIMITS, Limits, hang_message, process_of, where_it_hung
 from cluster.ray_session import RaySession
 from cluster.rungs import next_until
+from search.events import Failure
 from search.sweep import Run
 
 if TYPE_CHECKING:
@@ -51,6 +54,7 @@ class TuneExecutor:
         rungs: the scheduler's; a worker goes on to the next one by itself when told to proceed.
         folder: for Ray's own files and log.
         most: trials at a time, None for as many as the resources allow.
+        limits: of a trial's and an epoch's time.
     """
 
     name = "tune"
@@ -64,6 +68,7 @@ class TuneExecutor:
         resources: Resources,
         address: str | None = None,
         most: int | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> None:
         self._recipe = recipe
         self._storage = storage
@@ -72,6 +77,7 @@ class TuneExecutor:
         self._resources = resources
         self._session = RaySession(address)
         self._most = most
+        self._limits = limits
         self._bridge = Bridge()
         self._asking: Want | Outcome | None = None  # what Tune's thread waits for an answer to
         self._again: list[Run] = []  # attempts that go on elsewhere than at the next rung
@@ -106,13 +112,45 @@ class TuneExecutor:
             self._check_alive()
             return [], 0
         if isinstance(said, BaseException):
-            raise ClusterError(f"ray: {said}") from said
-        if isinstance(said, Outcome) and said.failure and said.failure.kind == "node_lost":
-            return [said], 0  # Tune does not wait for an answer to this one
+            if LOW_MEMORY not in str(said) or not self._session.is_ours:
+                raise ClusterError(f"ray: {said}") from said
+            return self._begin_anew(str(said)), 0
+        if isinstance(said, Loss):
+            self._runs.pop(said.number, None)
+            return [self._explained(said)], 0
         self._asking = said
         if isinstance(said, Outcome):
             return [said], 0
         return [], 0 if self._again else 1
+
+    def _explained(self, loss: Loss) -> Outcome:
+        """A worker that ended itself for having hung has left a note; of others, what Ray says."""
+        where = where_it_hung(self._storage.hung(loss.number, loss.attempt))
+        failure = Failure(loss.kind, loss.text)
+        if where is not None:
+            failure = Failure("hang", hang_message(self._limits, where))
+        return Outcome(loss.number, loss.attempt, failure=failure)
+
+    def _begin_anew(self, text: str) -> list[Outcome]:
+        """Where Ray's memory monitor ends one worker, Tune ends with an exception, and all trials.
+
+        Returns:
+            The end of every attempt that ran: one needs too much memory, the others do not.
+        """
+        self._stop()
+        killed = re.findall(r"pid=(\d+)", text)
+        running = [run for run in self._runs.values() if run not in self._again]
+        notes = {run.number: self._storage.hung(run.number, run.attempt) for run in running}
+        guilty = {number for number, note in notes.items() if str(process_of(note)) in killed}
+        outcomes = []
+        for run in running:
+            notes[run.number].unlink(missing_ok=True)
+            kind = "out_of_memory" if run.number in guilty or not guilty else "preempted"
+            outcomes.append(Outcome(run.number, run.attempt, failure=Failure(kind, text)))
+            del self._runs[run.number]
+        self._bridge = Bridge()
+        self.open()
+        return outcomes
 
     def send(self, orders: Sequence[Order]) -> None:
         asking, self._asking = self._asking, None
@@ -131,6 +169,7 @@ class TuneExecutor:
     def _follow(self, asking: Outcome, orders: Sequence[Order]) -> Order:
         order = next((o for o in orders if isinstance(o, Proceed | Halt)), Halt(asking.number))
         if isinstance(order, Halt):
+            del self._runs[asking.number]
             return order
         run = self._runs[order.number]
         epoch = asking.rows[-1][0] if asking.rows else run.epoch
@@ -148,13 +187,16 @@ class TuneExecutor:
             raise ClusterError("ray: Tune has ended before the sweep did")
 
     def close(self) -> None:
+        self._stop()
+        # What Tune writes for a restore of its own, with a folder for each trial.
+        shutil.rmtree(self._folder / _NAME, ignore_errors=True)
+
+    def _stop(self) -> None:
         self._bridge.is_closed.set()
         if self._thread is not None:
             self._thread.join(timeout=20)
             self._thread = None
         self._session.close()
-        # What Tune writes for a restore of its own, with a folder for each trial.
-        shutil.rmtree(self._folder / _NAME, ignore_errors=True)
 
     # -- Tune's side -----------------------------------------------------------------------
 
@@ -176,6 +218,7 @@ class TuneExecutor:
             recipe=ray.put(self._recipe),
             storage=self._storage,
             rungs=self._rungs,
+            limits=self._limits,
         )
         trainable = tune.with_resources(
             tune.with_parameters(TuneWorker, job=job), self._resources.to_ray()

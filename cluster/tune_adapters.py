@@ -5,13 +5,15 @@ Both run in Tune's thread. They decide nothing.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
+from ray import cloudpickle
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from cluster.bridge import Bridge, Want, lost
+from cluster.bridge import LOW_MEMORY, Bridge, Loss, Want
 from cluster.executor import Proceed
 from cluster.tune_worker import OUTCOME, RUN, decode_outcome, decode_run, encode_run
 from search.sweep import Run
@@ -59,7 +61,18 @@ class Adapter(FIFOScheduler):  # type: ignore[misc]  # Ray is untyped
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         run = decode_run(trial.config[RUN])
-        self._bridge.inbox.put(lost(run.number, run.attempt, _why(trial)))
+        self._bridge.inbox.put(Loss(run.number, run.attempt, _kind(trial), _why(trial)))
+
+
+def _kind(trial: Any) -> str:
+    """What Ray says of a worker's end. The kernel's own out-of-memory killer tells it nothing."""
+    path = getattr(trial, "pickled_error_file", None)
+    if path and Path(path).exists():
+        with contextlib.suppress(Exception):  # an error that cannot be read is of no known kind
+            error = cloudpickle.loads(Path(path).read_bytes())
+            if getattr(error, "preempted", False):
+                return "preempted"
+    return "out_of_memory" if LOW_MEMORY in _why(trial) else "node_lost"
 
 
 def _why(trial: Any) -> str:

@@ -11,6 +11,7 @@ import ray
 from ray import tune
 
 from cluster.executor import Outcome
+from cluster.limits import Limits
 from cluster.rungs import next_until
 from search.events import Failure
 from search.sweep import Run
@@ -29,6 +30,7 @@ class Job:
     recipe: Any
     storage: Storage
     rungs: tuple[int, ...]
+    limits: Limits
 
 
 class TuneWorker(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
@@ -67,7 +69,7 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
     def _make(self) -> Worker:
         from cluster.worker import Worker  # imports torch
 
-        return Worker(ray.get(self._job.recipe), self._job.storage)
+        return Worker(ray.get(self._job.recipe), self._job.storage, self._job.limits)
 
     def cleanup(self) -> None:
         with contextlib.suppress(Exception):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import math
+import shutil
 import time
 import traceback
 
 from cluster.checkpoints import Storage
 from cluster.executor import Outcome
+from cluster.limits import NO_LIMITS, Limits, alarm, timeout_message
 from search.events import Failure
 from search.sweep import Run
 from trainables.errors import CheckpointError
@@ -15,18 +19,26 @@ from trainables.failures import failure_kind
 from trainables.trial import Recipe, Trial, open_trial
 
 SLICE = 5.0  # seconds after which a slice ends at the next epoch, so that reports travel
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a quota, a file
 
 
 class Worker:
-    """Trains the attempts of one sweep; stays warm between them."""
+    """Trains the attempts of one sweep; stays warm between them.
 
-    def __init__(self, recipe: Recipe, storage: Storage) -> None:
+    Args:
+        limits: a trial over its time fails with kind ``timeout``; an epoch over its time ends this
+            whole process, and leaves where it was in ``storage.hung``.
+    """
+
+    def __init__(self, recipe: Recipe, storage: Storage, limits: Limits = NO_LIMITS) -> None:
         self.recipe = recipe
         self.storage = storage
+        self.limits = limits
         self.run: Run | None = None
         self._trial: Trial | None = None
         self._reported = 0
         self._saved_at = 0.0
+        self._trained = 0.0  # seconds
 
     def begin(self, run: Run) -> None:
         """Takes an attempt; nothing is loaded or built before its first slice."""
@@ -43,15 +55,36 @@ class Worker:
         """
         assert self.run is not None
         run = self.run
+        # The slice's last epoch begins before its end, and then has all of its time.
+        patience = None
+        if self.limits.epoch is not None:
+            seconds = min(seconds, self.limits.epoch)
+            patience = seconds + self.limits.epoch
         try:
-            self._trial = self._trial or self._open(run)
-            ended = self._trial.advance(until, seconds)
-            self._save(run.number, self._trial, due=ended or self._trial.epoch >= until)
+            with alarm(self.storage.hung(run.number, run.attempt), patience):
+                return self._advance(run, until, seconds)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             return self._failed(run, error)
+
+    def _advance(self, run: Run, until: int, seconds: float) -> Outcome:
+        trial = self._trial = self._trial or self._open(run)
+        limit, began = self.limits.trial or math.inf, time.monotonic()
+        ended = trial.advance(until, min(seconds, max(0.0, limit - self._trained)))
+        self._trained += time.monotonic() - began
+        if self._trained >= limit and not ended:
+            return self._timed_out(run, trial)
+        self._save(run.number, trial, due=ended or trial.epoch >= until)
         return Outcome(run.number, run.attempt, self._fresh_rows(), ended)
+
+    def _timed_out(self, run: Run, trial: Trial) -> Outcome:
+        self._trained = 0.0  # a retry, where one is asked for, has as much time again
+        self._save(run.number, trial, due=True)
+        failure = Failure("timeout", timeout_message(self.limits, trial.epoch))
+        rows = self._fresh_rows()
+        self.stop()
+        return Outcome(run.number, run.attempt, rows, failure=failure)
 
     def stop(self) -> None:
         """Ends the attempt, if there is one."""
@@ -63,9 +96,12 @@ class Worker:
 
     def _open(self, run: Run) -> Trial:
         path = self.storage.path(run.number)
+        self._trained = 0.0
         if path.exists():
             with contextlib.suppress(CheckpointError):  # a broken one: train again from the start
-                return open_trial(self.recipe, run.params, run.seed, path)
+                trial = open_trial(self.recipe, run.params, run.seed, path)
+                self._trained = self._read_clock(run.number)
+                return trial
         return open_trial(self.recipe, run.params, run.seed, None)
 
     def _save(self, number: int, trial: Trial, *, due: bool) -> None:
@@ -73,9 +109,17 @@ class Worker:
             return
         try:
             trial.save(self.storage.path(number))
+            if self.limits.trial is not None:
+                self.storage.clock(number).write_text(f"{self._trained:.3f}")
         except OSError as error:
             raise StorageFullError(f"the checkpoint could not be written: {error}") from error
         self._saved_at = time.monotonic()
+
+    def _read_clock(self, number: int) -> float:
+        """Without one (the sweep had no limit then), or with a broken one, from the start."""
+        with contextlib.suppress(OSError, ValueError):
+            return float(self.storage.clock(number).read_text())
+        return 0.0
 
     def _fresh_rows(self) -> tuple[tuple[int, dict[str, float]], ...]:
         if self._trial is None:
@@ -85,7 +129,7 @@ class Worker:
         return rows
 
     def _failed(self, run: Run, error: BaseException) -> Outcome:
-        kind = "storage" if isinstance(error, StorageFullError) else failure_kind(error)
+        kind = "storage" if _is_storage(error) else failure_kind(error)
         text = "".join(traceback.format_exception(error))
         rows = self._fresh_rows()
         if self._trial is not None:
@@ -97,3 +141,10 @@ class Worker:
 
 class StorageFullError(RuntimeError):
     """A checkpoint could not be written."""
+
+
+def _is_storage(error: BaseException) -> bool:
+    """Whether it is ours, or a user's own code found the disk full (`copytree` hides why)."""
+    if isinstance(error, StorageFullError | shutil.Error):
+        return True
+    return isinstance(error, OSError) and error.errno in _FULL

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from dashboards.launcher import start
+from dashboards.launcher import start, warmed
 from dashboards.state import SWEEP_VARIABLE, URI_VARIABLE, is_masked, mask, pending, wait_drained
 from lanewise import sweepfile, tracking, yaml
 from lanewise.errors import INTERRUPTED, SweepFileError
@@ -86,10 +86,11 @@ def resume(name: str | None, options: Options) -> dict[str, Any]:
             if pending(options.home, sweep_id, journal):
                 projector.start()
         else:
-            plan = plan_again(view)
             address = options.address or view.launch.details.get("address")
             options = replace(options, address=address)
-            status = _drive(plan, options, _replayed(view), journal, view.seq, projector)
+            with warmed():
+                plan = plan_again(view)
+                status = _drive(plan, options, _replayed(view), journal, view.seq, projector)
     return _finish(journal, projector, status)
 
 
@@ -244,10 +245,13 @@ def _drive(
 def _executor(
     name: str, plan: Plan, rungs: tuple[int, ...], storage: Any, folder: Path, address: str | None
 ) -> Executor:
+    from cluster.limits import Limits
+
+    limits = Limits(plan.file.limits.trial, plan.file.limits.epoch)
     if name == "inline":
         from cluster.inline import InlineExecutor
 
-        return InlineExecutor(plan.recipe, storage)
+        return InlineExecutor(plan.recipe, storage, limits)
     from cluster.tune import Resources, TuneExecutor
 
     resources = Resources(plan.file.resources.cpus, plan.file.resources.gpus)
@@ -259,6 +263,7 @@ def _executor(
         resources,
         address=address,
         most=plan.file.max_concurrent,
+        limits=limits,
     )
 
 

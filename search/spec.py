@@ -15,8 +15,18 @@ Mode = Literal["max", "min"]
 
 # How often an attempt may fail with each kind of failure before the trial has failed for good.
 RETRIES: Mapping[str, int] = MappingProxyType(
-    {"bug": 0, "bad_value": 0, "out_of_memory": 1, "node_lost": 3, "storage": 1}
+    {
+        "bug": 0,
+        "bad_value": 0,
+        "out_of_memory": 1,
+        "timeout": 0,
+        "hang": 1,
+        "node_lost": 3,
+        "preempted": 100,
+        "storage": 1,
+    }
 )
+_LATER = ("timeout", "hang", "preempted")  # kinds that journals of the first release do not name
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,7 @@ class Spec:
             sampler=Plugin(**body["sampler"]),
             scheduler=Plugin(**body["scheduler"]),
             seed=body["seed"],
-            retries=body["retries"],
+            retries={**{kind: RETRIES[kind] for kind in _LATER}, **body["retries"]},
             start=tuple(body["start"]),
         )
 

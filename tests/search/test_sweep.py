@@ -7,7 +7,7 @@ import math
 import pytest
 
 from search.events import Continue, Failure, Reported, Stop
-from search.spec import Budget, Objective, Plugin, Spec
+from search.spec import RETRIES, Budget, Objective, Plugin, Spec
 from search.sweep import Done, Run, Sweep, Wait
 from spaces import Float, Space
 
@@ -146,3 +146,12 @@ def test_a_decision_travels_in_the_event_of_its_report():
     sweep.drain()
     sweep.report(0, [row(1, 0.5)])
     assert sweep.drain() == [Reported(0, (row(1, 0.5),), Continue(3))]
+
+
+def test_kinds_of_failure_that_an_old_journal_does_not_know_have_their_default():
+    spec = begun().spec
+    body = spec.to_json() | {"retries": {"bug": 2, "node_lost": 3}}
+    retries = Spec.from_json(body).retries
+    assert retries["bug"] == 2
+    assert retries["preempted"] == RETRIES["preempted"] > 10
+    assert "storage" not in retries  # known to the release that wrote it, which gave it none

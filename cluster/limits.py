@@ -1,0 +1,96 @@
+"""How long a trial and an epoch may take, and the alarm for code that never comes back."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import trainables
+
+_OURS = str(Path(trainables.__file__).parent)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """In seconds; None for no limit.
+
+    Attributes:
+        trial: of a trial's own training, as far as its checkpoint goes back; waiting does not
+            count. Looked at after each epoch.
+        epoch: between two ends of epochs, or two reports of a training function.
+    """
+
+    trial: float | None = None
+    epoch: float | None = None
+
+
+NO_LIMITS = Limits()
+
+
+@contextmanager
+def alarm(path: Path, seconds: float | None) -> Iterator[None]:
+    """Ends this process if the block takes longer, and leaves where each thread was in ``path``.
+
+    The alarm is a thread of C's: it goes off even under code that never lets go of Python's lock,
+    which no signal handler and no Python thread could do.
+    """
+    if seconds is None:
+        yield
+        return
+    with path.open("w") as file:
+        print(os.getpid(), file=file, flush=True)
+        faulthandler.dump_traceback_later(seconds, exit=True, file=file)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            path.unlink(missing_ok=True)
+
+
+def process_of(path: Path) -> int | None:
+    """The process whose alarm is set, or was when it ended; None if none is."""
+    try:
+        return int(path.read_text(errors="replace").partition("\n")[0])
+    except (OSError, ValueError):
+        return None
+
+
+def where_it_hung(path: Path) -> str | None:
+    """What an alarm left: the calls of the thread that trained; None if it did not go off."""
+    try:
+        text = path.read_text(errors="replace")
+    except OSError:
+        return None
+    path.unlink(missing_ok=True)
+    _process, _time, *lines = *text.split("\n"), "", ""
+    # The newest thread comes first: that of a training function before the one that waits for it.
+    threads = "\n".join(lines).strip().split("\n\n")
+    return next((_within(thread) for thread in threads if _OURS in thread), threads[0]) or None
+
+
+def _within(thread: str) -> str:
+    """A thread's calls from the innermost to the one that let the trial train."""
+    lines = thread.split("\n")
+    outermost = max(place for place, line in enumerate(lines) if _OURS in line)
+    return "\n".join(lines[: outermost + 1])
+
+
+def hang_message(limits: Limits, where: str) -> str:
+    """For people: what happened, where, and what to do if it was no hang."""
+    return (
+        f"no epoch was finished and nothing was reported within {limits.epoch:g} s, so the worker "
+        f"process was ended. It was here:\n\n{where}\n\n"
+        "If an epoch may take that long, raise the limit: limits: {epoch: 6h}, or null for none."
+    )
+
+
+def timeout_message(limits: Limits, epoch: int) -> str:
+    """For people: what happened, what is kept, and what to do."""
+    return (
+        f"the trial has trained for {limits.trial:g} s, its limit, and ended after epoch {epoch}. "
+        "What it reported counts. To let trials train for longer: limits: {trial: 2h}."
+    )
