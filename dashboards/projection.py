@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from dashboards.datasets import Dataset, datasets
 from dashboards.describe import describe, describe_failure
+from dashboards.words import last_line
 from search import events as ev
 from search.events import Launched, Metrics
 from search.history import CANCELLED, COMPLETED, FAILED, STOPPED, WAITING, History, Trial
@@ -64,6 +66,7 @@ class Run:
     params: dict[str, str]
     points: list[Point]
     files: dict[str, str]
+    datasets: tuple[Dataset, ...] = ()
 
 
 class Projection:
@@ -78,6 +81,9 @@ class Projection:
         self.home = home
         self.spec = Spec.from_json(launch.spec)
         self.history = History(self.spec.objective)  # without rungs: nothing is decided here
+        details = launch.details
+        base = str(details.get("base") or "")
+        self.datasets = datasets(details.get("data") or {}, base, self.spec.seed)
         self.seq = -1
         self.cut_off = False  # the controller went away without a word
         self.sweep = Draft(0)
@@ -270,7 +276,7 @@ class Projection:
             "lanewise.outcome": self.outcome(trial),
         }
         if trial.failures:
-            tags["lanewise.failure"] = _last_line(trial.failures[-1].message)
+            tags["lanewise.failure"] = _cut(last_line(trial.failures[-1].message), 250)
             tags["mlflow.note.content"] = describe_failure(trial)
         return Run(
             number=number,
@@ -321,6 +327,7 @@ class Projection:
             params=_sweep_params(self.launch, self.spec),
             points=list(draft.points),
             files=files,
+            datasets=self.datasets,
         )
 
     @property
@@ -408,11 +415,6 @@ def _key(name: str) -> str:
 
 def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return _cut(lines[-1], 250) if lines else ""
 
 
 def _json(value: Any) -> str:

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from dashboards.state import pending
 from dashboards.summary import summary as summarised
-from dashboards.words import counted, duration, number, one_line, settings
-from search.history import STOPPED, Trial
+from dashboards.words import counted, duration, ending, number, one_line, settings
+from search.history import Trial
 from search.home import Home
 from search.view import View
 
@@ -55,7 +55,7 @@ def render_sweep(console: Console, view: View, home: Home) -> None:
 def render_trial(console: Console, view: View, trial_number: int) -> None:
     """One trial, whole: its configuration, its metrics by epoch, its failures."""
     trial = view.history.trials[trial_number]
-    _say(console, f"trial {trial.number} of {view.launch.name}: {_ending(trial)}", bold=True)
+    _say(console, f"trial {trial.number} of {view.launch.name}: {ending(trial)}", bold=True)
     attempts = f", {trial.attempt} attempts" if trial.attempt > 1 else ""
     _say(console, f"{trial.epoch} epochs{attempts}\n")
     _pairs(console, settings(trial.params))
@@ -139,7 +139,7 @@ def _trials(console: Console, view: View, is_interrupted: bool) -> None:
     table = _table("trial", "status", "epochs", view.spec.objective.metric, "configuration")
     for trial in shown:
         value = number(trial.best[1]) if trial.best else "–"
-        status = "interrupted" if is_interrupted and trial.is_open else _ending(trial)
+        status = "interrupted" if is_interrupted and trial.is_open else ending(trial)
         config = one_line(trial.params, same)
         _row(table, str(trial.number), status, str(trial.epoch), value, config)
     console.print(table)
@@ -179,14 +179,6 @@ def _failures(console: Console, trial: Trial) -> None:
     for attempt, failure in enumerate(trial.failures, 1):
         _say(console, f"\ntrial {trial.number}, attempt {attempt}: {failure.kind}", bold=True)
         _say(console, failure.message.rstrip())
-
-
-def _ending(trial: Trial) -> str:
-    if trial.status == STOPPED:
-        return f"stopped: {trial.reason}"
-    if trial.failures and not trial.is_open:
-        return f"{trial.status}: {trial.failures[-1].kind}"
-    return trial.status
 
 
 def _pairs(console: Console, pairs: Iterable[tuple[str, str]]) -> None:

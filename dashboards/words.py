@@ -6,6 +6,8 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from search.history import FAILED, STOPPED, Trial
+
 
 def number(value: object, digits: int = 6) -> str:
     """That many significant digits; whatever is not a fraction as it is."""
@@ -50,6 +52,20 @@ def one_line(params: Mapping[str, Any], without: Collection[str] = ()) -> str:
     """
     pairs = settings(params, digits=4)
     return " · ".join(f"{name} {value}" for name, value in pairs if name not in without)
+
+
+def ending(trial: Trial) -> str:
+    """How a trial ended, or what it does: ``stopped: rung 9``, ``failed: bug``, ``running``."""
+    if trial.status == STOPPED:
+        return f"stopped: {trial.reason}"
+    if trial.status == FAILED:
+        return f"failed: {trial.failures[-1].kind}"
+    return trial.status
+
+
+def last_line(text: str) -> str:
+    """The last line that is not blank: of a traceback, what was raised."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
 def counted(trials: Mapping[str, int]) -> str:

@@ -59,13 +59,22 @@ def open_view(journal: Journal, sweep: str) -> View:
     Raises:
         UnknownSweepError: there is none.
     """
+    view = unread_view(journal, sweep)
+    view.refresh()
+    return view
+
+
+def unread_view(journal: Journal, sweep: str) -> View:
+    """The view of a sweep before its first ``refresh``, for whoever folds the records too.
+
+    Raises:
+        UnknownSweepError: there is none.
+    """
     for launch, at in journal.launches():
         if launch.sweep == sweep:
             spec = Spec.from_json(launch.spec)
             # Without rungs, which only the scheduler needs: a view must open without a user's own.
-            view = View(journal, launch, at, spec, History(spec.objective))
-            view.refresh()
-            return view
+            return View(journal, launch, at, spec, History(spec.objective))
     raise UnknownSweepError(f"there is no sweep '{sweep}' in {journal.path.parent}")
 
 

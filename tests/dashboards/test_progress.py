@@ -7,8 +7,7 @@ import time
 
 from rich.console import Console
 
-from dashboards.progress import Gauge, Progress, rendered, told
-from search.view import open_view
+from dashboards.progress import Progress
 
 
 def running(lab):
@@ -19,27 +18,6 @@ def running(lab):
     sweep.ask()
     lab.take(sweep)
     return sweep
-
-
-def test_rates_share_and_time_left(lab):
-    sweep = running(lab)
-    view = open_view(lab.journal, "s1")
-    gauge, now = Gauge(view), view.last_at
-    assert gauge.read(now).trials_per_minute is None
-    sweep.report(2, [(e, lab.curve(sweep.history.trials[2].params, e)) for e in range(1, 10)])
-    lab.take(sweep)
-    view.refresh()
-    snapshot = gauge.read(now + 10)
-    assert snapshot.trials_per_minute == 6
-    assert snapshot.epochs_per_second == 0.9
-    assert snapshot.done == 0.75
-    assert snapshot.left == 10
-    assert snapshot.counts["completed"] == 3
-    assert "best val_accuracy" in told(snapshot)
-    file = io.StringIO()
-    Console(file=file, width=80).print(rendered(snapshot))
-    assert "6 trials/min" in file.getvalue()
-    assert max(map(len, file.getvalue().splitlines())) <= 80
 
 
 def test_plain_lines_without_a_terminal(lab):
