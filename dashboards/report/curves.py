@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
-from dashboards.report.figure import BLUE, GREY, ORANGE, Figure, drawn, scale
+from dashboards.report.figure import BLUE, GREY, ORANGE, ZOOMED, Figure, axis, drawn
 from dashboards.report.study import shown
 from search.events import Row
 from search.history import Trial
@@ -20,7 +21,7 @@ MOST_METRICS = 6  # of the best trial, each a plot of its own
 
 Curve = tuple[list[int], list[float]]  # (epochs, values)
 
-ALL = "Grey: trials; orange: the best, with a diamond at its best epoch."
+ALL = "Orange: the best trial, with a diamond at its best epoch; grey: the others."
 BEST = "The best trial on the training and the validation part; the dotted line is its best epoch."
 
 
@@ -31,8 +32,11 @@ def learning_figures(view: View) -> list[Figure]:
     hidden = sum(1 for trial in history if trial.best) - len(shown_trials)
     missing = "" if shown_trials else "No trial has reported a usable value."
     left = f" {hidden} other trials are left out." if hidden else ""
-    everyone = Figure("curves", "Learning curves", ALL + left, note=missing)
-    figures = [drawn(everyone, lambda: _everyone(shown_trials, objective))]
+    values = [value for t in shown_trials for value in curve(t.rows, objective.metric)[1]]
+    heights = axis(values, objective.mode)
+    zoomed = ZOOMED if "range" in heights else ""
+    everyone = Figure("curves", "Learning curves", ALL + left + zoomed, note=missing)
+    figures = [drawn(everyone, lambda: _everyone(shown_trials, objective, heights))]
     if history.best is not None:
         figures += _best(history.best)
     return figures
@@ -56,7 +60,7 @@ def curve(rows: Sequence[Row], metric: str, most: int = MOST_EPOCHS) -> Curve:
     return [epoch for epoch, _ in known], [value for _, value in known]
 
 
-def _everyone(ranked: Sequence[Trial], objective: Objective) -> go.Figure:
+def _everyone(ranked: Sequence[Trial], objective: Objective, heights: dict[str, Any]) -> go.Figure:
     """All but the best are one trace with gaps: a trace for each would draw for seconds."""
     best, *others = ranked
     epochs: list[int | None] = []
@@ -103,7 +107,7 @@ def _everyone(ranked: Sequence[Trial], objective: Objective) -> go.Figure:
         )
     figure.update_layout(legend=_LEGEND)
     figure.update_xaxes(title_text="epoch", rangemode="tozero")
-    figure.update_yaxes(title_text=shown(objective.metric), type=scale([*values, *y]))
+    figure.update_yaxes(title_text=shown(objective.metric), **heights)
     return figure
 
 
@@ -138,10 +142,8 @@ def by_part(rows: Sequence[Row]) -> list[tuple[str, dict[str, str]]]:
 
 def _parts(trial: Trial, lines: dict[str, str]) -> go.Figure:
     figure = go.Figure()
-    heights: list[float] = []
     for name, metric in lines.items():
         x, y = curve(trial.rows, metric)
-        heights += y
         figure.add_scatter(
             x=x,
             y=y,
@@ -155,7 +157,7 @@ def _parts(trial: Trial, lines: dict[str, str]) -> go.Figure:
         figure.add_vline(x=trial.best[0], line={"color": ORANGE, "dash": "dot", "width": 2})
     figure.update_layout(legend=_LEGEND, showlegend=len(lines) > 1)
     figure.update_xaxes(title_text="epoch", rangemode="tozero")
-    figure.update_yaxes(type=scale(heights))
+    figure.update_yaxes(automargin=True)
     return figure
 
 

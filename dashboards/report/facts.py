@@ -11,7 +11,7 @@ from typing import Any
 from dashboards.report.advice import Caution, cautions
 from dashboards.report.fit import Fit, diagnose
 from dashboards.summary import counts, running_seconds
-from dashboards.words import counted, duration, number, settings
+from dashboards.words import counted, duration, ending, last_line, number, settings
 from search.history import FAILED, STOPPED, History, Trial
 from search.home import Home
 from search.view import View
@@ -38,6 +38,7 @@ class Failure:
     kind: str
     trials: tuple[int, ...]
     text: str
+    last_line: str
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,14 @@ def gather(view: View, home: Home) -> Facts:
     )
 
 
+_OUTCOMES = {
+    "asked": "trials",
+    "completed": "trials completed",
+    "stopped": "trials stopped early",
+    "failed": "trials failed",
+    "cancelled": "trials cancelled",
+}
+
 # -- in words ------------------------------------------------------------------------------------
 
 
@@ -147,14 +156,14 @@ def _best(view: View) -> Best | None:
 
 def _spent(view: View) -> Iterator[tuple[str, str]]:
     history, seconds = view.history, running_seconds(view)
-    yield "time", duration(seconds)
+    yield "running time", duration(seconds)
     if history.best is not None:
         yield "until the last decision", duration(running_seconds(view, view.decided_at))
-    yield "trials", counted(counts(view))
+    yield from ((_OUTCOMES[key], f"{count:,}") for key, count in counts(view).items() if count)
     yield "epochs", f"{history.spent:,}"
     if saved := epochs_saved(history, view.spec.budget.epochs):
         share = saved / (saved + history.spent)
-        yield "epochs saved by early stopping", f"{saved:,} ({share:.0%} of full trainings)"
+        yield "epochs saved by stopping early", f"{saved:,} ({share:.0%})"
     again = sum(trial.attempt - 1 for trial in history)
     if again:
         yield "attempts that were repeated", str(again)
@@ -178,11 +187,11 @@ def _commands(view: View, home: Home, status: str) -> Iterator[tuple[str, str]]:
 
     sweep = view.launch.sweep
     if status == "interrupted":
-        yield "go on", typed("resume", sweep)
+        yield "Go on", typed("resume", sweep)
     if view.history.best is not None:
-        yield "the best as a sweep file of constants", typed("best", sweep, "--out", "best.yaml")
-    yield "every trial, with whole tracebacks", typed("show", sweep)
-    yield "the runs in MLflow's own pages", typed("ui", sweep)
+        yield "The best as a sweep file of constants", typed("best", sweep, "--out", "best.yaml")
+    yield "Every trial, with whole tracebacks", typed("show", sweep)
+    yield "The runs in MLflow's own pages", typed("ui", sweep)
 
 
 def _code(view: View, home: Home) -> str:
@@ -235,9 +244,10 @@ def _table(history: History) -> tuple[tuple[str, ...], tuple[tuple[Cell, ...], .
         else []
     )
     columns = tuple(name for name in names if name not in constant)
+    shown = [dict(settings(trial.params, digits=4)) for trial in trials]
     rows = tuple(
         (*_outcome(trial), *(_cell(config.get(name)) for name in columns))
-        for trial, config in zip(trials, configs, strict=True)
+        for trial, config in zip(trials, shown, strict=True)
     )
     return columns, rows, tuple((name, cut(configs[0][name])) for name in constant)
 
@@ -246,20 +256,11 @@ def _outcome(trial: Trial) -> Sequence[Cell]:
     epoch, value = trial.best or (None, None)
     return (
         Cell(str(trial.number), trial.number),
-        Cell(outcome(trial)),
+        Cell(ending(trial)),
         Cell("–") if value is None else Cell(number(value), value),
         Cell("–") if epoch is None else Cell(str(epoch), epoch),
         Cell(str(trial.epoch), trial.epoch),
     )
-
-
-def outcome(trial: Trial) -> str:
-    """How a trial ended, in a few words."""
-    if trial.status == STOPPED:
-        return f"stopped: {trial.reason}"
-    if trial.status == FAILED:
-        return f"failed: {trial.failures[-1].kind}"
-    return trial.status
 
 
 def _cell(text: str | None) -> Cell:
@@ -283,7 +284,10 @@ def _failures(history: History) -> tuple[Failure, ...]:
             last = trial.failures[-1]
             found.setdefault((last.kind, last.message.rstrip()), []).append(trial.number)
     ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[1]))
-    return tuple(Failure(kind, tuple(trials), _end(text)) for (kind, text), trials in ordered)
+    return tuple(
+        Failure(kind, tuple(trials), _end(text), cut(last_line(text)))
+        for (kind, text), trials in ordered
+    )
 
 
 def _end(text: str) -> str:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
 import plotly.graph_objects as go
 
+from search.spec import Mode
+
 BLUE, ORANGE, GREY = "#4078d8", "#e8741e", "#8a93a3"  # on light paper and on dark
 FROM_GREY = ((0.0, "#b4bcc9"), (1.0, BLUE))
 WIDE = 50.0  # a largest value so many times the median asks for a log scale
+KEPT = 0.75  # the share of values, the best ones, that a window shows at least
+ZOOMED = " The axis leaves out the worst values; a double click shows them."
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +33,7 @@ class Figure:
         body: Plotly's data and layout, as JSON values.
         height: pixels.
         width: pixels below which it scrolls in its own box rather than shrink.
-        group: figures of one group stand side by side, under its name.
+        group: figures of one group stand side by side, under its name and the first's caption.
     """
 
     key: str
@@ -61,9 +65,20 @@ def themeless(figure: go.Figure) -> dict[str, Any]:
     return {"data": body["data"], "layout": body["layout"]}
 
 
-def scale(values: Iterable[float | None]) -> str:
-    """``log`` where a few values would squeeze all others onto one line, else ``linear``."""
-    known = [value for value in values if value is not None and math.isfinite(value)]
-    if not known or min(known) <= 0:
-        return "linear"
-    return "log" if max(known) > WIDE * median(known) else "linear"
+def axis(values: Sequence[float], mode: Mode) -> dict[str, Any]:
+    """The settings of a value axis: so that a few bad values do not squeeze all others.
+
+    Logarithmic where values span orders of magnitude; else cut off behind the better three
+    quarters where those would fill less than a third of it (``ZOOMED`` says so in a caption).
+    """
+    known = sorted(value for value in values if math.isfinite(value))
+    if not known:
+        return {}
+    if known[0] > 0 and known[-1] > WIDE * median(known):
+        return {"type": "log"}
+    worst_kept = int((1 - KEPT) * len(known)) if mode == "max" else int(KEPT * (len(known) - 1))
+    low, high = (known[worst_kept], known[-1]) if mode == "max" else (known[0], known[worst_kept])
+    if not 0 < high - low < (known[-1] - known[0]) / 3:
+        return {}
+    pad = 0.08 * (high - low)
+    return {"range": [low - pad, high + pad]}

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import optuna
 import plotly.graph_objects as go
 from optuna import visualization
 from optuna.trial import FrozenTrial, TrialState
 
-from dashboards.report.figure import BLUE, FROM_GREY, ORANGE, Figure, drawn, scale
+from dashboards.report.figure import BLUE, FROM_GREY, ORANGE, ZOOMED, Figure, axis, drawn
 from dashboards.report.study import shown
 from search.spec import Objective
+
+Axis = dict[str, Any]  # of Plotly: the settings of an axis
 
 MOST_LINES = 200  # trials in parallel coordinates: each line is a trace of its own
 MOST_POINTS = 100  # trials in the contour, whose grid has a row and a column for each
@@ -39,8 +43,10 @@ def search_figures(study: optuna.Study, objective: Objective) -> list[Figure]:
     names = list(dict.fromkeys(name for trial in complete for name in trial.params))
     metric = shown(objective.metric)
     missing = "" if complete else "No trial has reported a usable value."
-    history = Figure("history", "Optimisation history", HISTORY, note=missing)
-    history = drawn(history, lambda: _history(study, metric))
+    values = {"title_text": metric, **axis([t.value or 0.0 for t in complete], objective.mode)}
+    zoomed = ZOOMED if "range" in values else ""
+    history = Figure("history", "Optimisation history", HISTORY + zoomed, note=missing)
+    history = drawn(history, lambda: _history(study, values))
     why_not = _why_not(complete, names)
     if why_not:
         return [history, Figure("importances", "Importances and slices", "", note=why_not)]
@@ -56,8 +62,8 @@ def search_figures(study: optuna.Study, objective: Objective) -> list[Figure]:
         history,
         importances,
         drawn(parallel, lambda: _parallel(few, metric)),
-        *_slices(study, order[:MOST_SLICES], metric),
-        *_contour(study, complete, order, metric),
+        *_slices(study, order[:MOST_SLICES], values),
+        *_contour(study, complete, order, values),
     ]
 
 
@@ -98,8 +104,8 @@ def _best_first(study: optuna.Study) -> list[FrozenTrial]:
 # -- plots ---------------------------------------------------------------------------------------
 
 
-def _history(study: optuna.Study, metric: str) -> go.Figure:
-    figure = visualization.plot_optimization_history(study, target_name=metric)
+def _history(study: optuna.Study, values: Axis) -> go.Figure:
+    figure = visualization.plot_optimization_history(study)
     line = next(trace for trace in figure.data if trace.mode == "lines")
     points = next(trace for trace in figure.data if trace.mode == "markers")
     points.update(
@@ -111,7 +117,7 @@ def _history(study: optuna.Study, metric: str) -> go.Figure:
     figure = go.Figure([points, line], figure.layout)
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     figure.update_xaxes(title_text="trial", rangemode="tozero")
-    figure.update_yaxes(title_text=metric, type=scale(points.y))
+    figure.update_yaxes(**values)
     return figure
 
 
@@ -146,7 +152,7 @@ def _parallel(study: optuna.Study, metric: str) -> go.Figure:
         trace.update(line={"color": _mix(share), "width": 1.2}, opacity=0.35 + 0.45 * share)
     ranked[-1][1].update(line={"color": ORANGE, "width": 3}, opacity=1.0)
     figure.update_layout(plot_bgcolor=None, yaxis_fixedrange=True)
-    figure.update_xaxes(fixedrange=True)
+    figure.update_xaxes(fixedrange=True, range=[-0.4, len(ranked[0][1].x) - 0.4])
     return go.Figure([*(trace for _, trace in ranked), *rest], figure.layout)
 
 
@@ -158,18 +164,20 @@ def _mix(share: float) -> str:
     )
 
 
-def _slices(study: optuna.Study, names: Sequence[str], metric: str) -> list[Figure]:
+def _slices(study: optuna.Study, names: Sequence[str], values: Axis) -> list[Figure]:
+    """The value against each parameter, all on the same scale."""
+    zoomed = ZOOMED if "range" in values else ""
     return [
         drawn(
-            Figure(f"slice-{place}", name, SLICE if place == 0 else "", height=260, group="Slices"),
-            lambda name=name: _slice(study, name, metric),
+            Figure(f"slice-{place}", name, SLICE + zoomed, height=240, group="Slices"),
+            lambda name=name: _slice(study, name, values),
         )
         for place, name in enumerate(names)
     ]
 
 
-def _slice(study: optuna.Study, name: str, metric: str) -> go.Figure:
-    figure = visualization.plot_slice(study, params=[name], target_name=metric)
+def _slice(study: optuna.Study, name: str, values: Axis) -> go.Figure:
+    figure = visualization.plot_slice(study, params=[name])
     (points,) = figure.data
     best = _best_first(study)[0].number
     numbers = list(points.marker.color)
@@ -186,13 +194,26 @@ def _slice(study: optuna.Study, name: str, metric: str) -> go.Figure:
         customdata=numbers,
         hovertemplate="trial %{customdata}: %{x}, %{y:.6g}<extra></extra>",
     )
-    figure.update_xaxes(title_text="")
-    figure.update_yaxes(title_text="", type=scale(points.y))
-    return figure
+    figure.update_xaxes(title_text="", **_ticks(figure.layout.xaxis, list(points.x)))
+    low, high = values.get("range", (-math.inf, math.inf))
+    if any(low <= value <= high for value in points.y):
+        figure.update_yaxes(**values)
+    return figure.update_yaxes(title_text="")
+
+
+def _ticks(xaxis: Any, values: Sequence[Any]) -> Axis:
+    """Labels without quotes, whole numbers for integers, and decades on a log scale."""
+    if xaxis.type == "category":
+        labels = list(xaxis.categoryarray)
+        return {"tickvals": labels, "ticktext": [label.strip("'") for label in labels]}
+    low, high = min(values), max(values)
+    if xaxis.type == "log":
+        return {"dtick": 1, "exponentformat": "power"} if high >= 100 * low else {}
+    return {"dtick": 1} if all(isinstance(v, int) for v in values) and high - low <= 10 else {}
 
 
 def _contour(
-    study: optuna.Study, complete: Sequence[FrozenTrial], order: Sequence[str], metric: str
+    study: optuna.Study, complete: Sequence[FrozenTrial], order: Sequence[str], values: Axis
 ) -> list[Figure]:
     """Of the two most important parameters that every trial has and that take many values."""
     everywhere = [
@@ -204,15 +225,19 @@ def _contour(
     if len(everywhere) < 2:
         return []
     few, pair = thinned(study, MOST_POINTS), everywhere[:2]
+    low, high = values.get("range", (None, None))
 
     def draw() -> go.Figure:
-        figure = visualization.plot_contour(few, params=pair, target_name=metric)
-        figure.update_traces(selector={"type": "contour"}, colorscale="Viridis", line_width=0)
+        figure = visualization.plot_contour(few, params=pair, target_name=values["title_text"])
+        surface = {"colorscale": "Viridis", "line_width": 0, "zmin": low, "zmax": high}
+        surface |= {"zauto": low is None, "colorbar": {"thickness": 14}}
+        figure.update_traces(surface, selector={"type": "contour"})
         marker = {"color": "#ffffff", "size": 6, "line": {"color": "#000000", "width": 1}}
         figure.update_traces(selector={"type": "scatter"}, marker=marker)
-        return figure
+        return figure.update_xaxes(exponentformat="power").update_yaxes(exponentformat="power")
 
-    return [drawn(Figure("contour", f"{pair[0]} and {pair[1]}", CONTOUR, height=420), draw)]
+    title = f"Contour of {pair[0]} and {pair[1]}"
+    return [drawn(Figure("contour", title, CONTOUR, height=420), draw)]
 
 
 def _tall(names: Sequence[str]) -> int:

@@ -5,7 +5,15 @@
 const figures = JSON.parse(document.getElementById("figures").textContent);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const coarse = matchMedia("(pointer: coarse)").matches; // a finger on a plot scrolls the page
-const config = { displaylogo: false, responsive: true, scrollZoom: false };
+const config = {
+  responsive: true,
+  scrollZoom: false,
+  displaylogo: false,
+  displayModeBar: coarse ? false : "hover",
+  modeBarButtons: [["toImage", "resetScale2d"]],
+  showSendToCloud: false, // Plotly's own default offers to upload the data
+  plotlyServerURL: "",
+};
 
 function themed(layout) {
   const style = getComputedStyle(document.documentElement);
