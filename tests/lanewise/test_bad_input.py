@@ -69,6 +69,21 @@ CASES = {
     "model that does not parse": (change("model: mlp", "model: broken.py:build"), "broken.py:1"),
     "unknown hyperparameter": (change("  lr:", "  learning_rate: 1\n  lr:"), "learning_rate"),
     "impossible value": (change("  lr:", "  dropout: 1.5\n  lr:"), "space.dropout: 1.5"),
+    "unknown norm": (change("  lr:", "  norm: bach\n  lr:"), "did you mean 'batch'?"),
+    "pre-norm without a norm": (
+        change(
+            "  lr:", "  norm: {choice: [batch, null]}\n  pre_norm: {choice: [false, true]}\n  lr:"
+        ),
+        "space.pre_norm: true needs a norm (batch, layer)",
+    ),
+    "fixed pre-norm without a norm": (
+        change("model: mlp", "model: {mlp: {pre_norm: true}}"),
+        "model.mlp.pre_norm: true needs a norm (batch, layer)",
+    ),
+    "batches of one row": (
+        change("  lr:", "  norm: {choice: [null, batch]}\n  batch_size: {choice: [8, 1]}\n  lr:"),
+        "space.batch_size: 1 is too few: batch normalisation needs 2 rows or more",
+    ),
     "unknown optimizer": (change("  lr:", "  optimizer: adm\n  lr:"), "did you mean 'adam'?"),
     "unknown sampler": (change("sampler: random", "sampler: randm"), "did you mean 'random'?"),
     "unknown option": (
@@ -173,3 +188,12 @@ def test_the_good_file_is_good(place: Path, capsys: pytest.CaptureFixture[str]) 
     (place / "sweep.yaml").write_text(GOOD)
     assert run(["validate", "sweep.yaml"]) == 0
     assert "bad-input: valid" in capsys.readouterr().out
+
+
+def test_what_a_fixed_setting_needs_may_be_in_the_space(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = change("model: mlp", "model: {mlp: {pre_norm: true}}")
+    text = text.replace("  lr:", "  norm: {choice: [batch, layer]}\n  lr:")
+    (place / "sweep.yaml").write_text(text)
+    assert run(["validate", "sweep.yaml"]) == 0

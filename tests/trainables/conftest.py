@@ -41,6 +41,15 @@ def recipe():
 
 
 @pytest.fixture
+def one_thread():
+    """Tiny matrices on several threads of a busy machine take ten times as long."""
+    from trainables.training import threads
+
+    with threads(1):
+        yield
+
+
+@pytest.fixture
 def table():
     """table(rows, target) with two numeric columns and one of text, some values missing."""
 

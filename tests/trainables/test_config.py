@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 
-from trainables.config import MODELS, OPTIMIZERS, check, complete
+from trainables.config import LINKED, MODELS, NORMS, OPTIMIZERS, check, check_together, complete
 from trainables.errors import ConfigError
 from trainables.metrics import METRICS, check_metric
 
@@ -10,6 +10,10 @@ GOOD = {
     "hidden": [],
     "activation": "gelu",
     "dropout": 0,
+    "init": "orthogonal",
+    "norm": "layer",
+    "residual": True,
+    "pre_norm": True,
     "l1": 0,
     "l2": 1e-3,
     "batch_size": 1,
@@ -54,6 +58,12 @@ def test_every_optimizer_passes_with_its_defaults(name):
         ({"patience": 0}, "patience: 0 is not allowed (a whole number ≥ 1 or null)"),
         ({"activation": "rellu"}, "did you mean 'relu'?"),
         ({"activation": ["relu"]}, "activation: ['relu'] is not allowed"),
+        ({"init": "kaiming"}, "init: 'kaiming' is not allowed (he_uniform, he_normal, xavier"),
+        ({"init": "he_norm"}, "did you mean 'he_normal'?"),
+        ({"norm": "none"}, "norm: 'none' is not allowed (batch, layer or null)"),
+        ({"norm": "batchnorm"}, "did you mean 'batch'?"),
+        ({"residual": 1}, "residual: 1 is not allowed (true or false)"),
+        ({"pre_norm": "yes"}, "pre_norm: 'yes' is not allowed (true or false)"),
         ({"optimizer": "adamm"}, "optimizer: 'adamm' is not an optimizer"),
         ({"optimizer": {"momentum": 1}}, "optimizer: None is not an optimizer"),
         ({"optimizer": {"name": "sgd", "momentom": 1}}, "optimizer.momentom: sgd has no option"),
@@ -68,6 +78,32 @@ def test_errors_name_the_key(config, line):
     with pytest.raises(ConfigError, match=r"^space\."):
         check("mlp", config, path="space")
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301
+
+
+@pytest.mark.parametrize(
+    ("config", "line"),
+    [
+        ({"pre_norm": True}, "pre_norm: true needs a norm (batch, layer)"),
+        ({"pre_norm": True, "norm": None}, "pre_norm: true needs a norm"),
+        ({"norm": "batch", "batch_size": 1}, "batch_size: 1 is too few: batch normalisation"),
+        ({"norm": "layer", "hidden": [8, 1]}, "hidden: a layer norm of a single value is always 0"),
+    ],
+)
+def test_values_that_do_not_go_together(config, line):
+    check("mlp", config)
+    with pytest.raises(ConfigError) as caught:
+        check_together("mlp", config)
+    assert line in str(caught.value)
+    assert caught.value.path in LINKED
+    check_together("my.py:build", config)  # a user's own keys mean what the user wants
+
+
+def test_values_that_go_together():
+    check_together("mlp", {})
+    for norm in NORMS:
+        check_together("mlp", {"pre_norm": True, "norm": norm})
+    check_together("mlp", {"norm": "layer", "batch_size": 1})
+    check_together("mlp", {"norm": "batch", "hidden": [1]})
 
 
 def test_users_models_take_their_own_keys():
