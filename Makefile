@@ -27,7 +27,10 @@ lint: setup
 	$(BIN)/mypy
 
 bench: setup
+	$(BIN)/python benchmarks/solo.py
 	$(BIN)/python benchmarks/trial_cost.py
+	rm -f build/comparison.jsonl
+	$(BIN)/python benchmarks/compare.py
 
 format: setup
 	$(BIN)/ruff check --fix .
