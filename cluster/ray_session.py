@@ -16,6 +16,9 @@ _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # Tune's actors have an environment of their own, so workers started ahead of them are useless.
     "RAY_prestart_worker_first_driver": "0",
+    # Processes that look for each other's sockets look again after 50 ms and not after a second.
+    "RAY_raylet_client_connect_timeout_milliseconds": "50",
+    "RAY_raylet_client_num_connect_attempts": "200",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # the journal is what a sweep is resumed from
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
