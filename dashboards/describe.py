@@ -56,12 +56,15 @@ def _task(projection: Projection) -> str:
 
 def _data(data: Mapping[str, Any]) -> str:
     parts = [str(data["source"])] if data.get("source") else []
+    parts += [f"{part} {data[part]['source']}" for part in ("validation", "test") if part in data]
     if data.get("rows") and data.get("columns"):
         parts.append(f"{data['rows']} rows × {data['columns']} columns")
     if data.get("target") not in (None, "target"):
         parts.append(f"target {data['target']}")
     if isinstance(data.get("split"), list | tuple):
         parts.append("split " + " / ".join(f"{part:g}" for part in data["split"]))
+    if data.get("group"):
+        parts.append(f"whole groups of {data['group']}")
     if data.get("hash"):
         parts.append(f"hash {str(data['hash'])[:12]}")
     return ", ".join(parts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import getpass
 import importlib
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -18,9 +19,20 @@ from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import LifecycleStage, Metric, Param, RunTag, ViewType
+from mlflow.entities import Dataset as MlflowDataset
+from mlflow.entities import (
+    DatasetInput,
+    InputTag,
+    LifecycleStage,
+    Metric,
+    Param,
+    RunTag,
+    ViewType,
+)
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
+from dashboards.datasets import Dataset
 from dashboards.errors import ProjectionError
 from dashboards.projection import Run
 from dashboards.state import artifacts, local_uri, mask
@@ -43,6 +55,7 @@ class Known:
     tags: dict[str, str] = field(default_factory=dict)
     params: set[str] = field(default_factory=set)
     files: dict[str, str] = field(default_factory=dict)
+    datasets: set[tuple[str, str]] = field(default_factory=set)  # name and digest
     gone: bool = False
 
 
@@ -88,9 +101,20 @@ class Writer:
         if known.gone:
             return
         self._log(known, run)
+        self._log_datasets(known, run)
         for name, text in run.files.items():
             self._store(known, name, text)
         self._turn(known, run)
+
+    def attach(self, number: int | None, path: Path, name: str) -> None:
+        """Logs a file as an artifact of that name, in place of one that is there."""
+        known = self.runs[number]
+        if known.gone:
+            return
+        file = Path(self._folder.name) / name
+        shutil.copyfile(path, file)
+        repository, folder = self._repository(known.artifact_uri)
+        repository.log_artifact(str(file), folder)
 
     # -- the experiment ----------------------------------------------------------------------
 
@@ -174,6 +198,13 @@ class Writer:
         known.tags |= tags
         known.params |= params.keys()
 
+    def _log_datasets(self, known: Known, run: Run) -> None:
+        """What the run worked on and MLflow does not yet say."""
+        new = [d for d in run.datasets if (d.name, d.digest) not in known.datasets]
+        if new:
+            self.client.log_inputs(known.run_id, [_input(dataset) for dataset in new])
+            known.datasets |= {(dataset.name, dataset.digest) for dataset in new}
+
     def _turn(self, known: Known, run: Run) -> None:
         if run.status in TERMINAL:
             if (known.status, known.end) != (run.status, run.end):
@@ -207,6 +238,7 @@ def _known(found: Any) -> tuple[int | None, Known]:
     """(trial number, None for the sweep's own; the run as it is)."""
     info, tags = found.info, dict(found.data.tags)
     trial = tags.get("lanewise.trial")
+    inputs = found.inputs.dataset_inputs if found.inputs else ()
     known = Known(
         run_id=info.run_id,
         artifact_uri=info.artifact_uri,
@@ -214,6 +246,7 @@ def _known(found: Any) -> tuple[int | None, Known]:
         end=info.end_time,
         tags=tags,
         params=set(found.data.params),
+        datasets={(i.dataset.name, i.dataset.digest) for i in inputs},
         gone=info.lifecycle_stage != LifecycleStage.ACTIVE,
     )
     return (None if trial is None else int(trial)), known
@@ -223,6 +256,17 @@ def warm() -> None:
     """Imports what the first client of a local database would: seconds, ahead of need."""
     with suppress(ImportError):  # where another MLflow keeps it elsewhere, it is imported later
         importlib.import_module("mlflow.store.tracking.sqlalchemy_store")
+
+
+def _input(dataset: Dataset) -> DatasetInput:
+    entity = MlflowDataset(
+        dataset.name,
+        dataset.digest,
+        dataset.source_type,
+        dataset.source,
+        profile=dataset.profile,
+    )
+    return DatasetInput(entity, [InputTag(MLFLOW_DATASET_CONTEXT, dataset.context)])
 
 
 def _user() -> str:
