@@ -11,6 +11,7 @@ import importlib.util
 import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,14 +24,14 @@ from search.spec import RETRIES, Budget, Objective, Plugin, Spec
 from search.view import View
 from spaces import Space, SpaceError
 from spaces.presets import PRESETS
-from trainables.config import LINKED, MODELS, check, check_together
+from trainables.config import LINKED, MODELS, check, check_task, check_together
 from trainables.errors import ConfigError, DataError, listing, nearest
-from trainables.metrics import DIRECTIONS, check_metric
+from trainables.metrics import DIRECTIONS, check_metric, complete_loss, task_of_loss
 from trainables.trial import check_model
 from trainables.user import is_reference, locate
 
 if TYPE_CHECKING:
-    from trainables.dataset import Prepared
+    from trainables.dataset import Info, Prepared
     from trainables.trial import Recipe
 
 
@@ -61,9 +62,11 @@ class Plan:
             fixed=file.fixed,
             base=str(self.base),
             prepared=self.prepared.for_trials() if self.prepared else None,
+            loss=file.loss_choice,
             metrics=tuple(file.metrics),
             monitor=file.objective.metric,
             mode=file.objective.mode,
+            epochs=self.spec.budget.epochs,
             seeds=file.seeds,
             device="cuda" if file.resources.gpus else "cpu",
             # More threads than CPUs of its own make a trial many times slower.
@@ -90,7 +93,10 @@ def make_plan(
     check_sampler(spec)
     make_scheduler(spec)
     _check_configs(file, spec)
-    return Plan(file, base, spec, _prepare(file, base), function)
+    prepared = _prepare(file, base)
+    if prepared is not None:
+        _check_task(file, spec, prepared.info)
+    return Plan(file, base, spec, prepared, function)
 
 
 def plan_again(view: View) -> Plan:
@@ -169,8 +175,10 @@ def _space(file: SweepFile) -> Space:
 def _check_model(file: SweepFile, base: Path, function: Callable[..., Any] | None) -> None:
     key = "train" if file.train is not None else "model"
     reference = file.train if file.train is not None else file.model_name
-    if file.train is not None and file.data is not None:
-        raise SweepFileError("data: a training function brings its own data")
+    if file.train is not None:
+        for given, what in ((file.data, "data"), (file.loss, "loss"), (file.metrics, "metrics")):
+            if given:
+                raise SweepFileError(f"{what}: a training function brings its own {what}")
     if function is not None or reference in MODELS or reference is None:
         return
     if key == "model":
@@ -213,11 +221,25 @@ def _check_configs(file: SweepFile, spec: Spec) -> None:
     for config in corners:
         check(model, config, "space")
     for config in _combinations(corners, LINKED):
-        try:
+        with _in_its_section(file, spec):
             check_together(model, config)
-        except ConfigError as error:
-            section = "space" if error.path in spec.space.names else f"model.{model}"
-            raise ConfigError(f"{section}.{error.path}", error.message) from None
+
+
+def _check_task(file: SweepFile, spec: Spec, info: Info) -> None:
+    """As `_check_configs`, on what the data allow."""
+    for _, config in spec.space.probes():
+        with _in_its_section(file, spec):
+            check_task({**file.fixed, **config}, info.task, len(info.classes or ()))
+
+
+@contextmanager
+def _in_its_section(file: SweepFile, spec: Spec) -> Iterator[None]:
+    """A mistake in a hyperparameter's value names the section that the value is from."""
+    try:
+        yield
+    except ConfigError as error:
+        section = "space" if error.path in spec.space.names else f"model.{file.model_name}"
+        raise ConfigError(f"{section}.{error.path}", error.message) from None
 
 
 def _combinations(
@@ -242,11 +264,13 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
     data = file.data
     split = shares(data.split if "split" in data.model_fields_set else None, tuple(data.own))
     check_split(split, file.folds, tuple(data.own))
-    # A misspelled metric must not first be blamed on the data.
+    # A misspelled metric or loss must not first be blamed on the data.
     check_metric(metric, None, "objective")
+    loss_task = task_of_loss(file.loss_choice)
     parts = load_parts(data.source, data.own, target=data.target, base=base, group=data.group)
-    task = infer_task(parts.main.table, task=file.task, metric=metric)
+    task = infer_task(parts.main.table, task=file.task or loss_task, metric=metric)
     check_metric(metric, task, "objective")
+    complete_loss(file.loss_choice, task)
     for name in file.metrics:
         check_metric(name, task, "metrics")
     _check_direction(metric, file.objective.mode)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from lanewise.sweepfile import SweepFile
+from trainables.config import MODEL_KNOBS, TRAINING
+from trainables.errors import listing
+from trainables.knobs import Knob, Rule
 
 _NUMBER = {"type": "number"}
 _POINTS = {"description": "how many points of a grid, or the points themselves"}
@@ -20,13 +24,30 @@ def json_schema() -> dict[str, Any]:
         "description": "what may vary: name -> domain, or a bare value for a constant",
         "type": "object",
         "minProperties": 1,
+        "properties": _hyperparameters(),  # ours, for completion; a user's model has its own
         "additionalProperties": {"$ref": "#/$defs/Domain"},
     }
     schema["required"] = [key for key in schema["required"] if key != "name"]  # the file's name
-    for key in ("sampler", "scheduler"):
+    for key in ("sampler", "scheduler", "loss"):
         # A bare name is short for {name: {}}.
         schema["properties"][key] = {"anyOf": [{"type": "string"}, schema["properties"][key]]}
     return schema
+
+
+def _hyperparameters() -> dict[str, Any]:
+    knobs = dict(TRAINING)
+    for of_model in MODEL_KNOBS.values():
+        knobs |= of_model
+    return {
+        name: {"description": _words(knob), "$ref": "#/$defs/Domain"}
+        for name, knob in knobs.items()
+    }
+
+
+def _words(knob: Knob) -> str:
+    rule = knob.rule
+    allowed = rule.allowed if isinstance(rule, Rule) else listing(rule.members)
+    return f"{allowed}; by default {json.dumps(knob.default)}"
 
 
 def _domain() -> dict[str, Any]:

@@ -7,7 +7,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from lanewise import yaml
 from lanewise.errors import SweepFileError
@@ -47,9 +55,40 @@ def _plugin(value: object) -> object:
     raise ValueError("must be a name, or one name with its options: {name: {option: value}}")
 
 
-Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0, allow_inf_nan=False)]
-Size = Annotated[int, BeforeValidator(_size), Field(ge=0)]
-PluginSection = Annotated[dict[str, dict[str, Any]], BeforeValidator(_plugin)]
+def _schema(words: str, *forms: dict[str, Any]) -> WithJsonSchema:
+    """What the file may hold, which is more than what it becomes; in words, as its comment."""
+    return WithJsonSchema({"anyOf": list(forms), "$comment": words})
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(_duration),
+    Field(gt=0, allow_inf_nan=False),
+    _schema(
+        "seconds > 0, or like 90s, 10m, 1h30m, 2d",
+        {"type": "number", "exclusiveMinimum": 0},
+        {"type": "string", "pattern": r"^\s*([0-9.]+\s*[smhd]\s*)+$"},
+    ),
+]
+Size = Annotated[
+    int,
+    BeforeValidator(_size),
+    Field(ge=0),
+    _schema(
+        "bytes, or like 500 MB, 2 GB",
+        {"type": "integer", "minimum": 0},
+        {"type": "string", "pattern": r"^\s*[0-9.]+\s*[KMGT]?B\s*$"},
+    ),
+]
+PluginSection = Annotated[
+    dict[str, dict[str, Any]],
+    BeforeValidator(_plugin),
+    _schema(
+        "a name, or {name: {option: value}}",
+        {"type": "string"},
+        {"type": "object", "minProperties": 1, "maxProperties": 1},
+    ),
+]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -97,8 +136,8 @@ class Data(Section):
 class Objective(Section):
     """What is optimised: exactly one of the two."""
 
-    maximize: str | None = None
-    minimize: str | None = None
+    maximize: str | None = Field(None, description="the metric that should become large")
+    minimize: str | None = Field(None, description="the metric that should become small")
 
     @model_validator(mode="after")
     def _one(self) -> Objective:
@@ -127,8 +166,12 @@ class Budget(Section):
 class Resources(Section):
     """What one trial takes."""
 
-    cpus: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    gpus: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    cpus: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        1.0, description="CPUs, also a part of one"
+    )
+    gpus: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        0.0, description="GPUs, also a part of one; the model trains there if there is any"
+    )
 
 
 class Limits(Section):
@@ -145,21 +188,31 @@ class Limits(Section):
 class Checkpoint(Section):
     """Checkpoints are written at rungs, and in between every so often."""
 
-    every: Duration = 300.0
-    limit: Size = 2 * 10**9
+    every: Duration = Field(300.0, description="time between two checkpoints of a trial")
+    limit: Size = Field(
+        2 * 10**9, description="of all checkpoints; the worst trials' are removed first"
+    )
 
 
 class MLflow(Section):
     """Where the sweep is shown; by default a local database in the home."""
 
-    tracking_uri: str | None = None
+    tracking_uri: str | None = Field(None, description="of a server or database of your own")
     experiment: str | None = Field(None, description="by default the sweep's name")
 
 
 class SweepFile(Section):
     """A sweep as a person writes it."""
 
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
+    name: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=100,
+            pattern=r"^[^\x00-\x1f\x7f/\\]+$",
+            description="what the sweep is called; by default like its file",
+        ),
+    ]
     data: Data | None = None
     model: str | dict[str, dict[str, Any]] | None = Field(
         None, description="mlp, {mlp: {fixed settings}}, FILE.py:build or package.module:build"
@@ -174,6 +227,9 @@ class SweepFile(Section):
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
     executor: Literal["auto", "inline", "tune"] = "auto"
     task: Literal["classification", "binary", "multiclass", "regression"] | None = None
+    loss: PluginSection | None = Field(
+        None, description="by default cross_entropy or mse; with its options: {huber: {delta: 2}}"
+    )
     metrics: list[str] = Field([], description="further metrics to report")
     folds: Count = Field(1, description="k-fold cross-validation within each trial")
     seeds: Count = Field(1, description="repetitions of each trial with other seeds")
@@ -185,6 +241,7 @@ class SweepFile(Section):
     limits: Limits = Limits()
     checkpoint: Checkpoint = Checkpoint()
     mlflow: MLflow = MLflow()
+    report: bool = Field(True, description="build the HTML report when the sweep ends")
 
     @model_validator(mode="after")
     def _consistent(self) -> SweepFile:
@@ -199,6 +256,11 @@ class SweepFile(Section):
     @property
     def model_name(self) -> str | None:
         return next(iter(self.model)) if isinstance(self.model, dict) else self.model
+
+    @property
+    def loss_choice(self) -> dict[str, Any] | None:
+        """The loss with its options, as a configuration holds a choice."""
+        return next(({"name": n, **more} for n, more in (self.loss or {}).items()), None)
 
     @property
     def fixed(self) -> dict[str, Any]:

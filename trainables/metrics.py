@@ -71,6 +71,18 @@ LOSS = Family("loss", {name: kind.options for name, kind in LOSSES.items()})
 DEFAULT_LOSS = {"binary": "cross_entropy", "multiclass": "cross_entropy", "regression": "mse"}
 
 
+def task_of_loss(loss: Mapping[str, Any] | None) -> str | None:
+    """ "regression" or "classification", which the loss says of the data; None for None.
+
+    Raises:
+        ConfigError: as `complete_loss`, but for the task.
+    """
+    if loss is None:
+        return None
+    LOSS.check(loss, "loss")
+    return "regression" if LOSSES[loss["name"]].tasks == REGRESSION else "classification"
+
+
 def complete_loss(loss: Mapping[str, Any] | None, task: str) -> dict[str, Any]:
     """The loss with all its options; the task's own for None.
 
