@@ -109,11 +109,12 @@ def test_every_registered_name_is_in_the_readme() -> None:
     from search.samplers import SAMPLERS
     from search.schedulers import SCHEDULERS
     from search.spec import RETRIES
-    from trainables.config import MODEL_KNOBS, OPTIMIZERS, TRAINING
-    from trainables.metrics import BASE
+    from trainables.config import MODEL_KNOBS, OPTIMIZERS, SCHEDULES, TRAINING
+    from trainables.metrics import BASE, LOSSES, OF_TRAINING
 
     knobs = [*TRAINING, *(knob for knobs in MODEL_KNOBS.values() for knob in knobs)]
-    for names in (MODELS, SAMPLERS, SCHEDULERS, RETRIES, OPTIMIZERS, BASE, knobs):
+    ours = (MODELS, OPTIMIZERS, SCHEDULES, LOSSES, BASE, OF_TRAINING, knobs)
+    for names in (SAMPLERS, SCHEDULERS, RETRIES, *ours):
         missing = [name for name in names if f"`{name}`" not in README]
         assert not missing
 
