@@ -27,6 +27,10 @@ def mlp() -> Space:
                 ]
             ),
             "batch_size": Choice([32, 64, 128]),
+            # Without pre_norm: it needs a norm, and no norm is worth a try.
+            "norm": Choice([None, "batch", "layer"]),
+            "residual": Choice([False, True]),
+            "init": Choice([None, "he_normal", "orthogonal"]),
         }
     )
 

@@ -12,6 +12,7 @@ import pytest
 
 import spaces
 from spaces import Choice, Constant, Float, Int, Repeat, Space, fingerprint, flatten, presets
+from trainables.config import check, check_together
 
 SWEEP_FILE = {
     "hidden": {"repeat": {"times": [1, 3], "of": {"int": [16, 128], "log": True}}},
@@ -310,17 +311,11 @@ def test_probes():
     ]
 
 
-MLP_KEYS = {
-    "hidden", "activation", "dropout", "l1", "l2", "batch_size", "lr", "patience", "clip_norm",
-    "optimizer",
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("name", presets.PRESETS)
 def test_presets(name):
     space = presets.PRESETS[name]()
-    assert set(space.names) <= MLP_KEYS
     assert Space.from_json(space.to_json()) == space
-    for _, config in space.probes():
-        optimizer = config["optimizer"]
-        assert not optimizer.get("nesterov") or optimizer["momentum"] > 0
+    rng = np.random.default_rng(0)
+    for config in [config for _, config in space.probes()] + [space.sample(rng) for _ in range(99)]:
+        check(name, config)
+        check_together(name, config)
