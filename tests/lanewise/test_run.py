@@ -234,6 +234,8 @@ def test_schema_accepts_the_examples(lanewise: Lanewise) -> None:
         jsonschema.validate(yaml.load(path.read_text(), path.name), schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"modle": "mlp"}, schema)
+    norm = schema["properties"]["space"]["properties"]["norm"]
+    assert norm["description"].endswith("batch, layer or null; by default null")
 
 
 @pytest.mark.long
