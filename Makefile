@@ -1,10 +1,10 @@
-# All of development: make setup | demo | test | test-long | lint | bench
+# All of development: make setup | demo | test | test-long | lint | docs | bench
 PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test test-long lint format bench clean
+.PHONY: setup demo test test-long lint format docs bench clean
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
@@ -25,6 +25,9 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: setup
+	$(BIN)/lanewise schema --markdown > docs/sweep-file.md
 
 bench: setup
 	$(BIN)/python benchmarks/solo.py

@@ -284,6 +284,25 @@ def best(
 
 
 @app.command()
+def report(
+    sweep: SweepArgument = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="the file [default: HOME/reports/SWEEP.html]")
+    ] = None,
+    home: HomeOption = None,
+) -> int:
+    """Write the report of a sweep as one HTML file that opens offline, and print its path."""
+    from dashboards.report.build import build
+
+    place, view = _view(sweep, home)
+    try:
+        print(build(view, place, out))
+    except OSError as error:
+        raise SearchError(f"--out: {error.filename or out}: {error.strerror or error}") from None
+    return DONE
+
+
+@app.command()
 def ui(
     sweep: SweepArgument = None,
     home: HomeOption = None,
@@ -321,11 +340,16 @@ def sync(sweep: SweepArgument = None, home: HomeOption = None) -> int:
 
 
 @app.command()
-def schema() -> int:
+def schema(
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="the reference for people instead")
+    ] = False,
+) -> int:
     """Print the JSON schema of the sweep file, for editors."""
+    from lanewise.reference import markdown as reference
     from lanewise.schema import json_schema
 
-    print(json.dumps(json_schema(), indent=2))
+    print(reference().rstrip() if markdown else json.dumps(json_schema(), indent=2))
     return DONE
 
 

@@ -6,10 +6,14 @@ import json
 from typing import Any
 
 from lanewise.sweepfile import SweepFile
-from trainables.config import MODEL_KNOBS, TRAINING
+from search.samplers import SAMPLERS
+from search.schedulers import SCHEDULERS
+from trainables.config import MODEL_KNOBS, MODELS, TRAINING
 from trainables.errors import listing
 from trainables.knobs import Knob, Rule
+from trainables.metrics import LOSSES
 
+_NAMES = {"model": MODELS, "sampler": SAMPLERS, "scheduler": SCHEDULERS, "loss": LOSSES}
 _NUMBER = {"type": "number"}
 _POINTS = {"description": "how many points of a grid, or the points themselves"}
 
@@ -28,9 +32,9 @@ def json_schema() -> dict[str, Any]:
         "additionalProperties": {"$ref": "#/$defs/Domain"},
     }
     schema["required"] = [key for key in schema["required"] if key != "name"]  # the file's name
-    for key in ("sampler", "scheduler", "loss"):
-        # A bare name is short for {name: {}}.
-        schema["properties"][key] = {"anyOf": [{"type": "string"}, schema["properties"][key]]}
+    for key, names in _NAMES.items():
+        # Names that editors complete; others are the user's own.
+        schema["properties"][key]["anyOf"].insert(0, {"enum": list(names)})
     return schema
 
 
@@ -47,7 +51,7 @@ def _hyperparameters() -> dict[str, Any]:
 def _words(knob: Knob) -> str:
     rule = knob.rule
     allowed = rule.allowed if isinstance(rule, Rule) else listing(rule.members)
-    return f"{allowed}; by default {json.dumps(knob.default)}"
+    return f"{knob.about}: {allowed}; by default {json.dumps(knob.default)}"
 
 
 def _domain() -> dict[str, Any]:

@@ -20,7 +20,7 @@ from pydantic import (
 from lanewise import yaml
 from lanewise.errors import SweepFileError
 from search.plugins import nearest
-from search.spec import RETRIES, Mode
+from search.spec import Mode
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -224,9 +224,13 @@ class SweepFile(Section):
     scheduler: PluginSection = Field({"asha": {}}, description="none, asha, or module:Class")
     budget: Budget = Budget()
     resources: Resources = Resources()
-    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
-    executor: Literal["auto", "inline", "tune"] = "auto"
-    task: Literal["classification", "binary", "multiclass", "regression"] | None = None
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = Field(0, description="of everything random")
+    executor: Literal["auto", "inline", "tune"] = Field(
+        "auto", description="where trials run: in Ray Tune, or in the command's own process"
+    )
+    task: Literal["classification", "binary", "multiclass", "regression"] | None = Field(
+        None, description="by default inferred from the objective, then from the target"
+    )
     loss: PluginSection | None = Field(
         None, description="by default cross_entropy or mse; with its options: {huber: {delta: 2}}"
     )
@@ -236,7 +240,7 @@ class SweepFile(Section):
     start: list[dict[str, Any]] = Field([], description="configurations to try first")
     max_concurrent: Count | None = Field(None, description="the most trials at a time")
     retries: dict[str, Annotated[int, Field(ge=0)]] = Field(
-        {}, description=f"by kind of failure; by default {RETRIES}"
+        {}, description="how often a trial starts again, by kind of failure"
     )
     limits: Limits = Limits()
     checkpoint: Checkpoint = Checkpoint()

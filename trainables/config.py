@@ -84,52 +84,61 @@ def _nesterov(name: str, options: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-_WARMUP = {"warmup": Knob(0, NOT_NEGATIVE)}  # epochs, also parts of one
+_WARMUP = {
+    "warmup": Knob(0, NOT_NEGATIVE, "epochs, also parts of one, in which the rate grows linearly")
+}
 
 # Defined in `schedules.py`; names that torch.optim.lr_scheduler has too mean the same there.
 SCHEDULES: dict[str, dict[str, Knob]] = {
     "constant": {**_WARMUP},
-    "step": {"every": Knob(10, COUNT), "factor": Knob(0.1, WITHIN_ONE), **_WARMUP},
-    "cosine": {"final": Knob(0.0, SHARE), **_WARMUP},
+    "step": {
+        "every": Knob(10, COUNT, "epochs between two steps"),
+        "factor": Knob(0.1, WITHIN_ONE, "of the rate at each step"),
+        **_WARMUP,
+    },
+    "cosine": {
+        "final": Knob(0.0, SHARE, "what is left of the rate at the end of the budget"),
+        **_WARMUP,
+    },
     "one_cycle": {
-        "pct_start": Knob(0.3, SHARE),
-        "div_factor": Knob(25.0, AT_LEAST_ONE),
-        "final_div_factor": Knob(1e4, AT_LEAST_ONE),
+        "pct_start": Knob(0.3, SHARE, "share of the steps in which the rate rises to `lr`"),
+        "div_factor": Knob(25.0, AT_LEAST_ONE, "`lr` over the first rate"),
+        "final_div_factor": Knob(1e4, AT_LEAST_ONE, "the first rate over the last"),
     },
     "plateau": {
-        "factor": Knob(0.1, WITHIN_ONE),
-        "patience": Knob(10, WHOLE),
-        "threshold": Knob(1e-4, BELOW_ONE),
-        "cooldown": Knob(0, WHOLE),
+        "factor": Knob(0.1, WITHIN_ONE, "of the rate when `val_loss` no longer falls"),
+        "patience": Knob(10, WHOLE, "epochs without a better one that are put up with"),
+        "threshold": Knob(1e-4, BELOW_ONE, "how much better, relatively, counts as better"),
+        "cooldown": Knob(0, WHOLE, "epochs after a step before counting begins anew"),
         **_WARMUP,
     },
 }
 
 # Of every model that our loop trains, users' own included.
 TRAINING: dict[str, Knob] = {
-    "lr": Knob(1e-3, POSITIVE),
-    "optimizer": Knob("adam", Family("optimizer", OPTIMIZERS, _nesterov)),
-    "schedule": Knob("constant", Family("schedule", SCHEDULES)),
-    "batch_size": Knob(64, COUNT),
-    "l1": Knob(0.0, NOT_NEGATIVE),
-    "l2": Knob(0.0, NOT_NEGATIVE),
-    "activity_l1": Knob(0.0, NOT_NEGATIVE),
-    "label_smoothing": Knob(0.0, BELOW_ONE),
-    "class_weight": Knob(None, or_null(CLASS_WEIGHT)),
-    "clip_norm": Knob(None, or_null(POSITIVE)),
-    "clip_value": Knob(None, or_null(POSITIVE)),
-    "patience": Knob(None, or_null(COUNT)),
+    "lr": Knob(1e-3, POSITIVE, "learning rate"),
+    "optimizer": Knob("adam", Family("optimizer", OPTIMIZERS, _nesterov), "what takes the steps"),
+    "schedule": Knob("constant", Family("schedule", SCHEDULES), "how `lr` changes"),
+    "batch_size": Knob(64, COUNT, "rows of one step"),
+    "l1": Knob(0.0, NOT_NEGATIVE, "adds l1·Σ|w| over weights to the loss"),
+    "l2": Knob(0.0, NOT_NEGATIVE, "adds l2/2·Σw² over all parameters, torch's weight_decay"),
+    "activity_l1": Knob(0.0, NOT_NEGATIVE, "adds activity_l1·Σ|a| over a row's activations"),
+    "label_smoothing": Knob(0.0, BELOW_ONE, "share of the target spread over all classes"),
+    "class_weight": Knob(None, or_null(CLASS_WEIGHT), "the weight of each class in the loss"),
+    "clip_norm": Knob(None, or_null(POSITIVE), "the largest norm of the whole gradient"),
+    "clip_value": Knob(None, or_null(POSITIVE), "the largest value in the gradient"),
+    "patience": Knob(None, or_null(COUNT), "epochs without a better objective that end a trial"),
 }
 
 MODEL_KNOBS: dict[str, dict[str, Knob]] = {
     "mlp": {
-        "hidden": Knob([64, 64], WIDTHS),
-        "activation": Knob("relu", one_of(ACTIVATIONS)),
-        "dropout": Knob(0.0, BELOW_ONE),
-        "init": Knob(None, or_null(one_of(INITS))),
-        "norm": Knob(None, or_null(one_of(NORMS))),
-        "residual": Knob(False, FLAG),
-        "pre_norm": Knob(False, FLAG),
+        "hidden": Knob([64, 64], WIDTHS, "the width of each hidden layer"),
+        "activation": Knob("relu", one_of(ACTIVATIONS), "between the layers"),
+        "dropout": Knob(0.0, BELOW_ONE, "share of units dropped after each hidden layer"),
+        "init": Knob(None, or_null(one_of(INITS)), "initial weights; null for torch's own"),
+        "norm": Knob(None, or_null(one_of(NORMS)), "normalisation in each hidden layer"),
+        "residual": Knob(False, FLAG, "each width is two layers and a skip past them"),
+        "pre_norm": Knob(False, FLAG, "a norm before each layer instead of behind it"),
     },
 }
 

@@ -76,10 +76,11 @@ class Family:
 
 @dataclass(frozen=True)
 class Knob:
-    """One hyperparameter: its default, and what it may be."""
+    """One hyperparameter: its default, what it may be, and what it does, for the reference."""
 
     default: Any
     rule: Rule | Family
+    about: str = ""
 
 
 def _named(value: Any) -> dict[str, Any]:
