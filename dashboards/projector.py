@@ -28,7 +28,9 @@ from urllib.parse import unquote
 
 from dashboards.errors import ProjectionError
 from dashboards.projection import Projection
+from dashboards.reporter import Reporter
 from dashboards.state import (
+    DUE,
     SWEEP_VARIABLE,
     URI_VARIABLE,
     Cursor,
@@ -78,6 +80,7 @@ class Tail:
         self.failures = 0
         self._projection: Projection | None = None
         self._writer: Writer | None = None
+        self._reporter = Reporter(home, launch)
         self._parent_at = 0.0
         self._cursor_at = 0.0
 
@@ -109,6 +112,7 @@ class Tail:
         """Forgets everything but the cursor."""
         if self._writer is not None:
             self._writer.close()
+        self._reporter.close()
         self._projection = self._writer = None
 
     @property
@@ -118,10 +122,15 @@ class Tail:
         return projection is not None and projection.settled == projection.seq
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing is left to be done but to wait for more."""
+        return self.is_drained and self.cursor.report != DUE
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing more can come."""
         projection = self._projection
-        return self.is_drained and projection is not None and projection.history.closed is not None
+        return self.is_idle and projection is not None and projection.history.closed is not None
 
     def explained(self, error: Exception) -> str:
         """The error in one line, without secrets."""
@@ -141,6 +150,8 @@ class Tail:
             self._look_for_controller(projection)
         moved = bool(records) or projection.settled < projection.seq
         self._send(projection)
+        if self.cursor.report == DUE:
+            self._report(projection)
         return moved
 
     def _open(self) -> Projection:
@@ -171,7 +182,8 @@ class Tail:
             if number in writer.runs:
                 projection.sent(number)
         projection.cut_off = not self.home.has_controller(self.launch.sweep)
-        self.cursor = replace(self.cursor, seq=after)
+        report = self.cursor.report if after >= 0 else None
+        self.cursor = replace(self.cursor, seq=after, report=report)
 
     def _believed(self, writer: Writer) -> int:
         """The cursor's place, or -1 where it speaks of another journal or another MLflow."""
@@ -224,15 +236,23 @@ class Tail:
         if not final and now - self._cursor_at < CURSOR_EVERY:
             return
         self._cursor_at = now
-        parent = self._writer.runs.get(None)
+        parent, seq = self._writer.runs.get(None), projection.settled
+        at_rest = seq == projection.seq and projection.status != "running"
         self._put(
             replace(
                 self.cursor,
-                seq=projection.settled,
+                seq=seq,
                 run_id=parent.run_id if parent else None,
                 error=None,
+                report=self._reporter.state(self.cursor, seq, at_rest=at_rest),
             )
         )
+
+    def _report(self, projection: Projection) -> None:
+        """The last step of a sweep: all else has been sent."""
+        assert self._writer is not None
+        if (ended := self._reporter.step(self._writer, projection.seq)) is not None:
+            self._put(replace(self.cursor, report=ended))
 
     def _note(self, error: Exception) -> None:
         wait = min(LAST_RETRY, FIRST_RETRY * 2 ** min(self.failures, 10))
@@ -316,7 +336,8 @@ class Service:
             sweep, uri = launch.sweep, self._uri(launch)
             if uri is None or sweep in self.tails:
                 continue
-            if self.journal.last(sweep) != read_cursor(self.home, sweep).seq:
+            cursor = read_cursor(self.home, sweep)
+            if self.journal.last(sweep) != cursor.seq or cursor.report == DUE:
                 self.tails[sweep] = Tail(self.home, self.journal, launch, uri)
 
     def _uri(self, launch: Launched) -> str | None:
@@ -331,7 +352,7 @@ class Service:
         if any(self.home.has_controller(launch.sweep) for launch, _ in self.journal.launches()):
             self._lived_at = now
             return False
-        if all(tail.is_drained for tail in self.tails.values()):
+        if all(tail.is_idle for tail in self.tails.values()):
             return now - self._worked_at > GRACE
         return now - max(self._lived_at, self._worked_at) > GIVE_UP
 
@@ -391,10 +412,11 @@ def drain(
 
 def _drain(tail: Tail, attempts: int) -> None:
     try:
-        while tail.attempt() or not tail.is_drained:
+        while tail.attempt() or not tail.is_idle:
             if tail.failures >= attempts:
                 raise ProjectionError(tail.cursor.error or "MLflow did not answer")
-            time.sleep(max(0.0, tail.retry_at - time.monotonic()) + 0.01)
+            pause = POLL if tail.is_drained else 0.01
+            time.sleep(max(0.0, tail.retry_at - time.monotonic()) + pause)
     finally:
         tail.close()
 

@@ -20,6 +20,8 @@ URI_VARIABLE = "LANEWISE_TRACKING_URI"
 SWEEP_VARIABLE = "LANEWISE_TRACKING_SWEEP"
 MASK = "***"
 
+DUE, LOGGED, NONE = "due", "logged", "none"  # what became of the report of a sweep at rest
+
 _PASSWORD = re.compile(r"^(\w[\w+.-]*://[^:/@]*):.*@")
 _SECRET = re.compile(r"([?&][^=&]*(?:password|passwd|token|secret|key)[^=&]*=)[^&]*", re.I)
 
@@ -33,6 +35,8 @@ class Cursor:
         run_id: the sweep's (parent) run.
         drained_at: when nothing was left to project, seconds since 1970; None while there is.
         error: why the last attempt failed, one line; None after a success.
+        report: DUE, LOGGED or NONE (it could not be built) once the sweep is over or interrupted
+            and drained; None before, and where no report is wanted.
     """
 
     seq: int = -1
@@ -41,6 +45,7 @@ class Cursor:
     run_id: str | None = None
     drained_at: float | None = None
     error: str | None = None
+    report: str | None = None
 
 
 def cursor_path(home: Home, sweep: str) -> Path:
@@ -126,3 +131,28 @@ def wait_drained(
             process, restart = restart(), None
         time.sleep(0.1)
     return 0
+
+
+def wait_reported(
+    home: Home,
+    sweep: str,
+    patience: float,
+    process: subprocess.Popen[bytes] | None = None,
+    restart: Callable[[], subprocess.Popen[bytes]] | None = None,
+) -> bool:
+    """Waits for the report of a sweep that has drained, for ``patience`` seconds at most.
+
+    Args:
+        process, restart: as for ``wait_drained``.
+
+    Returns:
+        Whether nothing more will come: it is there, could not be built, or is not wanted.
+    """
+    until = time.monotonic() + patience
+    while read_cursor(home, sweep).report == DUE:
+        if time.monotonic() > until:
+            return False
+        if process is not None and restart is not None and process.poll() is not None:
+            process, restart = restart(), None
+        time.sleep(0.1)
+    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dashboards.report.build import report_of
 from dashboards.state import Cursor, read_cursor, tracking_uri
 from dashboards.state import pending as pending_records
 from search.history import CANCELLED, COMPLETED, FAILED, STOPPED, Trial
@@ -25,7 +26,7 @@ def summary(view: View, home: Home, *, pending: int | None = None) -> dict[str, 
     if pending is None:
         pending = pending_records(home, view.launch.sweep, view.journal)
     opened = view.history.opened
-    best_trials = best(view)
+    best_trials, report = best(view), report_of(view, home)
     return {
         "sweep": view.launch.sweep,
         "name": view.launch.name,
@@ -41,7 +42,7 @@ def summary(view: View, home: Home, *, pending: int | None = None) -> dict[str, 
             "run_id": cursor.run_id,
             "pending": pending,
         },
-        "report": None,
+        "report": str(report) if report else None,
     }
 
 

@@ -92,6 +92,8 @@ def render_summary(
     if left:
         _say(console, f"MLflow lacks the last {left} records; later: {command('sync', sweep)}")
     commands = [("all trials", command("show", sweep)), ("MLflow", command("ui"))]
+    if summary["report"]:
+        commands.insert(0, ("report", summary["report"]))
     if summary["status"] == "interrupted":
         commands.insert(0, ("go on", command("resume", sweep)))
     _pairs(console, commands)

@@ -13,14 +13,24 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from dashboards.launcher import start, warmed
-from dashboards.state import SWEEP_VARIABLE, URI_VARIABLE, is_masked, mask, pending, wait_drained
+from dashboards.state import (
+    SWEEP_VARIABLE,
+    URI_VARIABLE,
+    is_masked,
+    mask,
+    pending,
+    read_cursor,
+    wait_drained,
+    wait_reported,
+    write_cursor,
+)
 from lanewise import sweepfile, tracking, yaml
 from lanewise.errors import INTERRUPTED, SweepFileError
 from lanewise.plan import Plan, identity, plan_again
@@ -79,7 +89,7 @@ def resume(name: str | None, options: Options) -> dict[str, Any]:
     sweep_id = find(journal, name)
     with options.home.controller_lock(sweep_id):
         view = open_view(journal, sweep_id)
-        journal.truncate(sweep_id, view.seq)  # a newest record that was half written
+        _drop_broken(options.home, view)
         projector = Projector(options.home, sweep_id, _known_uri(view.launch, options))
         if view.history.closed:
             status = view.history.closed.status
@@ -112,6 +122,7 @@ def stop(name: str | None, home: Home) -> str:
         return f"{view.launch.name} ends once its running trials have reported"
     with home.controller_lock(sweep_id):
         view.refresh()
+        _drop_broken(home, view)
         sweep = _replayed(view)
         sweep.close(BY_A_PERSON)
         journal.append(sweep_id, view.seq, sweep.drain())
@@ -185,6 +196,20 @@ def _versions() -> dict[str, str]:
 def masked(uri: str | None) -> str | None:
     """The URI as it may be written down."""
     return mask(uri) if uri else None
+
+
+def _drop_broken(home: Home, view: View) -> None:
+    """Removes a newest record that cannot be read, and says so: it counts as never written."""
+    sweep = view.launch.sweep
+    if not view.journal.truncate(sweep, view.seq):
+        return
+    cursor = read_cursor(home, sweep)  # what comes in its place is not what MLflow has
+    write_cursor(home, sweep, replace(cursor, seq=min(cursor.seq, view.seq)))
+    print(
+        f"lanewise: record {view.seq + 1} of {sweep}, its newest, was broken and is dropped; "
+        "what it told of happens again",
+        file=sys.stderr,
+    )
 
 
 def _replayed(view: View) -> Sweep:
@@ -346,12 +371,23 @@ class Projector:
             restart=self.start,
         )
 
+    def finish_report(self, patience: float) -> None:
+        """Waits until the report is there or will not come; says so when it takes longer."""
+        with suppress(KeyboardInterrupt):  # the sweep is over: what is left out is the report
+            args = (self.home, self.sweep, patience, self.process, self.start)
+            if wait_reported(*args):
+                return
+        print(f"the report is not there yet; later: lanewise report {self.sweep}", file=sys.stderr)
+
 
 def _finish(journal: Journal, projector: Projector, status: str) -> dict[str, Any]:
-    """Waits for the projection to drain; the summary of what there is."""
+    """Waits for the projection to drain and for the report; the summary of what there is."""
     from dashboards.summary import summary
 
-    left = projector.finish(journal, patience=10.0 if status == "interrupted" else 60.0)
+    patience = 10.0 if status == "interrupted" else 60.0
+    left = projector.finish(journal, patience)
+    if not left:
+        projector.finish_report(patience)
     view = open_view(journal, projector.sweep)
     result: dict[str, Any] = summary(view, projector.home, pending=left)
     journal.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -75,6 +76,18 @@ class Result:
         if best is None:
             raise LookupError("no trial reported a usable value of the objective; see .history")
         return Best(best["trial"], best["params"], best["metrics"], best["epoch"], self)
+
+    def report(self) -> Path:
+        """The HTML report of the sweep as it is now; it is built if it is missing."""
+        from dashboards.report.build import build, report_of
+        from search.view import open_view
+
+        journal = self._home.journal()
+        try:
+            view = open_view(journal, self.sweep)
+            return report_of(view, self._home) or build(view, self._home)
+        finally:
+            journal.close()
 
     def to_frame(self) -> pd.DataFrame:
         """One row per trial: number, status, epochs, flattened parameters, best metrics."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from search.home import Home
@@ -29,6 +30,18 @@ def build(view: View, home: Home, out: Path | None = None) -> Path:
     first, *others = search_figures(make_study(view), view.spec.objective)
     text = render(facts, [first, *learning_figures(view), *others])
     return _put(out or home.report(view.launch.sweep), text)
+
+
+def report_of(view: View, home: Home) -> Path | None:
+    """The sweep's report in its home, if there is one that shows the sweep as it is now."""
+    path = home.report(view.launch.sweep)
+    try:
+        with path.open(encoding="utf-8") as file:
+            head = file.read(1000)
+    except (OSError, UnicodeDecodeError):
+        return None
+    found = re.search(r'<meta name="lanewise-records" content="(\d+)">', head)
+    return path if found and int(found[1]) >= view.seq else None
 
 
 def _put(path: Path, text: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import plotly.graph_objects as go
@@ -121,7 +122,7 @@ def _best(trial: Trial) -> list[Figure]:
                 height=300,
                 group=f"Trial {trial.number}, epoch by epoch",
             ),
-            lambda lines=lines: _parts(trial, lines),
+            partial(_parts, trial, lines),
         )
         for place, (title, lines) in enumerate(by_part(trial.rows)[:MOST_METRICS])
     ]

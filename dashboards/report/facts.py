@@ -60,6 +60,7 @@ class Facts:
     Args:
         seq: the last record that the report knows of.
         commands: what to type, by purpose.
+        taking: the command that writes the best configuration to a file.
         code: Python that loads the best model; empty for a training function of the user's.
         columns, rows: the table of all trials, best first.
         constants: the settings that are the same in all trials.
@@ -75,6 +76,7 @@ class Facts:
     spent: Pairs
     cautions: tuple[Caution, ...]
     commands: Pairs
+    taking: str
     code: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -100,6 +102,7 @@ def gather(view: View, home: Home) -> Facts:
         spent=tuple(_spent(view)),
         cautions=tuple(cautions(history, spec, status)),
         commands=tuple(_commands(view, home, status)),
+        taking=_typed(home, "best", view.launch.sweep, "--out", "best.yaml"),
         code=_code(view, home),
         columns=("trial", "outcome", spec.objective.metric, "at epoch", "epochs", *columns),
         rows=rows,
@@ -157,8 +160,6 @@ def _best(view: View) -> Best | None:
 def _spent(view: View) -> Iterator[tuple[str, str]]:
     history, seconds = view.history, running_seconds(view)
     yield "running time", duration(seconds)
-    if history.best is not None:
-        yield "until the last decision", duration(running_seconds(view, view.decided_at))
     yield from ((_OUTCOMES[key], f"{count:,}") for key, count in counts(view).items() if count)
     yield "epochs", f"{history.spent:,}"
     if saved := epochs_saved(history, view.spec.budget.epochs):
@@ -182,16 +183,15 @@ def epochs_saved(history: History, epochs: int) -> int:
 
 
 def _commands(view: View, home: Home, status: str) -> Iterator[tuple[str, str]]:
-    def typed(*words: str) -> str:
-        return shlex.join(["lanewise", *words, "--home", str(home.root)])
-
     sweep = view.launch.sweep
     if status == "interrupted":
-        yield "Go on", typed("resume", sweep)
-    if view.history.best is not None:
-        yield "The best as a sweep file of constants", typed("best", sweep, "--out", "best.yaml")
-    yield "Every trial, with whole tracebacks", typed("show", sweep)
-    yield "The runs in MLflow's own pages", typed("ui", sweep)
+        yield "The trials that are still to come", _typed(home, "resume", sweep)
+    yield "Every trial, with whole tracebacks", _typed(home, "show", sweep)
+    yield "The runs in MLflow's own pages", _typed(home, "ui", sweep)
+
+
+def _typed(home: Home, *words: str) -> str:
+    return shlex.join(["lanewise", *words, "--home", str(home.root)])
 
 
 def _code(view: View, home: Home) -> str:
@@ -201,7 +201,8 @@ def _code(view: View, home: Home) -> str:
         return ""
     return (
         "import lanewise as lw\n\n"
-        f"result = lw.resume({view.launch.sweep!r}, home={str(home.root)!r})  # it is over: loads\n"
+        f"result = lw.resume(\n    {view.launch.sweep!r},  # is over, so nothing is trained\n"
+        f"    home={str(home.root)!r},\n)\n"
         "model = result.best.model  # the weights of its best epoch\n"
         "predictions = model.predict(X)\n"
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import optuna
 import plotly.graph_objects as go
 from optuna import visualization
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from dashboards.report.figure import BLUE, FROM_GREY, ORANGE, ZOOMED, Figure, axis, drawn
@@ -97,7 +100,7 @@ def thinned(study: optuna.Study, most: int) -> optuna.Study:
 def _best_first(study: optuna.Study) -> list[FrozenTrial]:
     """Trials by value; among equals the lower number is the better, as in the sweep."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    sign = -1 if study.direction == optuna.study.StudyDirection.MAXIMIZE else 1
+    sign = -1 if study.direction == StudyDirection.MAXIMIZE else 1
     return sorted(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
 
 
@@ -122,7 +125,10 @@ def _history(study: optuna.Study, values: Axis) -> go.Figure:
 
 
 def _importances(study: optuna.Study) -> go.Figure:
-    figure = visualization.plot_param_importances(study)
+    with warnings.catch_warnings():
+        # The caution of few trials stands on the page, in words for people.
+        warnings.filterwarnings("ignore", "Some regimes for parameter")
+        figure = visualization.plot_param_importances(study)
     figure.update_traces(marker_color=BLUE)
     figure.update_xaxes(title_text="share", rangemode="tozero")
     figure.update_yaxes(title_text="", automargin=True)
@@ -170,7 +176,7 @@ def _slices(study: optuna.Study, names: Sequence[str], values: Axis) -> list[Fig
     return [
         drawn(
             Figure(f"slice-{place}", name, SLICE + zoomed, height=240, group="Slices"),
-            lambda name=name: _slice(study, name, values),
+            partial(_slice, study, name, values),
         )
         for place, name in enumerate(names)
     ]

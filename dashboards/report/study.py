@@ -12,6 +12,7 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.history import Trial
@@ -21,8 +22,8 @@ from search.view import View
 def make_study(view: View) -> optuna.Study:
     """The study; names and labels are escaped, since Plotly reads them as HTML."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    direction = "maximize" if view.spec.objective.mode == "max" else "minimize"
-    study = optuna.create_study(direction=direction)
+    best = StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE
+    study = optuna.create_study(direction=best[view.spec.objective.mode == "min"])
     study.add_trials(_frozen(view, trial) for trial in view.history)
     return study
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 HOUSE = Path(__file__).parent.parent.parent
 
@@ -41,6 +44,7 @@ space:
 sampler: random
 scheduler: {asha: {eta: 3}}
 budget: {trials: 8, epochs: 9}
+report: false
 """
 DIGITS = """
 name: small
@@ -54,6 +58,7 @@ space:
 sampler: random
 scheduler: {asha: {eta: 3}}
 budget: {trials: 8, epochs: 9}
+report: false
 """
 
 
@@ -95,16 +100,37 @@ class Lanewise:
         assert done.returncode == code, done.stderr
         return json.loads(done.stdout)  # exactly one JSON value, nothing beside it
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """In a process group of its own, as a terminal starts a command."""
-        return subprocess.Popen(
-            command(*arguments),
-            cwd=self.folder,
-            env=environment(self.home),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+        """In a process group of its own, as a terminal starts a command.
+
+        Its standard error goes to ``stderr`` in the folder.
+        """
+        with (self.folder / "stderr").open("wb") as stderr:
+            return subprocess.Popen(
+                command(*arguments),
+                cwd=self.folder,
+                env=environment(self.home) | variables,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,
+            )
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database: making one takes MLflow seconds, which each home would cost."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    code = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments()"
+    run_python(code, f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def lanewise(tmp_path: Path, migrated: Path) -> Lanewise:
+    """The command line in a new folder."""
+    (tmp_path / "home").mkdir()
+    shutil.copy(migrated, tmp_path / "home" / "mlflow.db")
+    return Lanewise(tmp_path)
 
 
 def mlflow_runs(uri: str, experiment: str) -> list[dict[str, Any]]:
