@@ -1,7 +1,7 @@
 """Lanewise beside Ray Tune and Optuna on the same work; prints a Markdown table.
 
-    python benchmarks/compare.py [--trials 64] [--repeats 5] [--contenders NAME,NAME…] [--seed 0]
-                                 [--out build/comparison.jsonl] [--documented-trials 16] [--continue]
+    python benchmarks/compare.py [--trials 64] [--documented-trials 16] [--repeats 5] [--seed 0]
+        [--contenders NAME,NAME…] [--out build/comparison.jsonl] [--continue]
 
 The work is *digits-mlp* (`digits_mlp/`): a network for scikit-learn's digits, TPE, ASHA from 1 to
 27 epochs, two trials at a time on two cores, every trial in MLflow on SQLite. Each contender runs

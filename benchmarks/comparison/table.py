@@ -12,7 +12,7 @@ HEAD = (
     "| | s a trial | after start-up | epochs a trial | ms an epoch | best accuracy "
     "| times {base} | in MLflow |\n|---|---|---|---|---|---|---|---|"
 )
-_QUIET = 0.15  # busier cores before a run than this are worth a warning
+_QUIET = 0.15  # cores that are busier before a run are worth a warning
 
 
 def table(settings: Settings, runs: Mapping[str, Sequence[Run]], tracked: Sequence[str]) -> str:
@@ -69,7 +69,7 @@ def _row(
         f"{median(lambda run: run.epochs / run.trials):.1f}",
         f"{median(lambda run: 1000 * run.seconds / max(1, run.epochs)):.0f}",
         f"{median(lambda run: run.best):.4f}",
-        _ratio(ratios(own, runs[base], settings.trials)),
+        "1" if name == base else _ratio(ratios(own, runs[base], settings.trials)),
         _statuses(own) if is_tracked else "none",
     ]
     return "| " + " | ".join(cells) + " |"
@@ -108,7 +108,11 @@ def _best_known(runs: Sequence[Run], settings: Settings) -> str:
 
 
 def _busy(runs: Mapping[str, Sequence[Run]]) -> str:
-    most = max((run.busy for each in runs.values() for run in each), default=0.0)
-    if most <= _QUIET:
+    busy = [run.busy for each in runs.values() for run in each]
+    if not busy:
         return ""
-    return f"The machine was not quiet: its cores were up to {most:.0%} busy before a run."
+    quiet = "" if max(busy) <= _QUIET else " The machine was not quiet: do not trust the figures."
+    return (
+        f"Before the runs the cores were {statistics.median(busy):.0%} busy with other work "
+        f"(at most {max(busy):.0%}).{quiet}"
+    )

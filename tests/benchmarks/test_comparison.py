@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,18 @@ def test_the_table_says_what_was_compared() -> None:
     assert "1 of 1 rounds incomplete" in reuse
     assert "ray-documented: measured with 16 trials" in shown
     assert "a machine; some versions" in "".join(rest)
+    assert "not quiet" not in shown
+
+
+def test_the_table_warns_of_a_busy_machine() -> None:
+    runs = {"lanewise-tune": [replace(finished("lanewise-tune", 16), busy=0.4)]}
+    assert "at most 40%). The machine was not quiet" in table(SETTINGS, runs, ["lanewise-tune"])
+
+
+def test_a_contender_without_runs_is_in_the_table_too() -> None:
+    shown = table(SETTINGS, {"lanewise-tune": [], "ray-reuse": [finished("ray-reuse", 9)]}, [])
+    assert "| lanewise-tune | not measured |" in shown
+    assert "not compared" in shown
 
 
 def test_results_are_kept_run_by_run_and_continued(tmp_path: Path) -> None:
