@@ -89,11 +89,15 @@ def read_parquet(file: Path) -> pd.DataFrame:
 
     try:
         with pyarrow.parquet.ParquetFile(file) as claimed:
+            check_names(claimed.schema_arrow.names, file.name)
             for batch in claimed.iter_batches():
                 batch.validate(full=True)
         return pd.read_parquet(file)
+    except DataError:
+        raise
     except Exception as error:  # pyarrow has many types for "not a parquet file"
-        raise _bad(f"{file.name} is no readable Parquet: {error}") from None
+        message = f"{file.name} is no readable Parquet: {type(error).__name__}: {error}"
+        raise _bad(message) from None
 
 
 def read_npz(file: Path, names: Iterable[str]) -> dict[str, Array]:

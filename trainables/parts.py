@@ -102,7 +102,7 @@ def _check_groups(parts: Parts) -> None:
             continue
         shared = np.intersect1d(_values(first), _values(second))
         if len(shared):
-            message = f"group {shared[0]!r} of column {first.table.groups.name!r} is in"
+            message = f"group {str(shared[0])!r} of column {first.table.groups.name!r} is in"
             raise DataError(f"data.{name}", f"{message} {second.source} and in {first.source}")
 
 

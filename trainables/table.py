@@ -74,7 +74,7 @@ def texts(values: Iterable[Any]) -> Array:
 def text(value: Any) -> str | None:
     """A category as text: 1 and 1.0 are the same category, "1"; None if missing."""
     if isinstance(value, str):
-        return value
+        return str(value)  # NumPy has a str of its own
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return None
     if isinstance(value, float | np.floating):
