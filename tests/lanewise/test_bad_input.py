@@ -69,6 +69,33 @@ CASES = {
     "model that does not parse": (change("model: mlp", "model: broken.py:build"), "broken.py:1"),
     "unknown hyperparameter": (change("  lr:", "  learning_rate: 1\n  lr:"), "learning_rate"),
     "impossible value": (change("  lr:", "  dropout: 1.5\n  lr:"), "space.dropout: 1.5"),
+    "unknown loss": (GOOD + "loss: crossentropy\n", "did you mean 'cross_entropy'?"),
+    "unknown option of a loss": (GOOD + "loss: {focal: {gama: 1}}\n", "loss.gama: focal has no"),
+    "loss of another task": (
+        GOOD + "loss: binary_cross_entropy\n",
+        "loss: 'binary_cross_entropy' is a loss of binary tasks; this task is multiclass",
+    ),
+    "loss against the objective": (
+        GOOD + "loss: mae\n",
+        "objective: 'val_accuracy' is a metric of binary and multiclass tasks",
+    ),
+    "loss of a training function": (
+        change('data: {source: "sklearn:iris"}\nmodel: mlp', "train: mine.py:build")
+        + "loss: mse\n",
+        "loss: a training function brings its own loss",
+    ),
+    "unknown further metric": (GOOD + "metrics: [val_fi]\n", "metrics: 'val_fi' is not a metric"),
+    "unknown schedule": (change("  lr:", "  schedule: cosin\n  lr:"), "did you mean 'cosine'?"),
+    "class weights of fewer classes": (
+        change("  lr:", "  class_weight: [1, 2]\n  lr:"),
+        "space.class_weight: 2 weights for 3 classes",
+    ),
+    "smoothing in a regression": (
+        change("model: mlp", "model: {mlp: {label_smoothing: 0.1}}").replace(
+            "maximize: val_accuracy", "maximize: val_r2"
+        ),
+        "model.mlp.label_smoothing: 0.1 is for classification",
+    ),
     "unknown norm": (change("  lr:", "  norm: bach\n  lr:"), "did you mean 'batch'?"),
     "pre-norm without a norm": (
         change(

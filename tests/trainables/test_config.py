@@ -2,7 +2,16 @@ import pickle
 
 import pytest
 
-from trainables.config import LINKED, MODELS, NORMS, OPTIMIZERS, check, check_together, complete
+from trainables.config import (
+    LINKED,
+    MODELS,
+    NORMS,
+    OPTIMIZERS,
+    SCHEDULES,
+    check,
+    check_together,
+    complete,
+)
 from trainables.errors import ConfigError
 from trainables.metrics import METRICS, check_metric
 
@@ -20,6 +29,11 @@ GOOD = {
     "lr": 1,
     "patience": None,
     "clip_norm": 0.5,
+    "clip_value": 1,
+    "activity_l1": 0.1,
+    "label_smoothing": 0.9,
+    "class_weight": (1, 0.5, 3),
+    "schedule": {"name": "plateau", "patience": 0, "warmup": 0.5},
     "optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True},
 }
 
@@ -29,6 +43,16 @@ def test_defaults_and_good_values_pass(model):
     check(model, {})
     check(model, GOOD)
     check(model, complete(model, {}))
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_schedule_passes_with_its_defaults(name):
+    check("mlp", {"schedule": name})
+    full = complete("mlp", {"schedule": name})
+    assert {"name": name, **{o: knob.default for o, knob in SCHEDULES[name].items()}} == full[
+        "schedule"
+    ]
+    check("mlp", full)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -64,6 +88,16 @@ def test_every_optimizer_passes_with_its_defaults(name):
         ({"norm": "batchnorm"}, "did you mean 'batch'?"),
         ({"residual": 1}, "residual: 1 is not allowed (true or false)"),
         ({"pre_norm": "yes"}, "pre_norm: 'yes' is not allowed (true or false)"),
+        ({"label_smoothing": 1}, "label_smoothing: 1 is not allowed (a number ≥ 0 and < 1)"),
+        ({"class_weight": "balance"}, "did you mean 'balanced'?"),
+        ({"class_weight": [1, 0]}, "class_weight: [1, 0] is not allowed (balanced, a list of"),
+        ({"class_weight": [1]}, "class_weight: [1] is not allowed"),
+        ({"clip_value": 0}, "clip_value: 0 is not allowed (a number > 0 or null)"),
+        ({"schedule": "cosin"}, "schedule: 'cosin' is not a schedule (constant, step, cosine,"),
+        ({"schedule": None}, "schedule: None is not a schedule"),
+        ({"schedule": {"name": "step", "factor": 1}}, "schedule.factor: 1 is not allowed"),
+        ({"schedule": {"name": "one_cycle", "warmup": 1}}, "one_cycle has no option 'warmup'"),
+        ({"schedule": {"name": "plateau", "patience": -1}}, "(a whole number ≥ 0)"),
         ({"optimizer": "adamm"}, "optimizer: 'adamm' is not an optimizer"),
         ({"optimizer": {"momentum": 1}}, "optimizer: None is not an optimizer"),
         ({"optimizer": {"name": "sgd", "momentom": 1}}, "optimizer.momentom: sgd has no option"),

@@ -84,8 +84,8 @@ def test_updates_equal_torch(name, options, same, l2):
 
 @pytest.mark.parametrize("name", TORCH)
 def test_penalties_and_clipping(name):
-    """l1 on weights, then clipping, then l2: written out by hand."""
-    l1, l2, clip = 0.05, 0.2, 0.7
+    """l1 on weights, then clipping by norm, by value, then l2: written out by hand."""
+    l1, l2, clip, most = 0.05, 0.2, 0.7, 0.2
     model = module()
     by_hand = name == "adamw"
     decay = {} if by_hand else {"weight_decay": l2}
@@ -98,11 +98,12 @@ def test_penalties_and_clipping(name):
         total = torch.cat([p.grad.reshape(-1) for p in model.parameters()]).norm()
         for p in model.parameters():
             p.grad *= min(1.0, clip / (float(total) + 1e-6))
+            p.grad.clamp_(-most, most)
             if by_hand:
                 p.grad += l2 * p.detach()
 
     expected = train(model, plain, adjust)
-    found = ours(name, {}, l1=l1, l2=l2, clip_norm=clip)
+    found = ours(name, {}, l1=l1, l2=l2, clip_norm=clip, clip_value=most)
     assert torch.allclose(found, expected, rtol=1e-7, atol=1e-10)
 
 
