@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables import checkpoint as checkpoints
+from trainables.config import complete
 from trainables.dataset import Info, encode_labels
 from trainables.errors import CheckpointError, DataError, ModelError
 from trainables.losses import Loss, make_loss
@@ -55,7 +56,9 @@ class TrainedModel:
         rows = dict(state["rows"])
         if state["best_epoch"] not in rows:
             raise CheckpointError(f"{path} has no finished epoch")
-        build, config = build_for(recipe, state["given"], state["config"])
+        # The checkpoint may be older than a hyperparameter, which then was at its default.
+        full = complete(recipe.model, state["config"])
+        build, config = build_for(recipe, state["given"], full)
         device = pick_device(recipe.device)
         modules = []
         for number in range(state["replicas"]):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from torch import nn
 
+from trainables import checkpoint
 from trainables.dataset import prepare
 from trainables.errors import CheckpointError, DataError, ModelError
 from trainables.task import infer_task
@@ -75,6 +76,16 @@ def test_regression_predicts_in_the_targets_units(recipe, prepared, tmp_path):
 def test_before_the_first_epoch_there_is_no_model(recipe, tmp_path):
     with pytest.raises(CheckpointError, match="no finished epoch"):
         loaded(recipe(), {}, 0, tmp_path)
+
+
+def test_a_checkpoint_may_be_older_than_a_hyperparameter(recipe, tmp_path):
+    _, model = loaded(recipe(), {}, 1, tmp_path)
+    tensors, state = checkpoint.read(tmp_path / "c")
+    for name in ("norm", "residual", "pre_norm", "init"):
+        del state["config"][name]
+    checkpoint.write(tmp_path / "c", tensors, state)
+    older = TrainedModel.load(tmp_path / "c", recipe())
+    assert older.evaluate() == model.evaluate()
 
 
 class Tied(nn.Module):
