@@ -17,6 +17,7 @@ start-up is spread over as many as the others'.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ from comparison import contenders
 from comparison.contenders import Contender
 from comparison.machine import machine, versions
 from comparison.records import Results, Settings
-from comparison.runner import RunFailed, run, use_two_cores
+from comparison.runner import RunError, run, use_two_cores
 from comparison.table import table
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     names = [contender.name for contender in asked.contenders]
     tracked = [contender.name for contender in asked.contenders if contender.tracked]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it must not leave a run behind
     try:
         failures = measure(asked.contenders, asked.repeats, settings, results)
     except KeyboardInterrupt:
@@ -67,7 +69,7 @@ def measure(asked: Sequence[Contender], rounds: int, settings: Settings, results
             if not results.has(contender.name, number):
                 try:
                     done = run(contender, trials, settings.seed + number, number)
-                except RunFailed as failure:
+                except RunError as failure:
                     failures += 1
                     console.print(f"round {number + 1}: {contender.name} failed: {failure}")
                 else:

@@ -27,13 +27,27 @@ _SETTLES = 90.0  # seconds that a run's processes have to end after it
 _PER_TRIAL, _START = 60.0, 300.0  # seconds after which a run is taken for hanging
 
 
-class RunFailed(RuntimeError):  # noqa: N818  (it is a message for people)
+class RunError(RuntimeError):
     """In one line: what happened, and where the log lies."""
 
 
 def run(contender: Contender, trials: int, seed: int, round: int) -> Run:
-    """Run a contender's sweep and count what it left; its folder is kept only if that fails."""
+    """Run a contender's sweep and count what it left.
+
+    Raises:
+        RunError: it failed, or hung; its folder is kept.
+    """
     home = Path(tempfile.mkdtemp(prefix=f"compare-{contender.name}-"))
+    try:
+        done = _run(contender, trials, seed, round, home)
+    except KeyboardInterrupt:
+        shutil.rmtree(home, ignore_errors=True)
+        raise
+    shutil.rmtree(home, ignore_errors=True)
+    return done
+
+
+def _run(contender: Contender, trials: int, seed: int, round: int, home: Path) -> Run:
     ours.lay_out(home)
     busy = _busy()
     launched = time.time()
@@ -42,8 +56,7 @@ def run(contender: Contender, trials: int, seed: int, round: int) -> Run:
         facts = audit(home)
         best_known = _best_known(home) if contender.is_lanewise else None
     except Exception as error:
-        raise RunFailed(f"{contender.name} left nothing to count ({error}); see {home}") from error
-    shutil.rmtree(home, ignore_errors=True)
+        raise RunError(f"nothing to count was left ({error}); see {home}") from error
     return Run(
         contender=contender.name,
         round=round,
@@ -83,9 +96,9 @@ def _run_to_end(command: list[str], home: Path, limit: float) -> float:
         seconds = time.perf_counter() - began
     _end(process, mark)
     if code is None:
-        raise RunFailed(f"no end within {limit:.0f} s; see {log}")
+        raise RunError(f"no end within {limit:.0f} s; see {log}")
     if code != 0:
-        raise RunFailed(f"it ended with exit code {code}; see {log}")
+        raise RunError(f"it ended with exit code {code}; see {log}")
     return seconds
 
 
