@@ -1,0 +1,94 @@
+"""Over- and underfitting from curves."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from dashboards.report.fit import (
+    FITS,
+    OVERFITS,
+    UNDERFITS,
+    UNFINISHED,
+    UNKNOWN,
+    UNSTABLE,
+    diagnose,
+    find_pair,
+)
+from search.spec import Objective
+
+ACCURACY = Objective("val_accuracy", "max")
+EPOCHS = range(1, 21)
+
+
+def rows(train, val, name="loss", epochs=EPOCHS):
+    return [(e, {f"train_{name}": train(e), f"val_{name}": val(e)}) for e in epochs]
+
+
+def falling(rate, floor=0.0):
+    return lambda epoch: floor + math.exp(-rate * epoch)
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "verdict", "says"),
+    [
+        # Validation turns about epoch 8, training goes on.
+        (falling(0.3), lambda e: 0.3 + 0.004 * (e - 8) ** 2, OVERFITS, "around epoch 7 (0.304)"),
+        # Validation stands still at ten times the training error.
+        (falling(1, 0.02), falling(1, 0.2), OVERFITS, "10.0 times train_loss"),
+        (falling(0.05), falling(0.05, 0.01), UNFINISHED, "still falling"),
+        (lambda e: 0.69, lambda e: 0.69, UNDERFITS, "stays at 0.69, 100%"),
+        (falling(0.6, 0.1), falling(0.6, 0.12), FITS, "neither a gap nor a turn"),
+        # Both turn together: not a matter of memorising.
+        (
+            lambda e: 0.5 + 0.01 * abs(e - 8),
+            lambda e: 0.5 + 0.01 * abs(e - 8),
+            UNSTABLE,
+            "training got worse with it",
+        ),
+        # Perfect: what is left on both parts is nothing beside where they began.
+        (falling(2), falling(1.9), FITS, "neither"),
+    ],
+)
+def test_the_verdict_on_a_curve(train, val, verdict, says):
+    found = diagnose(rows(train, val), ACCURACY)
+    assert found.verdict == verdict
+    assert says in found.why
+
+
+def test_one_lucky_epoch_is_no_turning_point():
+    lucky = rows(falling(0.5, 0.1), lambda e: 0.05 if e == 10 else 0.12 + math.exp(-0.5 * e))
+    assert diagnose(lucky, ACCURACY).verdict == FITS
+
+
+def test_without_losses_the_objective_is_compared_as_an_error():
+    reached = rows(lambda e: 1 - 0.02 / e, lambda e: 0.8, "accuracy")
+    found = diagnose(reached, ACCURACY)
+    assert found.verdict == OVERFITS
+    assert "1 − val_accuracy (0.2)" in found.why
+
+
+def test_the_loss_is_preferred_since_it_is_one_on_both_parts():
+    both = [
+        (e, {"train_loss": 1 / e, "val_loss": 1 / e, "train_accuracy": 1.0, "val_accuracy": 0.5})
+        for e in EPOCHS
+    ]
+    assert find_pair(both, ACCURACY).name == "loss"
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ([], "no curve on both parts (train_loss and val_loss or train_accuracy and val_accuracy)"),
+        (rows(falling(1), falling(1), epochs=range(1, 4)), "3 epochs are too few"),
+        (rows(lambda e: math.nan, falling(1)), "no curve on both parts"),
+        ([(e, {"val_loss": 1.0}) for e in EPOCHS], "no curve on both parts"),
+        (rows(lambda e: -1.0, falling(1)), "goes beyond 0"),
+        (rows(lambda e: 2.0, lambda e: 0.5, "accuracy"), "goes beyond 1"),
+    ],
+)
+def test_it_says_when_it_cannot_tell(given, says):
+    found = diagnose(given, ACCURACY)
+    assert found.verdict == UNKNOWN
+    assert says in found.why
