@@ -80,17 +80,18 @@ def _within(thread: str) -> str:
 
 
 def hang_message(limits: Limits, where: str) -> str:
-    """For people: what happened, where, and what to do if it was no hang."""
+    """For people: where it was, and in the last line, as of a traceback, what happened."""
+    innermost = next((line.strip() for line in where.split("\n") if "File" in line), "unknown code")
     return (
-        f"no epoch was finished and nothing was reported within {limits.epoch:g} s, so the worker "
-        f"process was ended. It was here:\n\n{where}\n\n"
-        "If an epoch may take that long, raise the limit: limits: {epoch: 6h}, or null for none."
+        f"The worker process was ended here:\n\n{where}\n\n"
+        f"No epoch was finished and nothing was reported within {limits.epoch:g} s: it hung at "
+        f"{innermost}. If it only takes long: limits: {{epoch: 6h}}, or null for no limit."
     )
 
 
 def timeout_message(limits: Limits, epoch: int) -> str:
     """For people: what happened, what is kept, and what to do."""
     return (
-        f"the trial has trained for {limits.trial:g} s, its limit, and ended after epoch {epoch}. "
-        "What it reported counts. To let trials train for longer: limits: {trial: 2h}."
+        f"The trial has trained for {limits.trial:g} s, its limit, and ended after epoch {epoch}; "
+        "what it reported counts. To let trials train for longer: limits: {trial: 2h}."
     )

@@ -132,6 +132,8 @@ class Worker:
         kind = "storage" if _is_storage(error) else failure_kind(error)
         text = "".join(traceback.format_exception(error))
         rows = self._fresh_rows()
+        if isinstance(error, StorageFullError):
+            rows = rows[:-1]  # with it, the trial could end here, and its weights be nowhere
         if self._trial is not None:
             with contextlib.suppress(Exception):  # the failure is what counts
                 self._trial.rescue(self.storage.rescued(run.number))

@@ -102,15 +102,21 @@ class FunctionTrial:
         """Copy the last reported checkpoint; `rows.json` names it and is replaced last."""
         path.mkdir(parents=True, exist_ok=True)
         user = None
-        if self._kept is not None:
-            user = f"user-{self._kept[0]}-{uuid4().hex[:8]}"  # never another attempt's folder
-            shutil.copytree(self._kept[1], path / user)
-        upto = self._kept[0] if self._kept else 0
-        rows = [row for row in self.rows if row[0] <= upto]
-        state = {"format": _FORMAT, "epoch": upto, "user": user, "rows": rows}
         draft = path / f".{_ROWS}.{os.getpid()}.tmp"
-        draft.write_text(json.dumps(state))
-        os.replace(draft, path / _ROWS)
+        try:
+            if self._kept is not None:
+                user = f"user-{self._kept[0]}-{uuid4().hex[:8]}"  # never another attempt's folder
+                shutil.copytree(self._kept[1], path / user)
+            upto = self._kept[0] if self._kept else 0
+            rows = [row for row in self.rows if row[0] <= upto]
+            state = {"format": _FORMAT, "epoch": upto, "user": user, "rows": rows}
+            draft.write_text(json.dumps(state))
+            os.replace(draft, path / _ROWS)
+        except OSError:  # a full disk: what is half written only makes it fuller
+            draft.unlink(missing_ok=True)
+            if user is not None:
+                shutil.rmtree(path / user, ignore_errors=True)
+            raise
         for old in path.glob("user-*"):
             if old.name != user:
                 shutil.rmtree(old, ignore_errors=True)

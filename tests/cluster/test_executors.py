@@ -184,7 +184,8 @@ def test_a_killed_worker_costs_no_more_than_its_work_since_the_last_checkpoint(
     killed = [trial for trial in history if trial.failures]
     assert killed
     for trial in killed:
-        assert {failure.kind for failure in trial.failures} == {"node_lost"}
+        assert [failure.kind for failure in trial.failures] == ["node_lost"]
+        assert trial.attempt == 2
         assert trial.status in ("completed", "stopped")
         assert [epoch for epoch, _ in trial.rows] == list(range(1, trial.epoch + 1))
 
