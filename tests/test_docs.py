@@ -109,11 +109,20 @@ def test_every_registered_name_is_in_the_readme() -> None:
     from search.samplers import SAMPLERS
     from search.schedulers import SCHEDULERS
     from search.spec import RETRIES
-    from trainables.config import MODEL_KNOBS, OPTIMIZERS, SCHEDULES, TRAINING
+    from trainables.config import (
+        ACTIVATIONS,
+        INITS,
+        MODEL_KNOBS,
+        NORMS,
+        OPTIMIZERS,
+        SCHEDULES,
+        TRAINING,
+    )
     from trainables.metrics import BASE, LOSSES, OF_TRAINING
 
     knobs = [*TRAINING, *(knob for knobs in MODEL_KNOBS.values() for knob in knobs)]
-    ours = (MODELS, OPTIMIZERS, SCHEDULES, LOSSES, BASE, OF_TRAINING, knobs)
+    layers = [*ACTIVATIONS, *INITS, *NORMS]
+    ours = (MODELS, layers, OPTIMIZERS, SCHEDULES, LOSSES, BASE, OF_TRAINING, knobs)
     for names in (SAMPLERS, SCHEDULERS, RETRIES, *ours):
         missing = [name for name in names if f"`{name}`" not in README]
         assert not missing
