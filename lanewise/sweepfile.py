@@ -120,7 +120,9 @@ class Data(Section):
     )
     target: str | None = Field(None, description="name of the column to predict")
     split: Annotated[list[float], Field(min_length=3, max_length=3)] = Field(
-        [0.7, 0.15, 0.15], description="shares of training, validation and test part"
+        [0.7, 0.15, 0.15],
+        description="shares of training, validation and test part in source; one with a source of "
+        "its own has 0",
     )
     validation: str | None = Field(None, description="a source of its own for the validation part")
     test: str | None = Field(None, description="a source of its own for the test part")

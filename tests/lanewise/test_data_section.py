@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -217,3 +218,26 @@ def test_a_sweep_on_three_files_shows_them_in_mlflow_once(lanewise: Lanewise) ->
     for _ in range(2):
         assert lanewise.run("sync", "rows").returncode == 0
     assert run_python(INPUTS, uri) == shown
+
+
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "data.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+
+
+def test_the_sweeps_of_the_page_on_data_are_valid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files, function = blocks("python")
+    run_python(files, cwd=tmp_path)
+    (tmp_path / "recent.py").write_text(function)
+    assert len(blocks("yaml")) == 4
+    for number, text in enumerate(blocks("yaml")):
+        (tmp_path / f"{number}.yaml").write_text(text)
+        assert run(["validate", f"{number}.yaml"]) == 0, capsys.readouterr().err
+    said = capsys.readouterr().out
+    assert "200 rows (train 140, val 30, test 30, whole groups of patient)" in said
+    assert "train.csv, test later.csv.gz: 200 rows (train 120, val 30, test 50)" in said
