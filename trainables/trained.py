@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ class TrainedModel:
 
     modules, preprocess: one per replica, replicas of a fold beside each other.
     epoch: the best epoch, whose weights these are; metrics: its row.
+    loss: what they were trained with, as in `trial.Recipe`.
     """
 
     modules: tuple[nn.Module, ...]
@@ -42,6 +44,7 @@ class TrainedModel:
     config: dict[str, Any]
     epoch: int
     metrics: dict[str, float]
+    loss: Mapping[str, Any] | None
     recipe: Recipe
 
     @classmethod
@@ -67,7 +70,16 @@ class TrainedModel:
             modules.append(module.eval())
         every = tuple(fits[number // state["seeds"]] for number in range(state["replicas"]))
         best = state["best_epoch"]
-        return cls(tuple(modules), every, info, state["config"], best, rows[best], recipe)
+        return cls(
+            tuple(modules),
+            every,
+            info,
+            state["config"],
+            best,
+            rows[best],
+            state.get("loss"),
+            recipe,
+        )
 
     @property
     def module(self) -> nn.Module:
@@ -127,7 +139,7 @@ class TrainedModel:
 
     @property
     def _loss(self) -> Loss:
-        return make_loss(complete_loss(self.recipe.loss, self.info.task))
+        return make_loss(complete_loss(self.loss, self.info.task))
 
     def _per_replica(self, folds: tuple[FoldTensors, ...]) -> list[FoldTensors]:
         seeds = len(self.modules) // len(folds)

@@ -249,6 +249,14 @@ def test_best_weights_reproduce_the_best_row(recipe, tmp_path, source, loss, mon
     assert model.evaluate() == pytest.approx({n: model.metrics[n] for n in measured}, rel=1e-6)
 
 
+def test_a_loaded_model_scores_with_the_loss_it_was_trained_with(recipe, prepared, tmp_path):
+    source, mae = "sklearn:diabetes", {"name": "mae"}
+    trained(recipe(source, monitor="val_loss", loss=mae), {}, 2).save(tmp_path / "c")
+    model = TrainedModel.load(tmp_path / "c", Recipe(model="mlp"))  # as in serving
+    found = model.score(prepared(source).test, ("loss", "mae"))
+    assert found["loss"] * model.preprocess[0].target_std == pytest.approx(found["mae"], rel=1e-5)
+
+
 def test_log_loss_does_not_depend_on_the_loss(recipe):
     shared = {"metrics": ("val_log_loss",)}
     plain = trained(recipe(**shared), {}, 1).rows[0][1]
