@@ -22,7 +22,7 @@ from pathlib import Path
 
 from trainables.arrays import Frame, normalised
 from trainables.convert import from_frame, from_matrix
-from trainables.errors import DataError, listing, nearest
+from trainables.errors import DataError, ModelError, listing, nearest
 from trainables.files import CSV_SUFFIXES, locate, read_csv, read_npz, read_parquet
 from trainables.table import Groups, Table, texts
 from trainables.user import resolve
@@ -124,9 +124,8 @@ def _load_npz(asked: Request) -> Table:
 def _load_python(asked: Request) -> Table:
     try:
         function = resolve(asked.name, asked.base, "data.source")
-    except ValueError as error:
-        path, message = "data.source", getattr(error, "message", str(error))
-        raise DataError(path, message) from error.__cause__
+    except ModelError as error:
+        raise DataError("data.source", error.message) from error.__cause__
     try:
         with contextlib.redirect_stdout(sys.stderr):  # standard output is for results
             returned = function()

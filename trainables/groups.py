@@ -39,14 +39,14 @@ class Dealer:
         *,
         within: Array | None = None,
         least: Sequence[int] | None = None,
-        lacks_nothing: int | None = None,
+        complete: int | None = None,
     ) -> list[Array]:
         """The rows of each part, sorted; parts with a share of 0 are empty.
 
         Args:
             within: only these rows; all by default.
             least: the fewest groups of each part, 1 by default.
-            lacks_nothing: the part in which every class must be.
+            complete: the part in which every class must be.
 
         Raises:
             DataError: at "data.group", too few groups.
@@ -61,8 +61,8 @@ class Dealer:
             raise DataError("data.group", message)
         shares_P = np.array([shares[place] for place in wanted])
         part_G = _deal(counts_GC, shares_P, fewest, self._rng)
-        if lacks_nothing is not None:
-            _complete(part_G, counts_GC, wanted.index(lacks_nothing), fewest)
+        if complete is not None:
+            _complete(part_G, counts_GC, wanted.index(complete), fewest)
         part_of = np.array(wanted)[part_G][group_of]
         return [np.sort(rows[part_of == place]) for place in range(len(shares))]
 

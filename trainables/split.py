@@ -131,10 +131,10 @@ def _folds(kept: Array, strata: Array, folds: int) -> tuple[tuple[Array, Array],
 
 def _split_groups(dealer: Dealer, split: Sequence[float], folds: int) -> Split:
     if folds == 1:
-        train, val, test = dealer.deal(split, lacks_nothing=0)
+        train, val, test = dealer.deal(split, complete=0)
         _check_training(train)
         return Split(((train, val),), test)
-    kept, test = dealer.deal((split[0] + split[1], split[2]), lacks_nothing=0, least=(folds, 1))
+    kept, test = dealer.deal((split[0] + split[1], split[2]), complete=0, least=(folds, 1))
     parts = dealer.deal([1 / folds] * folds, within=kept)
     pairs = tuple((np.setdiff1d(kept, part), part) for part in parts)
     for train, _ in pairs:
