@@ -387,7 +387,7 @@ def _finish(journal: Journal, projector: Projector, status: str) -> dict[str, An
     patience = 10.0 if status == "interrupted" else 60.0
     left = projector.finish(journal, patience)
     if not left:
-        projector.finish_report(patience)
+        projector.finish_report(2 * patience)
     view = open_view(journal, projector.sweep)
     result: dict[str, Any] = summary(view, projector.home, pending=left)
     journal.close()

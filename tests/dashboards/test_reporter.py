@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -57,6 +55,7 @@ def test_a_finished_sweep_gets_its_report(ended, lab):
     assert "Lanewise report" in lab.artifact(parent, "report.html")[:20_000]
     view = open_view(lab.journal, "s1")
     assert summary(view, lab.home)["report"] == str(lab.home.report("s1"))
+    assert list(lab.home.report("s1").parent.iterdir()) == [lab.home.report("s1")]  # no draft
 
 
 def test_it_comes_after_everything_else(ended, lab, builder):
@@ -160,12 +159,3 @@ def test_who_waits_starts_another_projector_once(lab):
 
     assert wait_reported(lab.home, "s1", 0.5, dead(), dead) is False
     assert len(begun) == 2
-
-
-def test_the_builder_is_the_module_that_is_there(ended, lab):
-    """As the projector calls it, in a process of its own."""
-    of = Reporter(lab.home, ended)
-    of._begin()
-    assert of._process.wait(120) == 0
-    assert Path(lab.home.report("s1")).stat().st_size > 1_000_000
-    assert not [name for name in os.listdir(lab.home.root / "reports") if name.endswith(".tmp")]
