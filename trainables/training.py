@@ -53,7 +53,8 @@ class ModelTrial:
         self.best_epoch = 0
         self.best_value = math.nan
         self.inside_epoch = False  # stays true after an interrupt: the weights are of no epoch
-        self.replicas = make_replicas(recipe, self.given, self.config, seed)
+        with threads(recipe.threads):
+            self.replicas = make_replicas(recipe, self.given, self.config, seed)
         self.names = reported(recipe.metrics, recipe.monitor)
         for name in self.names:
             check_metric(name, self.replicas[0].info.task, "metrics")
