@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 FILES, NOT_FILES = ("csv", "parquet", "npz"), ("sklearn", "python")
 LONGEST_NAME = 500  # MLflow's limit
+DIGITS = 8  # of a digest, as MLflow's own have
 ROLES = {"train": "training", "val": "validation", "test": "test"}
 
 
@@ -49,7 +50,7 @@ def _datasets(data: Mapping[str, Any], base: str, seed: int) -> Iterator[Dataset
         role = ROLES[part]
         held = data.get(role) or data  # a source of its own, or the common one
         about = _about(data, held) | {"rows": rows}
-        digest = str(held["hash"])[:16]
+        digest = str(held["hash"])[:DIGITS]
         if rows != held.get("rows"):
             about |= cut | {"rows_of_source": held["rows"]}
             digest = _digest(held["hash"], role, cut)
@@ -58,7 +59,7 @@ def _datasets(data: Mapping[str, Any], base: str, seed: int) -> Iterator[Dataset
 
 
 def _about(data: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {"columns": data.get("columns"), "target": data.get("target")}
+    kept = {key: data.get(key) for key in ("columns", "target", "group")}
     kept |= {"hash": rows["hash"], "rows_without_target": rows.get("dropped")}
     return {key: value for key, value in kept.items() if value is not None}
 
@@ -78,4 +79,4 @@ def _dataset(source: str, digest: str, role: str, base: str, about: Mapping[str,
 
 def _digest(content: str, role: str, cut: Mapping[str, Any]) -> str:
     text = json.dumps([content, role, cut], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

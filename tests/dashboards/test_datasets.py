@@ -66,13 +66,13 @@ def test_sources_of_their_own_are_named():
     found = {d.context: d for d in datasets(OWN, "/base", 0)}
     assert json.loads(found["training"].source) == {"uri": "/base/train.csv"}
     assert json.loads(found["test"].source) == {"uri": "/far/test.csv"}
-    assert found["test"].digest == "b" * 16
+    assert found["test"].digest == "b" * 8
     assert json.loads(found["validation"].profile)["group"] == "patient"
     whole = {d.context: (d.name, d.digest) for d in datasets(WHOLE, "/base", 0)}
     assert whole == {
-        "training": ("train.csv", "a" * 16),
-        "validation": ("val.csv", "c" * 16),
-        "test": ("test.csv", "b" * 16),
+        "training": ("train.csv", "a" * 8),
+        "validation": ("val.csv", "c" * 8),
+        "test": ("test.csv", "b" * 8),
     }
 
 
@@ -80,7 +80,7 @@ def test_sweeps_without_data_and_of_older_releases():
     assert datasets({}, "", 0) == ()
     old = {"source": "npz:/x/y.npz", "rows": 10, "columns": 2, "hash": "d" * 64}
     (found,) = datasets(old, "", 0)
-    assert (found.name, found.digest, found.context) == ("y.npz", "d" * 16, "training")
+    assert (found.name, found.digest, found.context) == ("y.npz", "d" * 8, "training")
 
 
 def with_data(events, data):
