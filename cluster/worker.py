@@ -133,6 +133,7 @@ class Worker:
         text = "".join(traceback.format_exception(error))
         rows = self._fresh_rows()
         if isinstance(error, StorageFullError):
+            text = str(error)  # no line of code has anything to do with it
             rows = rows[:-1]  # with it, the trial could end here, and its weights be nowhere
         if self._trial is not None:
             with contextlib.suppress(Exception):  # the failure is what counts

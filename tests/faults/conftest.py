@@ -1,0 +1,33 @@
+"""Fixtures of the fault tests: the command line's, and a tracking server of our own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# importlib mode leaves sys.path alone: the helpers here and of the command line are found by name.
+sys.path += [str(Path(__file__).parent), str(Path(__file__).parent.parent / "lanewise")]
+
+from commandline import lanewise as lanewise
+from commandline import migrated as migrated
+from tracking import Proxy, Server
+
+
+@pytest.fixture
+def server(tmp_path: Path, migrated: Path) -> Iterator[Server]:
+    """A real ``mlflow server``, started."""
+    server = Server(tmp_path / "server", migrated)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[Proxy]:
+    """In front of it."""
+    proxy = Proxy(server.port)
+    yield proxy
+    proxy.close()

@@ -1,0 +1,146 @@
+"""Killing a running command, and what must hold of its journal and of MLflow afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from commandline import Lanewise, children, mlflow_runs, parents
+
+from search import events as ev
+from search.home import Home
+from search.spec import Spec
+from search.sweep import Sweep
+from search.view import View, find, open_view
+
+
+def records(home: Path) -> int:
+    """How many records the journal holds; 0 before there is one."""
+    path = home / "journal.db"
+    if not path.exists():
+        return 0
+    try:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5) as connection:
+            return int(connection.execute("SELECT count(*) FROM events").fetchone()[0])
+    except sqlite3.OperationalError:  # the table is not there yet
+        return 0
+
+
+def wait_until(
+    happened: Callable[[], bool], process: subprocess.Popen[bytes] | None = None
+) -> None:
+    """Waits for what must happen, while that process runs."""
+    deadline = time.monotonic() + 120
+    while not happened():
+        assert process is None or process.poll() is None, "it ended too early"
+        assert time.monotonic() < deadline, "it does not happen"
+        time.sleep(0.005)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """The whole group, at once; the command may have ended by itself."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def kill_at(lanewise: Lanewise, count: int, *arguments: str) -> None:
+    """Starts a command and kills its whole process group once the journal is that long."""
+    process = lanewise.start(*arguments)
+    wait_until(lambda: records(lanewise.home) >= count, process)
+    kill(process)
+
+
+def view_of(lanewise: Lanewise, name: str) -> View:
+    """The sweep as its journal tells it."""
+    journal = Home(lanewise.home).journal()
+    try:
+        return open_view(journal, find(journal, name))
+    finally:
+        journal.close()
+
+
+def events_of(lanewise: Lanewise, name: str) -> list[ev.Event]:
+    """All that has happened, in order."""
+    journal = Home(lanewise.home).journal()
+    try:
+        return [record.event for record in journal.read(find(journal, name))]
+    finally:
+        journal.close()
+
+
+def check_replay(events: list[ev.Event]) -> None:
+    """A fresh core, told the same, asks and decides the same: kills have changed nothing."""
+    first, *rest = events
+    assert isinstance(first, ev.Launched)
+    sweep = Sweep(Spec.from_json(first.spec))
+    left = deque(rest)
+    while left:
+        _tell(sweep, left[0])
+        for made in sweep.drain():
+            assert ev.encode(made) == ev.encode(left.popleft())
+
+
+def _tell(sweep: Sweep, event: ev.Event) -> None:
+    match event:
+        case ev.Opened(executor, why, details):
+            sweep.opened(executor, why, details)
+        case ev.Asked() | ev.Rerun():
+            sweep.ask()
+        case ev.Reported(number, rows):
+            sweep.report(number, rows)
+        case ev.Completed(number):
+            sweep.complete(number)
+        case ev.Failed(number, failure):
+            sweep.fail(number, failure)
+        case ev.Lost(number):
+            sweep.lost(number)
+        case ev.Ticked(seconds):
+            sweep.tick(seconds)
+        case ev.Interrupted(reason):
+            sweep.interrupt(reason)
+        case ev.Closed(_, reason):
+            sweep.close(reason)
+
+
+def check_history(before: View | None, after: View, trials: int) -> None:
+    """Exactly the trials that were asked for; what had been decided before the kill stands."""
+    assert sorted(after.history.trials) == list(range(trials))
+    assert all(trial.status in ("completed", "stopped") for trial in after.history)
+    assert len({str(trial.params) for trial in after.history}) == trials  # none proposed twice
+    for trial in before.history if before else ():
+        now = after.history.trials[trial.number]
+        assert now.params == trial.params  # replayed, not asked again
+        assert now.rows[: len(trial.rows)] == trial.rows
+        if not trial.is_open:
+            assert (now.status, now.epoch) == (trial.status, trial.epoch)
+
+
+def check_mlflow(view: View, runs: list[dict[str, Any]]) -> None:
+    """One parent, one child for each trial, every epoch once, nothing left running."""
+    mine = [run for run in runs if run["tags"]["lanewise.sweep"] == view.launch.sweep]
+    (parent,) = parents(mine)
+    assert parent["status"] == "FINISHED"
+    trials = children(mine)
+    assert sorted(int(r["tags"]["lanewise.trial"]) for r in trials) == sorted(view.history.trials)
+    for run in trials:
+        trial = view.history.trials[int(run["tags"]["lanewise.trial"])]
+        assert run["status"] == ("FAILED" if trial.status == "failed" else "FINISHED")
+        epochs = [epoch for epoch, _ in run["epochs"]["val_accuracy"]]
+        assert epochs == [epoch for epoch, _ in trial.rows]
+
+
+def check_all(lanewise: Lanewise, name: str, before: View | None, trials: int) -> None:
+    """Journal and MLflow after a sweep that was killed and resumed."""
+    after = view_of(lanewise, name)
+    check_history(before, after, trials)
+    check_replay(events_of(lanewise, name))
+    check_mlflow(after, mlflow_runs(f"sqlite:///{lanewise.home / 'mlflow.db'}", name))

@@ -1,0 +1,234 @@
+"""`kill -9` of the running command's process group, then `lanewise resume`: nothing lost, nothing
+twice, MLflow in agreement. Real processes, real Ray."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+from commandline import (
+    TRAIN,
+    Lanewise,
+    children,
+    command,
+    environment,
+    mlflow_runs,
+    parents,
+)
+from harness import (
+    check_all,
+    check_history,
+    check_mlflow,
+    check_replay,
+    events_of,
+    kill,
+    kill_at,
+    records,
+    view_of,
+    wait_until,
+)
+
+from search.errors import UnknownSweepError
+from search.view import View
+
+TRIALS = 12
+SWEEP = f"""
+name: killed
+train: own.py:train
+objective: {{maximize: val_accuracy}}
+space: {{x: {{float: [0, 1]}}, nap: 0.02}}
+sampler: random
+scheduler: {{asha: {{eta: 3}}}}
+budget: {{trials: {TRIALS}, epochs: 27}}
+"""
+DIGITS = f"""
+name: killed
+data: {{source: "sklearn:digits"}}
+model: mlp
+objective: {{maximize: val_accuracy}}
+space:
+  hidden: {{repeat: {{times: [1, 2], of: {{int: [16, 64]}}}}}}
+  lr: {{float: [1e-3, 1e-1], log: true}}
+sampler: random
+scheduler: {{asha: {{eta: 3, min_epochs: 3}}}}
+budget: {{trials: {TRIALS}, epochs: 27}}
+"""
+# (executor, number of journal records at which the group is killed); the first is the launch
+# record alone, before Ray, torch or MLflow is imported.
+POINTS = [
+    ("inline", SWEEP, 1),
+    ("inline", SWEEP, 12),
+    pytest.param("inline", DIGITS, 20, marks=pytest.mark.long),
+    pytest.param("tune", SWEEP, 1, marks=pytest.mark.long),
+    pytest.param("tune", SWEEP, 4, marks=pytest.mark.long),
+    ("tune", SWEEP, 12),
+    pytest.param("tune", DIGITS, 12, marks=pytest.mark.long),
+    pytest.param("tune", DIGITS, 30, marks=pytest.mark.long),
+]
+
+
+@pytest.mark.parametrize(("executor", "sweep", "count"), POINTS)
+def test_a_killed_sweep_resumes_to_exactly_what_was_asked(
+    executor: str, sweep: str, count: int, lanewise: Lanewise
+) -> None:
+    lanewise.write("killed.yaml", sweep)
+    kill_at(lanewise, count, "run", "killed.yaml", "--executor", executor)
+    (listed,) = lanewise.json("ls")
+    assert listed["status"] == "interrupted"
+    before = view_of(lanewise, "killed")
+    assert lanewise.json("resume", "killed")["status"] == "done"
+    check_all(lanewise, "killed", before, TRIALS)
+
+
+# Of a whole life that is measured first: start-up, trials, and the wait for MLflow at the end.
+MOMENTS = [pytest.param("inline", seed, 4, id=f"inline-{seed}") for seed in range(4)]
+MOMENTS += [pytest.param("tune", seed, 2, id=f"tune-{seed}") for seed in range(2)]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("executor", "seed", "kills"), MOMENTS)
+def test_a_kill_at_any_moment_loses_nothing(
+    executor: str, seed: int, kills: int, lanewise: Lanewise
+) -> None:
+    """20 moments in all, and none of them chosen for what the journal holds."""
+    draw = random.Random(seed)
+    names = [f"killed-{place}" for place in range(kills + 1)]
+    for name in names:
+        text = SWEEP.replace("name: killed", f"name: {name}\nmlflow: {{experiment: killed}}")
+        lanewise.write(f"{name}.yaml", text)
+    began = time.monotonic()
+    assert lanewise.run("run", f"{names[0]}.yaml", "--executor", executor).returncode == 0
+    life = time.monotonic() - began
+    for name in names[1:]:
+        process = lanewise.start("run", f"{name}.yaml", "--executor", executor)
+        time.sleep(draw.uniform(0, life))
+        kill(process)
+        before = look(lanewise, name)
+        verb = ("resume", name) if before else ("run", f"{name}.yaml")  # killed before it began
+        assert lanewise.json(*verb, "--executor", executor)["status"] == "done"
+        check_history(before, view_of(lanewise, name), TRIALS)
+        check_replay(events_of(lanewise, name))
+    runs = mlflow_runs(f"sqlite:///{lanewise.home / 'mlflow.db'}", "killed")
+    for name in names:
+        check_mlflow(view_of(lanewise, name), runs)
+
+
+def look(lanewise: Lanewise, name: str) -> View | None:
+    """The sweep, if it came so far as to have one."""
+    with contextlib.suppress(UnknownSweepError):
+        return view_of(lanewise, name)
+    return None
+
+
+@pytest.mark.parametrize("executor", ["inline", pytest.param("tune", marks=pytest.mark.long)])
+def test_ctrl_c_ends_gracefully_and_the_sweep_resumes(executor: str, lanewise: Lanewise) -> None:
+    lanewise.write("killed.yaml", SWEEP)
+    process = lanewise.start("run", "killed.yaml", "--executor", executor)
+    wait_until(lambda: records(lanewise.home) >= 6, process)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    assert process.wait(timeout=120) == 130
+    before = view_of(lanewise, "killed")
+    assert before.history.interrupted is not None
+    uri = f"sqlite:///{lanewise.home / 'mlflow.db'}"
+    assert {run["status"] for run in mlflow_runs(uri, "killed")} <= {"FINISHED", "SCHEDULED"}
+    assert lanewise.json("resume", "killed", "--executor", "inline")["status"] == "done"
+    check_all(lanewise, "killed", before, TRIALS)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("executor", ["inline", "tune"])
+def test_a_second_ctrl_c_ends_at_once_and_the_sweep_resumes(
+    executor: str, lanewise: Lanewise
+) -> None:
+    """An epoch takes longer than anybody waits for it here."""
+    lanewise.write("killed.yaml", SWEEP.replace("nap: 0.02", "nap: 600"))
+    process = lanewise.start("run", "killed.yaml", "--executor", executor)
+    trained = 3 if executor == "inline" else 4  # launched, opened, asked …
+    wait_until(lambda: records(lanewise.home) >= trained, process)
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)
+    stderr = lanewise.folder / "stderr"
+    wait_until(lambda: "again to leave at once" in stderr.read_text(), process)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    before = view_of(lanewise, "killed")
+    assert before.history.closed is None
+    quick = TRAIN.replace('config.get("nap", 0)', "0")
+    lanewise.write("own.py", quick)
+    assert lanewise.json("resume", "killed", "--executor", "inline")["status"] == "done"
+    check_all(lanewise, "killed", before, TRIALS)
+
+
+@pytest.mark.parametrize("verb", ["resume", pytest.param("run", marks=pytest.mark.long)])
+def test_a_second_controller_is_refused_at_once(verb: str, lanewise: Lanewise) -> None:
+    lanewise.write("killed.yaml", SWEEP.replace("nap: 0.02", "nap: 600"))
+    process = lanewise.start("run", "killed.yaml", "--executor", "inline")
+    wait_until(lambda: records(lanewise.home) >= 3, process)
+    refused = lanewise.run(verb, "killed" if verb == "resume" else "killed.yaml")
+    kill(process)
+    said = {"resume": (4, "in use by another process"), "run": (2, "is running: resume it")}
+    code, words = said[verb]
+    assert refused.returncode == code
+    assert words in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+@pytest.mark.long
+def test_of_two_launches_at_the_same_time_exactly_one_wins(lanewise: Lanewise) -> None:
+    """The same command twice, as an impatient person or a retrying scheduler sends it."""
+    lanewise.write("killed.yaml", SWEEP)
+    errors = [(lanewise.folder / f"stderr-{place}").open("w+") for place in range(3)]
+    processes = [
+        subprocess.Popen(
+            command("run", "killed.yaml", "--executor", "inline", "--quiet"),
+            cwd=lanewise.folder,
+            env=environment(lanewise.home),
+            stdout=subprocess.DEVNULL,
+            stderr=error,
+        )
+        for error in errors
+    ]
+    codes = [process.wait(timeout=120) for process in processes]
+    assert sorted(codes) == [0, 2, 2]
+    for code, error in zip(codes, errors, strict=True):
+        error.seek(0)
+        said = error.read()
+        error.close()
+        assert code == 0 or ("or begin another one with --new" in said and said.count("\n") == 1)
+    check_all(lanewise, "killed", None, TRIALS)
+    assert len(lanewise.json("ls")) == 1
+
+
+@pytest.mark.long
+def test_stop_ends_a_killed_sweep_for_good(lanewise: Lanewise) -> None:
+    lanewise.write("killed.yaml", SWEEP)
+    kill_at(lanewise, 12, "run", "killed.yaml", "--executor", "inline")
+    assert lanewise.run("stop", "killed").returncode == 0
+    summary = lanewise.json("resume", "killed")  # there is nothing to go on with
+    assert summary["status"] == "done"
+    assert summary["trials"]["asked"] < TRIALS
+    assert summary["trials"]["cancelled"] == 1  # the one that was running
+    assert summary["mlflow"]["pending"] == 0
+    runs = mlflow_runs(summary["mlflow"]["tracking_uri"], "killed")
+    assert [run["status"] for run in parents(runs)] == ["KILLED"]
+    assert sorted(run["status"] for run in children(runs)).count("KILLED") == 1
+    assert len(children(runs)) == summary["trials"]["asked"]
+
+
+def test_stop_cancels_what_is_running(lanewise: Lanewise) -> None:
+    lanewise.write("killed.yaml", SWEEP.replace(f"trials: {TRIALS}", "trials: 500"))
+    process = lanewise.start("run", "killed.yaml", "--executor", "inline")
+    while records(lanewise.home) < 6:
+        time.sleep(0.01)
+    assert lanewise.run("stop", "killed").returncode == 0
+    assert process.wait(timeout=120) == 0
+    summary = lanewise.json("show", "killed")
+    assert summary["status"] == "done"
+    assert summary["trials"]["asked"] < 500
+    uri = summary["mlflow"]["tracking_uri"]
+    assert parents(mlflow_runs(uri, "killed"))[0]["status"] == "KILLED"

@@ -1,0 +1,143 @@
+"""MLflow killed beside, down, slow or silent: the sweep goes on as if it were not, and all of it is
+shown in the end. A real server, real processes."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import psutil
+import pytest
+from commandline import Lanewise, children, mlflow_runs
+from harness import check_mlflow, check_replay, events_of, kill, records, view_of, wait_until
+from tracking import Proxy, Server
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
+
+TRIALS = 8
+SWEEP = f"""
+name: tracked
+train: own.py:train
+objective: {{maximize: val_accuracy}}
+space: {{x: {{float: [0, 1]}}, nap: 0.02}}
+sampler: random
+scheduler: {{asha: {{eta: 3}}}}
+executor: inline
+budget: {{trials: {TRIALS}, epochs: 9}}
+"""
+CREATE = "/api/2.0/mlflow/runs/create"
+
+
+def projectors(lanewise: Lanewise) -> list[psutil.Process]:
+    """Those that serve this home."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "dashboards.projector" in words and str(lanewise.home) in words:
+            found.append(process)
+    return found
+
+
+@pytest.mark.parametrize("call", [1, 2, TRIALS])
+def test_a_run_that_was_made_and_not_recorded_is_found_again(
+    call: int, lanewise: Lanewise, server: Server, proxy: Proxy
+) -> None:
+    """The projector is killed when the server has made a run and before it hears of it: the
+    sweep's own (1), the first trial's (2), another one's."""
+    made: list[int] = []
+    killed = threading.Event()
+
+    def after(path: str) -> None:
+        if path == CREATE:
+            made.append(len(made))
+            if len(made) == call:
+                for process in projectors(lanewise):
+                    process.kill()
+                killed.set()
+
+    proxy.after = after
+    lanewise.write("tracked.yaml", SWEEP)
+    summary = lanewise.json("run", "tracked.yaml", "--tracking-uri", proxy.uri)
+    assert killed.is_set()
+    assert summary["mlflow"]["pending"] == 0
+    view = view_of(lanewise, "tracked")
+    check_mlflow(view, mlflow_runs(server.database, "tracked"))
+    assert len(made) == TRIALS + 1  # none was made anew
+
+
+def test_an_outage_of_a_minute_delays_nothing_and_loses_nothing(
+    lanewise: Lanewise, server: Server
+) -> None:
+    lanewise.write("tracked.yaml", SWEEP)
+    process = lanewise.start("run", "tracked.yaml", "--tracking-uri", server.uri)
+    wait_until(lambda: records(lanewise.home) >= 4, process)
+    server.stop()
+    down_at = time.time()
+    # Nothing in the sweep waits for MLflow: it ends during the outage.
+    wait_until(lambda: view_of(lanewise, "tracked").history.closed is not None, process)
+    time.sleep(max(0.0, down_at + 50 - time.time()))
+    assert process.poll() is None  # it waits for the projection, which goes on trying
+    server.start()
+    assert process.wait(timeout=150) == 0
+    view = view_of(lanewise, "tracked")
+    assert len(view.history) == TRIALS
+    check_mlflow(view, mlflow_runs(server.database, "tracked"))
+    check_replay(events_of(lanewise, "tracked"))
+
+
+def test_a_slow_server_holds_up_nothing_but_itself(
+    lanewise: Lanewise, server: Server, proxy: Proxy
+) -> None:
+    calls: list[str] = []
+    proxy.before = calls.append
+    proxy.delay = 1.0
+    lanewise.write("tracked.yaml", SWEEP)
+    process = lanewise.start("run", "tracked.yaml", "--tracking-uri", proxy.uri)
+    wait_until(lambda: records(lanewise.home) >= 1, process)
+    wait_until(lambda: view_of(lanewise, "tracked").history.closed is not None, process)
+    assert len(calls) < TRIALS  # so far: most of the sweep's own runs are still to be made
+    proxy.delay = 0.0  # the rest is no longer of interest
+    assert process.wait(timeout=120) == 0
+    check_mlflow(view_of(lanewise, "tracked"), mlflow_runs(server.database, "tracked"))
+
+
+def test_a_silent_server_is_left_after_a_minute_and_made_good_by_sync(
+    lanewise: Lanewise, server: Server, proxy: Proxy
+) -> None:
+    """It takes calls and never answers."""
+    may_answer = threading.Event()
+
+    def silent(path: str) -> None:
+        may_answer.wait(300)
+
+    proxy.before = silent
+    lanewise.write("tracked.yaml", SWEEP)
+    process = lanewise.start("run", "tracked.yaml", "--tracking-uri", proxy.uri)
+    assert process.wait(timeout=200) == 0
+    said = (lanewise.folder / "stderr").read_text()
+    assert view_of(lanewise, "tracked").history.closed is not None
+    shown = lanewise.json("show", "tracked")
+    assert shown["status"] == "done"
+    assert shown["mlflow"]["pending"] > 0, said
+    assert mlflow_runs(server.database, "Default") == []
+    for projector in projectors(lanewise):  # or sync would wait for its lock, and lose
+        projector.kill()
+    may_answer.set()
+    assert lanewise.run("sync", "tracked").returncode == 0
+    runs = mlflow_runs(server.database, "tracked")
+    assert len(children(runs)) == TRIALS
+    check_mlflow(view_of(lanewise, "tracked"), runs)
+
+
+def test_a_sweep_killed_during_an_outage_is_shown_whole_after_its_resume(
+    lanewise: Lanewise, server: Server
+) -> None:
+    lanewise.write("tracked.yaml", SWEEP)
+    process = lanewise.start("run", "tracked.yaml", "--tracking-uri", server.uri)
+    wait_until(lambda: records(lanewise.home) >= 4, process)
+    server.stop()
+    wait_until(lambda: records(lanewise.home) >= 12, process)
+    kill(process)
+    server.start()
+    assert lanewise.json("resume", "tracked")["mlflow"]["pending"] == 0
+    check_mlflow(view_of(lanewise, "tracked"), mlflow_runs(server.database, "tracked"))
