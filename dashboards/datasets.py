@@ -1,7 +1,8 @@
 """The data of a sweep as MLflow's datasets: one for each part, with its role. Pure values.
 
 MLflow knows a dataset by its name and digest, once in an experiment. The digest of a part follows
-from the rows of its source and how they are split: sweeps with one digest trained on the same rows.
+from the rows of its source and how they are split: sweeps of one task that show the same digest
+trained on the same rows.
 """
 
 from __future__ import annotations

@@ -117,6 +117,8 @@ def test_mlflow_has_each_dataset_once(lab, data, monkeypatch):
         i.dataset for i in parent.inputs.dataset_inputs if i.dataset.digest == expected[0][1]
     ]
     assert json.loads(kept.profile)["columns"] == 64
+    told = ("test csv:/far/test.csv", "whole groups of patient") if data is OWN else ("64 columns",)
+    assert all(words in parent.data.tags["mlflow.note.content"] for words in told)
 
     calls = []
     log = MlflowClient.log_inputs
