@@ -79,23 +79,22 @@ def normalised(data: Any, groups: Any = None) -> Matrix | Frame:
         forms = "(X, y), (DataFrame, y) or (DataFrame, 'target column')"
         raise DataError("data", f"give {forms}, not {type(data).__name__}")
     X, y = data
-    frame, target = None, "target"
     if isinstance(y, str):
-        frame, target = _own_column(X, y, "data.target"), y
-    else:
-        labels = _labels(y)
-        if hasattr(X, "columns"):
-            frame, target = _joined(_copy(X), labels, "target", "y")
-        else:
-            matrix = _features(X)
-            if len(matrix) != len(labels):
-                raise DataError("data", f"X has {len(matrix)} rows and y has {len(labels)}")
-            if matrix.dtype.kind in "biuf" and labels.dtype.kind in "biuf":
-                return Matrix(matrix, labels, _group_labels(groups, len(matrix)))
-            frame, target = _joined(_frame_of(matrix), labels, "target", "y")
+        return _framed(_own_column(X, y, "data.target"), y, groups)
+    labels = _labels(y)
+    if hasattr(X, "columns"):
+        return _framed(*_joined(X.copy(), labels, "target", "y"), groups)
+    matrix = _features(X)
+    if len(matrix) != len(labels):
+        raise DataError("data", f"X has {len(matrix)} rows and y has {len(labels)}")
+    if matrix.dtype.kind in "biuf" and labels.dtype.kind in "biuf":
+        return Matrix(matrix, labels, _group_labels(groups, len(matrix)))
+    return _framed(*_joined(_frame_of(matrix), labels, "target", "y"), groups)
+
+
+def _framed(frame: pd.DataFrame, target: str, groups: Any) -> Frame:
     if isinstance(groups, str):
-        _own_column(frame, groups, "groups")
-        return Frame(_plain(frame), target, groups)
+        return Frame(_plain(_own_column(frame, groups, "groups")), target, groups)
     values = _group_labels(groups, len(frame))
     if values is None:
         return Frame(_plain(frame), target)
@@ -146,11 +145,6 @@ def _frame_of(matrix: Array) -> pd.DataFrame:
     return pd.DataFrame(matrix.astype(object), columns=names).infer_objects()
 
 
-def _copy(frame: Any) -> pd.DataFrame:
-    copy: pd.DataFrame = frame.copy()
-    return copy
-
-
 def _own_column(frame: Any, column: str, path: str) -> pd.DataFrame:
     """A copy of the frame, which has the column."""
     if not hasattr(frame, "columns"):
@@ -159,7 +153,8 @@ def _own_column(frame: Any, column: str, path: str) -> pd.DataFrame:
     if column not in names:
         message = f"column {column!r} is not in the DataFrame (columns: {listing(names)}"
         raise DataError(path, f"{message}{nearest(column, names)})")
-    return _copy(frame)
+    copy: pd.DataFrame = frame.copy()
+    return copy
 
 
 def _joined(frame: pd.DataFrame, values: Array, name: str, said: str) -> tuple[pd.DataFrame, str]:

@@ -177,3 +177,15 @@ def test_groups_that_cannot_be_saved(tmp_path, groups, words):
     with pytest.raises(DataError) as caught:
         save_arrays(tmp_path, (np.zeros((6, 2)), np.zeros(6)), groups)
     assert words in str(caught.value)
+
+
+def test_groups_by_the_name_of_a_column(tmp_path):
+    import pandas as pd
+
+    frame = pd.DataFrame({"a": [1, 2, 3, 4], "who": ["u", "u", "v", "v"], "y": [0, 1, 0, 1]})
+    for data in ((frame, "y"), (frame[["a", "who"]], frame["y"])):
+        saved = save_arrays(tmp_path, data, "who")
+        table = load(saved.source, target=saved.target, base=tmp_path, group=saved.group)
+        assert (table.columns, table.groups.values.tolist()) == (("a",), ["u", "u", "v", "v"])
+    with pytest.raises(DataError, match=r"groups: column 'whom' is not in the DataFrame"):
+        save_arrays(tmp_path, (frame, "y"), "whom")
