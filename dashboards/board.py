@@ -168,7 +168,7 @@ def _config(feed: Feed, trial: Trial) -> str:
 
 
 def _named(name: str, words: str, style: str = "") -> Text:
-    return Text(f"{name:{NAME}}", style="dim").append(_plain(words), style=style or "not dim")
+    return Text().append(f"{name:{NAME}}", style="dim").append(_plain(words), style=style)
 
 
 def _columns(name: str, rows: Sequence[Sequence[str]]) -> list[Text]:
@@ -178,8 +178,8 @@ def _columns(name: str, rows: Sequence[Sequence[str]]) -> list[Text]:
     lines = [Text()]
     for place, row in enumerate(rows):
         cells = (set_cell_size(cell, wide) for cell, wide in zip(row, widths, strict=True))
-        text = Text(f"{'' if place else name:{NAME}}", style="" if place else "bold")
-        lines.append(text.append("  ".join(cells).rstrip(), style="" if place else "dim"))
+        words = "  ".join(cells).rstrip()
+        lines.append(_named("", words) if place else _named(name, words, "dim"))
     return lines
 
 

@@ -12,7 +12,7 @@ from dashboards.words import number
 # Bits of a braille cell, by row and column of its 4 × 2 dots (Unicode, "Braille Patterns").
 _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _BLANK = 0x2800
-WORST = 0.1  # that share of the trials may lie beyond the scale, at its edge
+WORST = 0.25  # that share of the trials may lie beyond the scale, at its edge
 DOTS, LINE = "grey58", "bold cyan"
 LABEL = 9  # columns of the scale's numbers
 

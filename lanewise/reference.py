@@ -200,7 +200,8 @@ def _knobs(knobs: Mapping[str, Knob]) -> str:
 def _allowed(knob: Knob) -> str:
     if isinstance(knob.rule, Family):
         return f"one of the [{knob.rule.word}s](#{knob.rule.word}s)"
-    return knob.rule.allowed
+    names = "|".join(knob.rule.names)
+    return re.sub(rf"\b({names})\b", r"`\1`", knob.rule.allowed) if names else knob.rule.allowed
 
 
 def _family(members: Mapping[str, Mapping[str, Knob]]) -> str:
