@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 from search.spec import Mode
 
 BLUE, ORANGE, GREY = "#4078d8", "#e8741e", "#8a93a3"  # on light paper and on dark
+INK, PAPER = "var(--ink)", "var(--paper)"  # the page puts its own in their place
 FROM_GREY = ((0.0, "#b4bcc9"), (1.0, BLUE))
 WIDE = 50.0  # a largest value so many times the median asks for a log scale
 KEPT = 0.75  # the share of values, the best ones, that a window shows at least

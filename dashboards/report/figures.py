@@ -14,7 +14,17 @@ from optuna import visualization
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from dashboards.report.figure import BLUE, FROM_GREY, ORANGE, ZOOMED, Figure, axis, drawn
+from dashboards.report.figure import (
+    BLUE,
+    FROM_GREY,
+    INK,
+    ORANGE,
+    PAPER,
+    ZOOMED,
+    Figure,
+    axis,
+    drawn,
+)
 from dashboards.report.study import shown
 from search.spec import Objective
 
@@ -58,8 +68,10 @@ def search_figures(study: optuna.Study, objective: Objective) -> list[Figure]:
         lambda: _importances(study),
     )
     order = _order(importances, names)
-    few, width = thinned(study, MOST_LINES), 110 * (len(names) + 1)
-    note = f" The best {MOST_LINES // 2} are shown, and as many others." if few is not study else ""
+    few = thinned(study, MOST_LINES, values.get("range"))
+    left = len(complete) - len(few.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+    note = f" {left} other trials are left out." if left else ""
+    width = 110 * (len(names) + 1)
     parallel = Figure("parallel", "Parallel coordinates", PARALLEL + note, height=440, width=width)
     return [
         history,
@@ -81,20 +93,25 @@ def _why_not(complete: Sequence[FrozenTrial], names: Sequence[str]) -> str:
     return ""
 
 
-def thinned(study: optuna.Study, most: int) -> optuna.Study:
-    """The study itself, or one with the best half of ``most`` trials and an even choice of others.
+def thinned(study: optuna.Study, most: int, within: Sequence[float] | None = None) -> optuna.Study:
+    """A study of the best half of ``most`` trials and an even choice of the others, or of all.
 
-    Its trials lose their numbers.
+    Args:
+        within: (lowest, highest) value of a trial that is kept.
     """
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(complete) <= most:
-        return study
-    best, half = _best_first(study), most // 2
-    others = best[half:]
-    kept = best[:half] + [others[i * len(others) // half] for i in range(half)]
-    thin = optuna.create_study(direction=study.direction)
-    thin.add_trials(sorted(kept, key=lambda trial: trial.number))
-    return thin
+    low, high = within or (-math.inf, math.inf)
+    kept = [trial for trial in _best_first(study) if low <= (trial.value or 0.0) <= high]
+    if len(kept) > most:
+        half = most // 2
+        others = kept[half:]
+        kept = kept[:half] + [others[i * len(others) // half] for i in range(half)]
+    return _study(study.direction, sorted(kept, key=lambda trial: trial.number))
+
+
+def _study(direction: StudyDirection, trials: Sequence[FrozenTrial]) -> optuna.Study:
+    made = optuna.create_study(direction=direction)
+    made.add_trials(trials)
+    return made
 
 
 def _best_first(study: optuna.Study) -> list[FrozenTrial]:
@@ -125,14 +142,25 @@ def _history(study: optuna.Study, values: Axis) -> go.Figure:
 
 
 def _importances(study: optuna.Study) -> go.Figure:
+    """Optuna's importances; its own plot copies all trials once for each parameter."""
     with warnings.catch_warnings():
         # The caution of few trials stands on the page, in words for people.
         warnings.filterwarnings("ignore", "Some regimes for parameter")
-        figure = visualization.plot_param_importances(study)
-    figure.update_traces(marker_color=BLUE)
+        found = optuna.importance.get_param_importances(study)
+    names, shares = list(reversed(found)), list(reversed(found.values()))
+    bars = go.Bar(
+        x=shares,
+        y=names,
+        orientation="h",
+        marker={"color": BLUE},
+        text=[f"{share:.2f}" if share >= 0.01 else "<0.01" for share in shares],
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="%{y}: %{x:.4f}<extra></extra>",
+    )
+    figure = go.Figure([bars])
     figure.update_xaxes(title_text="share", rangemode="tozero")
-    figure.update_yaxes(title_text="", automargin=True)
-    return figure
+    return figure.update_yaxes(type="category")
 
 
 def _order(importances: Figure, names: Sequence[str]) -> list[str]:
@@ -147,19 +175,31 @@ def _parallel(study: optuna.Study, metric: str) -> go.Figure:
     rest = [trace for trace in figure.data if trace.mode != "lines"]
     for trace in rest:
         trace.update(marker={"showscale": False})  # its colours are not ours
-    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    places = {trial.number: place for place, trial in enumerate(_best_first(study))}
-    ranked = sorted(
-        zip((places[trial.number] for trial in trials), lines, strict=True),
-        key=lambda pair: -pair[0],
-    )
-    for place, trace in ranked:
-        share = 1 - place / len(ranked)
+    # Lines do not come in the order of trials: a line's first coordinate is its value.
+    upwards = study.direction == StudyDirection.MAXIMIZE
+    lines.sort(key=lambda trace: trace.y[0] if upwards else -trace.y[0])
+    for place, trace in enumerate(lines, 1):
+        share = place / len(lines)
         trace.update(line={"color": _mix(share), "width": 1.2}, opacity=0.35 + 0.45 * share)
-    ranked[-1][1].update(line={"color": ORANGE, "width": 3}, opacity=1.0)
+    told = _best_labels(study, metric)
+    best = next(trace for trace in reversed(lines) if told <= _labels(trace))
+    best.update(line={"color": ORANGE, "width": 3}, opacity=1.0)
+    lines.sort(key=lambda trace: trace is best)  # on top of the others
     figure.update_layout(plot_bgcolor=None, yaxis_fixedrange=True)
-    figure.update_xaxes(fixedrange=True, range=[-0.4, len(ranked[0][1].x) - 0.4])
-    return go.Figure([*(trace for _, trace in ranked), *rest], figure.layout)
+    figure.update_annotations(font={"size": 11, "color": INK}, bgcolor=PAPER)
+    figure.update_xaxes(fixedrange=True, range=[-0.4, len(best.x) - 0.4])
+    return go.Figure([*lines, *rest], figure.layout)
+
+
+def _best_labels(study: optuna.Study, metric: str) -> set[tuple[str, str]]:
+    """What the best trial's line says of itself; equal labels mean lines that look the same."""
+    alone = _study(study.direction, _best_first(study)[:1])
+    figure = visualization.plot_parallel_coordinate(alone, target_name=metric)
+    return _labels(figure.data[0])
+
+
+def _labels(trace: go.Scatter) -> set[tuple[str, str]]:
+    return {(name, text) for name, text in trace.customdata}
 
 
 def _mix(share: float) -> str:
@@ -188,18 +228,21 @@ def _slice(study: optuna.Study, name: str, values: Axis) -> go.Figure:
     best = _best_first(study)[0].number
     numbers = list(points.marker.color)
     points.update(
-        marker={
-            "colorscale": FROM_GREY,
-            "showscale": False,
-            "size": [11 if number == best else 7 for number in numbers],
-            "line": {
-                "width": [3 if number == best else 0.5 for number in numbers],
-                "color": [ORANGE if number == best else "#7d8796" for number in numbers],
-            },
-        },
+        marker={"colorscale": FROM_GREY, "showscale": False, "size": 7},
         customdata=numbers,
         hovertemplate="trial %{customdata}: %{x}, %{y:.6g}<extra></extra>",
     )
+    if best in numbers:  # on top of the others
+        place = numbers.index(best)
+        marker = {"color": ORANGE, "size": 11, "symbol": "circle-open", "line": {"width": 3}}
+        figure.add_scatter(
+            x=[points.x[place]],
+            y=[points.y[place]],
+            mode="markers",
+            marker=marker,
+            showlegend=False,
+            hoverinfo="skip",
+        )
     figure.update_xaxes(title_text="", **_ticks(figure.layout.xaxis, list(points.x)))
     low, high = values.get("range", (-math.inf, math.inf))
     if any(low <= value <= high for value in points.y):

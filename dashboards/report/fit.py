@@ -23,8 +23,8 @@ from dashboards.words import number
 from search.events import Metrics, Row
 from search.spec import Objective
 
-OVERFITS, UNDERFITS, UNFINISHED = "overfits", "underfits", "still learning"
-UNSTABLE, FITS, UNKNOWN = "unstable", "fits well", "cannot tell"
+OVERFITS, UNDERFITS, UNFINISHED = "overfits", "underfits", "is still learning"
+UNSTABLE, FITS, UNKNOWN = "is unstable", "fits well", "cannot tell"
 
 FEWEST = 5  # epochs: with fewer there is no end to compare with a beginning
 LATE = 5  # the last fifth of the epochs is the end of a curve

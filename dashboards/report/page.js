@@ -33,7 +33,7 @@ function themed(layout) {
     dragmode: coarse ? false : "zoom",
   };
   for (const key of ["xaxis", "yaxis"]) copy[key] = { ...axis, ...layout[key] };
-  return copy;
+  return JSON.parse(JSON.stringify(copy).replace(/var\((--\w+)\)/g, (_, name) => colour(name)));
 }
 
 function draw() {

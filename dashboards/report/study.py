@@ -18,6 +18,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search.history import Trial
 from search.view import View
 
+LONGEST_LABEL = 24  # characters of a choice's label beside an axis
+
 
 def make_study(view: View) -> optuna.Study:
     """The study; names and labels are escaped, since Plotly reads them as HTML."""
@@ -30,25 +32,44 @@ def make_study(view: View) -> optuna.Study:
 
 def _frozen(view: View, trial: Trial) -> FrozenTrial:
     params, distributions = view.spec.space.encode(trial.params)
+    domains = {name: _domain(distribution) for name, distribution in distributions.items()}
     return create_trial(
         state=TrialState.FAIL if trial.best is None else TrialState.COMPLETE,
         value=None if trial.best is None else trial.best[1],
-        params={shown(name): _value(value) for name, value in params.items()},
-        distributions={shown(name): _domain(each) for name, each in distributions.items()},
+        params={
+            shown(name): _value(value, distributions[name], domains[name])
+            for name, value in params.items()
+        },
+        distributions={shown(name): domain for name, domain in domains.items()},
     )
 
 
 def shown(name: str, length: int = 60) -> str:
     """A name or label as text for Plotly, which understands a little HTML."""
-    text = name if len(name) <= length else f"{name[: length // 2]}…{name[1 - length // 2 :]}"
-    return html.escape(text, quote=False)
+    return html.escape(_short(name, length), quote=False)
 
 
-def _value(value: Any) -> Any:
-    return shown(value) if isinstance(value, str) else value
+def _short(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length // 2]}…{text[1 - length // 2 :]}"
+
+
+def _value(value: Any, before: BaseDistribution, after: BaseDistribution) -> Any:
+    """A value with the label that its choice has now."""
+    if isinstance(before, CategoricalDistribution) and isinstance(after, CategoricalDistribution):
+        return after.choices[int(before.to_internal_repr(value))]
+    return value
 
 
 def _domain(distribution: BaseDistribution) -> BaseDistribution:
+    """The distribution, with labels of choices that are short and differ all the same."""
     if not isinstance(distribution, CategoricalDistribution):
         return distribution
-    return CategoricalDistribution([_value(choice) for choice in distribution.choices])
+    labels = [
+        shown(choice, LONGEST_LABEL) if isinstance(choice, str) else choice
+        for choice in distribution.choices
+    ]
+    told = [
+        f"{label} ({place})" if isinstance(label, str) and labels.count(label) > 1 else label
+        for place, label in enumerate(labels, 1)
+    ]
+    return CategoricalDistribution(told)

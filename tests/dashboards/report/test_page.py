@@ -10,7 +10,7 @@ import pytest
 
 from dashboards.report.build import build, report_of
 from dashboards.report.curves import learning_figures
-from dashboards.report.figure import axis
+from dashboards.report.figure import ORANGE, axis
 from dashboards.report.figures import MOST_LINES, search_figures
 from dashboards.report.page import embedded
 from dashboards.report.study import make_study
@@ -157,6 +157,27 @@ def test_the_plots_follow_the_objective(swept):
     history = next(figure for figure in figures_of(view) if figure.key == "history")
     best_so_far = next(trace for trace in history.body["data"] if trace["mode"] == "lines")
     assert best_so_far["y"][-1] == view.history.best.best[1] == min(best_so_far["y"])
+
+
+def test_the_best_line_of_many_is_the_best_trial(swept):
+    """Optuna sorts its lines where choices are numbers."""
+    space = {"size": Choice([64, 16, 32]), "x": Float(0, 1), "on": Choice([True, False])}
+    view = swept(space, scored, trials=30)
+    parallel = next(figure for figure in figures_of(view) if figure.key == "parallel")
+    *_, line = [trace for trace in parallel.body["data"] if trace["mode"] == "lines"]
+    best = view.history.best.params
+    told = dict(line["customdata"])
+    assert line["line"]["color"] == ORANGE
+    assert (told["size"], told["x"]) == (str(best["size"]), f"{best['x']:.3g}")
+
+
+def test_long_choices_that_look_the_same_stay_apart(swept):
+    words = ["a" * 30 + middle + "z" * 30 for middle in "123"]
+    view = swept({"word": Choice(words), "x": Float(0, 1)}, scored, trials=12)
+    (domain,) = {trial.distributions["word"] for trial in make_study(view).trials}
+    assert len(set(domain.choices)) == 3
+    for trial, frozen in zip(view.history, make_study(view).trials, strict=True):
+        assert domain.choices.index(frozen.params["word"]) == words.index(trial.params["word"])
 
 
 @pytest.mark.long
