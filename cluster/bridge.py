@@ -10,9 +10,6 @@ from dataclasses import dataclass, field
 from cluster.executor import Order, Outcome
 from search.sweep import Run
 
-# In Ray's words for what its memory monitor has done.
-LOW_MEMORY = "node running low on memory"
-
 
 @dataclass(frozen=True)
 class Want:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
-import re
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,11 +17,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cluster.bridge import LOW_MEMORY, Bridge, Loss, Want
+from cluster.bridge import Bridge, Loss, Want
 from cluster.checkpoints import Storage
 from cluster.errors import ClusterError
 from cluster.executor import Halt, Order, Outcome, Proceed, Start
 from cluster.limits import NO_LIMITS, Limits, hang_message, process_of, where_it_hung
+from cluster.memory import greediest, is_low_memory
 from cluster.ray_session import RaySession
 from cluster.rungs import next_until
 from search.events import Failure
@@ -112,7 +112,7 @@ class TuneExecutor:
             self._check_alive()
             return [], 0
         if isinstance(said, BaseException):
-            if LOW_MEMORY not in str(said) or not self._session.is_ours:
+            if not is_low_memory(str(said)) or not self._session.is_ours:
                 raise ClusterError(f"ray: {said}") from said
             return self._begin_anew(str(said)), 0
         if isinstance(said, Loss):
@@ -138,14 +138,16 @@ class TuneExecutor:
             The end of every attempt that ran: one needs too much memory, the others do not.
         """
         self._stop()
-        killed = re.findall(r"pid=(\d+)", text)
+        greedy = greediest(text)
         running = [run for run in self._runs.values() if run not in self._again]
         notes = {run.number: self._storage.hung(run.number, run.attempt) for run in running}
-        guilty = {number for number, note in notes.items() if str(process_of(note)) in killed}
+        processes = {number: process_of(note) or 0 for number, note in notes.items()}
         outcomes = []
         for run in running:
             notes[run.number].unlink(missing_ok=True)
-            kind = "out_of_memory" if run.number in guilty or not guilty else "preempted"
+            # Where no attempt is known to be the one, each may have been.
+            is_innocent = greedy in processes.values() and processes[run.number] != greedy
+            kind = "preempted" if is_innocent else "out_of_memory"
             outcomes.append(Outcome(run.number, run.attempt, failure=Failure(kind, text)))
             del self._runs[run.number]
         self._bridge = Bridge()

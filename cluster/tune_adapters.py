@@ -13,8 +13,9 @@ from ray import cloudpickle
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from cluster.bridge import LOW_MEMORY, Bridge, Loss, Want
+from cluster.bridge import Bridge, Loss, Want
 from cluster.executor import Proceed
+from cluster.memory import is_low_memory
 from cluster.tune_worker import OUTCOME, RUN, decode_outcome, decode_run, encode_run
 from search.sweep import Run
 
@@ -72,7 +73,7 @@ def _kind(trial: Any) -> str:
             error = cloudpickle.loads(Path(path).read_bytes())
             if getattr(error, "preempted", False):
                 return "preempted"
-    return "out_of_memory" if LOW_MEMORY in _why(trial) else "node_lost"
+    return "out_of_memory" if is_low_memory(_why(trial)) else "node_lost"
 
 
 def _why(trial: Any) -> str:

@@ -43,6 +43,7 @@ class Worker:
     def begin(self, run: Run) -> None:
         """Takes an attempt; nothing is loaded or built before its first slice."""
         self.stop()
+        self.storage.hung(run.number, run.attempt - 1).unlink(missing_ok=True)  # if it was cut off
         self.run = run
         self._reported = run.epoch
         self._saved_at = time.monotonic()
