@@ -117,7 +117,7 @@ def _best(trial: Trial) -> list[Figure]:
         drawn(
             Figure(
                 f"best-{place}",
-                shown(title),
+                title,
                 BEST if place == 0 else "",
                 height=300,
                 group=f"Trial {trial.number}, epoch by epoch",

@@ -30,7 +30,7 @@ class Figure:
 
     Args:
         key: its name in the page.
-        title, caption: plain text or text that is escaped for Plotly.
+        title, caption: plain text, which the page escapes.
         body: Plotly's data and layout, as JSON values.
         height: pixels.
         width: pixels below which it scrolls in its own box rather than shrink.

@@ -27,12 +27,14 @@ class Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: list[str] = []
+        self.attributes: set[str] = set()
         self.words = ""
         self.scripts: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
+        self.attributes |= {name for name, _ in attrs}
         if tag == "script":
             self.scripts.append("")
 
@@ -91,7 +93,7 @@ def test_what_comes_from_users_is_text(swept, lab):
     metric = "val_</script><b>"
     view = swept(
         {"word": Choice([EVIL, "fine"]), "x": Float(0, 1)},
-        lambda params, epoch: {metric: params["x"], EVIL: 1.0},
+        lambda params, epoch: {metric: params["x"], EVIL: 1.0, '" onclick="x': 1.0},
         objective=Objective(metric, "max"),
     )
     object.__setattr__(view.launch, "name", EVIL)
@@ -100,6 +102,7 @@ def test_what_comes_from_users_is_text(swept, lab):
     assert page.words.count(EVIL) >= 3  # title, heading, a value
     assert metric in page.words
     assert "b" not in page.tags
+    assert "onclick" not in page.attributes
     figures = json.loads(page.scripts[0])  # the elements end where they should
     assert "<script" not in json.dumps(figures)  # nor does Plotly, which reads HTML, get any
 
