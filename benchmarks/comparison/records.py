@@ -30,7 +30,7 @@ class Run:
     seconds: from the launch of its process to its end, when everything stands in MLflow.
     startup: from the launch to the first epoch that was told of.
     statuses, epochs, best: as in `audit.Facts`.
-    best_known: from launch to the last decision; Lanewise only.
+    best_known: Lanewise's `seconds_best_known`, which begins when the sweep is in the journal.
     busy: how busy the cores were just before, 0 to 1.
     """
 

@@ -104,7 +104,7 @@ def _best_known(runs: Sequence[Run], settings: Settings) -> str:
     if not known:
         return ""
     median = statistics.median(known)
-    return f"{runs[0].contender}, launch to the last decision: {median:.3f} s a trial."
+    return f"{runs[0].contender}, to its last decision by its own clock: {median:.3f} s a trial."
 
 
 def _busy(runs: Mapping[str, Sequence[Run]]) -> str:
