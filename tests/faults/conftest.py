@@ -16,13 +16,19 @@ from commandline import migrated as migrated
 from tracking import Proxy, Server
 
 
-@pytest.fixture
-def server(tmp_path: Path, migrated: Path) -> Iterator[Server]:
-    """A real ``mlflow server``, started."""
-    server = Server(tmp_path / "server", migrated)
-    server.start()
+@pytest.fixture(scope="module")
+def one_server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server"), migrated)
     yield server
     server.stop()
+
+
+@pytest.fixture
+def server(one_server: Server) -> Server:
+    """A real ``mlflow server`` that runs; a test may stop it."""
+    if one_server.process is None:
+        one_server.start()
+    return one_server
 
 
 @pytest.fixture

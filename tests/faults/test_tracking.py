@@ -8,7 +8,7 @@ import time
 
 import psutil
 import pytest
-from commandline import Lanewise, children, mlflow_runs
+from commandline import Lanewise, mlflow_runs
 from harness import check_mlflow, check_replay, events_of, kill, records, view_of, wait_until
 from tracking import Proxy, Server
 
@@ -68,14 +68,14 @@ def test_a_run_that_was_made_and_not_recorded_is_found_again(
 def test_an_outage_of_a_minute_delays_nothing_and_loses_nothing(
     lanewise: Lanewise, server: Server
 ) -> None:
-    lanewise.write("tracked.yaml", SWEEP)
+    lanewise.write("tracked.yaml", SWEEP.replace("nap: 0.02", "nap: 1.5"))
     process = lanewise.start("run", "tracked.yaml", "--tracking-uri", server.uri)
     wait_until(lambda: records(lanewise.home) >= 4, process)
     server.stop()
-    down_at = time.time()
-    # Nothing in the sweep waits for MLflow: it ends during the outage.
+    down_at = time.monotonic()
+    # Nothing in the sweep waits for MLflow: it comes to its end during the outage.
     wait_until(lambda: view_of(lanewise, "tracked").history.closed is not None, process)
-    time.sleep(max(0.0, down_at + 50 - time.time()))
+    assert time.monotonic() - down_at > 30
     assert process.poll() is None  # it waits for the projection, which goes on trying
     server.start()
     assert process.wait(timeout=150) == 0
@@ -119,14 +119,11 @@ def test_a_silent_server_is_left_after_a_minute_and_made_good_by_sync(
     shown = lanewise.json("show", "tracked")
     assert shown["status"] == "done"
     assert shown["mlflow"]["pending"] > 0, said
-    assert mlflow_runs(server.database, "Default") == []
-    for projector in projectors(lanewise):  # or sync would wait for its lock, and lose
+    for projector in projectors(lanewise):  # it holds the lock, and would try for minutes more
         projector.kill()
     may_answer.set()
     assert lanewise.run("sync", "tracked").returncode == 0
-    runs = mlflow_runs(server.database, "tracked")
-    assert len(children(runs)) == TRIALS
-    check_mlflow(view_of(lanewise, "tracked"), runs)
+    check_mlflow(view_of(lanewise, "tracked"), mlflow_runs(server.database, "tracked"))
 
 
 def test_a_sweep_killed_during_an_outage_is_shown_whole_after_its_resume(

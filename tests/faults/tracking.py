@@ -21,7 +21,6 @@ class Server:
     """``mlflow server`` on a port that it keeps."""
 
     def __init__(self, folder: Path, migrated: Path) -> None:
-        folder.mkdir()
         shutil.copy(migrated, folder / "mlflow.db")
         self.folder = folder
         self.port = _free_port()
