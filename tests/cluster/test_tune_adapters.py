@@ -1,0 +1,64 @@
+"""What Ray says of a worker's end becomes a kind of failure; the errors are Ray's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ray import cloudpickle
+from ray.core.generated.common_pb2 import ActorDiedErrorContext, NodeDeathInfo
+from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryError
+
+from cluster.bridge import Bridge, Loss
+from cluster.tune_adapters import Adapter
+from cluster.tune_worker import RUN, encode_run
+from search.sweep import Run
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+def died(reason: int | None) -> ActorDiedError:
+    """As Ray builds it; the reason is that of the node's death, None for the process's own."""
+    context = ActorDiedErrorContext(error_message="The actor is dead.", actor_id=b"0" * 16)
+    if reason is not None:
+        context.node_death_info.reason = reason
+    return ActorDiedError(cause=context)
+
+
+ERRORS: dict[str, tuple[Exception, str]] = {
+    "a killed process": (died(None), "node_lost"),
+    "a node that went": (died(NodeDeathInfo.UNEXPECTED_TERMINATION), "node_lost"),
+    "a node that was drained": (died(NodeDeathInfo.AUTOSCALER_DRAIN_PREEMPTED), "preempted"),
+    "a node that does not answer": (ActorUnavailableError("no answer", None), "node_lost"),
+    "memory": (OutOfMemoryError("killed due to the node running low on memory"), "out_of_memory"),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_the_kind_of_a_loss_is_what_ray_knows(case: str, tmp_path: Path) -> None:
+    error, kind = ERRORS[case]
+    (tmp_path / "error.txt").write_text(f"Failure # 1\n{error}\n")
+    (tmp_path / "error.pkl").write_bytes(cloudpickle.dumps(error))
+    trial: Any = SimpleNamespace(
+        config={RUN: encode_run(Run(4, {}, 0, 2, 0, 9))},
+        error_file=str(tmp_path / "error.txt"),
+        pickled_error_file=str(tmp_path / "error.pkl"),
+    )
+    bridge = Bridge()
+    Adapter(bridge).on_trial_error(None, trial)
+    loss = bridge.inbox.get_nowait()
+    assert isinstance(loss, Loss)
+    assert (loss.number, loss.attempt, loss.kind) == (4, 2, kind)
+    assert str(error).splitlines()[0] in loss.text
+
+
+def test_a_loss_of_which_ray_left_nothing_is_a_lost_node() -> None:
+    trial: Any = SimpleNamespace(config={RUN: encode_run(Run(4, {}, 0, 1, 0, 9))})
+    bridge = Bridge()
+    Adapter(bridge).on_trial_error(None, trial)
+    loss = bridge.inbox.get_nowait()
+    assert isinstance(loss, Loss)
+    assert loss.kind == "node_lost"
+    assert "ended unexpectedly" in loss.text
