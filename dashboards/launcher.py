@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
@@ -33,22 +34,28 @@ def start(home: Home, env: Mapping[str, str] | None = None) -> subprocess.Popen[
 
 
 @contextmanager
-def warmed() -> Iterator[None]:
+def warmed(home: Home, uri: str | None) -> Iterator[None]:
     """Inside, the next ``start`` takes a process that is importing MLflow already.
 
     The import takes seconds, and the checks before a sweep leave cores idle. The spare touches
-    nothing before it is given a home, and is ended where it is not.
+    nothing of a home before it is given one, and is ended where it is not.
+
+    Args:
+        uri: of an MLflow other than the home's own.
     """
-    command = [sys.executable, "-m", "dashboards.projector", "--spare"]
-    quiet = subprocess.DEVNULL
-    spare = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet)
-    _SPARES.append(spare)
-    try:
-        yield
-    finally:
-        if spare in _SPARES:
-            _SPARES.remove(spare)
-            _end(spare)
+    with tempfile.TemporaryDirectory(prefix="lanewise-") as scratch:
+        command = [sys.executable, "-m", "dashboards.projector", "--spare"]
+        if uri is None and not (home.root / "mlflow.db").exists():
+            command += ["--database", f"{scratch}/mlflow.db"]
+        quiet = subprocess.DEVNULL
+        spare = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet)
+        _SPARES.append(spare)
+        try:
+            yield
+        finally:
+            if spare in _SPARES:
+                _SPARES.remove(spare)
+                _end(spare)
 
 
 def _assign(home: Home, env: Mapping[str, str]) -> subprocess.Popen[bytes] | None:

@@ -462,24 +462,26 @@ def main() -> None:
     asked = parser.add_mutually_exclusive_group(required=True)
     asked.add_argument("--home", type=Path)
     asked.add_argument("--spare", action="store_true", help="wait on stdin to be given a home")
+    parser.add_argument("--database", type=Path, help="where a spare one makes MLflow's ahead")
     given = parser.parse_args()
     # Ctrl-C and a closed terminal reach the whole process group: it drains and ends by itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with suppress(OSError):
         os.nice(10)
-    serve(_await_home() if given.spare else Home.find(given.home))
+    serve(_await_home(given.database) if given.spare else Home.find(given.home))
 
 
-def _await_home() -> Home:
+def _await_home(spare: Path | None) -> Home:
     """Imports MLflow, then the home that the launcher gives; ends if that goes without a word."""
     order: Future[bytes] = Future()
     # Read from the start: a launcher that ends at once must not leave its spare importing.
     Thread(target=_read_order, args=(order,), daemon=True).start()
     quiet()
-    from dashboards.writer import warm
+    import dashboards.writer  # noqa: F401  (an import is what a spare process is for)
+    from dashboards.database import warm
 
-    warm()
+    warm(spare)
     given = json.loads(order.result())
     os.environ.update(given["env"])
     home = Home.find(Path(given["home"]))

@@ -8,12 +8,9 @@ is thrown away and a new one looks again.
 from __future__ import annotations
 
 import getpass
-import importlib
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +29,7 @@ from mlflow.entities import (
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
+from dashboards import database
 from dashboards.datasets import Dataset
 from dashboards.errors import ProjectionError
 from dashboards.projection import Run
@@ -74,7 +72,7 @@ class Writer:
         self, home: Home, uri: str, experiment: str, sweep: str, *, revive: bool = False
     ) -> None:
         if uri == local_uri(home):
-            _prepare_database(home.root / "mlflow.db")
+            database.ready(home.root / "mlflow.db")
         self.home = home
         self.uri = uri
         self.sweep = sweep
@@ -252,12 +250,6 @@ def _known(found: Any) -> tuple[int | None, Known]:
     return (None if trial is None else int(trial)), known
 
 
-def warm() -> None:
-    """Imports what the first client of a local database would: seconds, ahead of need."""
-    with suppress(ImportError):  # where another MLflow keeps it elsewhere, it is imported later
-        importlib.import_module("mlflow.store.tracking.sqlalchemy_store")
-
-
 def _input(dataset: Dataset) -> DatasetInput:
     entity = MlflowDataset(
         dataset.name,
@@ -274,13 +266,3 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # a container without an entry for its user
         return "unknown"
-
-
-def _prepare_database(path: Path) -> None:
-    """Puts the home's database into WAL mode, so that readers and the writer do not wait."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=30)
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-    finally:
-        connection.close()

@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dashboards.launcher import warmed
 from lanewise import sweepfile
 from lanewise.errors import SweepFileError
-from lanewise.launch import Options, launch
+from lanewise.launch import Options, run
 from lanewise.launch import resume as resume_sweep
-from lanewise.plan import Plan, make_plan, plan_again
+from lanewise.plan import Plan, plan_again
 from lanewise.result import Result
 from search.home import Home
 from search.view import View, open_view
@@ -76,9 +75,7 @@ def tune(
     body["objective"] = {key: value for key, value in body["objective"].items() if value}
     file = sweepfile.parse(body, "lw.tune")
     options = Options(place, address=address, shows_progress=progress)
-    with warmed():
-        plan = make_plan(file, Path.cwd(), function)
-        summary = launch(plan, options, new=new)
+    plan, summary = run(file, Path.cwd(), options, function, new=new)
     return _result(summary, place, lambda view: plan)
 
 

@@ -17,8 +17,9 @@ import typer
 from cluster.errors import ClusterError
 from dashboards.errors import ProjectionError
 from lanewise.errors import BAD_INPUT, DONE, INTERRUPTED, NO_BEST, NO_SERVICE, SweepFileError
-from lanewise.launch import Options, launch, stop
+from lanewise.launch import Options, stop
 from lanewise.launch import resume as resume_sweep
+from lanewise.launch import run as run_sweep
 from search.errors import JournalError, LockedError, SearchError
 from search.home import Home
 from search.view import View, find, open_view
@@ -120,16 +121,12 @@ def run_command(
     quiet: QuietOption = False,
 ) -> int:
     """Run a sweep file."""
-    from dashboards.launcher import warmed
-    from lanewise.plan import make_plan
     from lanewise.sweepfile import read
 
     asked = [*(overrides or ()), *([f"executor={executor}"] if executor else ())]
     sweep = read(file, asked)
     options = Options(Home.find(home), None, address, tracking_uri, not quiet)
-    with warmed():
-        plan = make_plan(sweep, file.absolute().parent)
-        summary = launch(plan, options, new=new)
+    _, summary = run_sweep(sweep, file.absolute().parent, options, new=new)
     return _report(summary, options.home, as_json)
 
 

@@ -9,31 +9,22 @@ import re
 import secrets
 import signal
 import socket
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from dashboards.launcher import start, warmed
-from dashboards.state import (
-    SWEEP_VARIABLE,
-    URI_VARIABLE,
-    is_masked,
-    mask,
-    pending,
-    read_cursor,
-    wait_drained,
-    wait_reported,
-    write_cursor,
-)
+from dashboards.launcher import warmed
+from dashboards.state import DUE, is_masked, mask, pending, read_cursor, write_cursor
 from lanewise import sweepfile, tracking, yaml
 from lanewise.errors import INTERRUPTED, SweepFileError
-from lanewise.plan import Plan, identity, plan_again
+from lanewise.plan import Plan, identity, make_plan, plan_again
+from lanewise.showing import Projector, finish
+from lanewise.sweepfile import SweepFile
 from search.events import Launched
 from search.home import Home
 from search.journal import Journal
@@ -58,6 +49,21 @@ class Options:
     shows_progress: bool = True
 
 
+def run(
+    file: SweepFile,
+    base: Path,
+    options: Options,
+    function: Callable[..., Any] | None = None,
+    *,
+    new: bool = False,
+) -> tuple[Plan, dict[str, Any]]:
+    """Checks a sweep file as ``make_plan`` does, then launches it; its plan and its summary."""
+    uri = tracking.tracking_uri(options.tracking_uri, file.mlflow.tracking_uri)
+    with warmed(options.home, uri):
+        plan = make_plan(file, base, function)
+        return plan, launch(plan, options, new=new)
+
+
 def launch(plan: Plan, options: Options, *, new: bool = False) -> dict[str, Any]:
     """Begins a sweep and runs it; returns its summary.
 
@@ -76,7 +82,7 @@ def launch(plan: Plan, options: Options, *, new: bool = False) -> dict[str, Any]
             journal.append(launched.sweep, -1, [launched])
         projector = Projector(options.home, launched.sweep, uri)
         status = _drive(plan, options, Sweep(plan.spec), journal, 0, projector)
-    return _finish(journal, projector, status)
+    return finish(journal, projector, status)
 
 
 def resume(name: str | None, options: Options) -> dict[str, Any]:
@@ -93,15 +99,16 @@ def resume(name: str | None, options: Options) -> dict[str, Any]:
         projector = Projector(options.home, sweep_id, _known_uri(view.launch, options))
         if view.history.closed:
             status = view.history.closed.status
-            if pending(options.home, sweep_id, journal):
+            is_unreported = read_cursor(options.home, sweep_id).report == DUE
+            if is_unreported or pending(options.home, sweep_id, journal):
                 projector.start()
         else:
             address = options.address or view.launch.details.get("address")
             options = replace(options, address=address)
-            with warmed():
+            with warmed(options.home, projector.uri):
                 plan = plan_again(view)
                 status = _drive(plan, options, _replayed(view), journal, view.seq, projector)
-    return _finish(journal, projector, status)
+    return finish(journal, projector, status)
 
 
 def stop(name: str | None, home: Home) -> str:
@@ -341,54 +348,3 @@ def _progress(options: Options, sweep_id: str, executor: str) -> Iterator[None]:
     console = Console(stderr=True, force_terminal=False if executor == "inline" else None)
     with Progress(options.home, sweep_id, console):
         yield
-
-
-# -- showing -------------------------------------------------------------------------------------
-
-
-@dataclass
-class Projector:
-    """The process that shows a sweep in MLflow."""
-
-    home: Home
-    sweep: str
-    uri: str | None  # an explicit one, with its password
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> subprocess.Popen[bytes]:
-        explicit = {URI_VARIABLE: self.uri, SWEEP_VARIABLE: self.sweep} if self.uri else {}
-        self.process = start(self.home, explicit)
-        return self.process
-
-    def finish(self, journal: Journal, patience: float) -> int:
-        """Waits until all is shown, or nothing moves for ``patience`` seconds; the rest."""
-        return wait_drained(
-            self.home,
-            journal,
-            self.sweep,
-            patience=patience,
-            process=self.process,
-            restart=self.start,
-        )
-
-    def finish_report(self, patience: float) -> None:
-        """Waits until the report is there or will not come; says so when it takes longer."""
-        with suppress(KeyboardInterrupt):  # the sweep is over: what is left out is the report
-            args = (self.home, self.sweep, patience, self.process, self.start)
-            if wait_reported(*args):
-                return
-        print(f"the report is not there yet; later: lanewise report {self.sweep}", file=sys.stderr)
-
-
-def _finish(journal: Journal, projector: Projector, status: str) -> dict[str, Any]:
-    """Waits for the projection to drain and for the report; the summary of what there is."""
-    from dashboards.summary import summary
-
-    patience = 10.0 if status == "interrupted" else 60.0
-    left = projector.finish(journal, patience)
-    if not left:
-        projector.finish_report(2 * patience)
-    view = open_view(journal, projector.sweep)
-    result: dict[str, Any] = summary(view, projector.home, pending=left)
-    journal.close()
-    return result

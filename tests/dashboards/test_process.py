@@ -46,7 +46,7 @@ def test_two_processes_drain_each_sweep_once_and_end(lab, start):
 
 def test_a_spare_process_serves_the_home_that_it_is_given(lab):
     lab.write(lab.simulated(2))
-    with launcher.warmed():
+    with launcher.warmed(lab.home, None):
         spare = launcher._SPARES[-1]
         process = launcher.start(lab.home, {"LANEWISE_TEST": "1"})
         assert process is spare
@@ -61,7 +61,7 @@ def test_a_spare_process_serves_the_home_that_it_is_given(lab):
 
 def test_a_spare_process_that_nobody_needs_ends_and_touches_nothing(lab):
     before = sorted(lab.home.root.rglob("*"))
-    with launcher.warmed():
+    with launcher.warmed(lab.home, None):
         spare = launcher._SPARES[-1]
     assert spare.poll() is not None
     assert sorted(lab.home.root.rglob("*")) == before
@@ -70,7 +70,8 @@ def test_a_spare_process_that_nobody_needs_ends_and_touches_nothing(lab):
 def test_a_spare_process_ends_with_a_launcher_that_is_killed():
     code = (
         "import os, signal\nfrom dashboards import launcher\n"
-        "with launcher.warmed():\n"
+        "from search.home import Home\n"
+        "with launcher.warmed(Home.find(), None):\n"
         "    print(launcher._SPARES[-1].pid, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)"
     )
@@ -92,7 +93,7 @@ def _lives(pid: int) -> bool:
 
 def test_a_dead_spare_process_is_no_loss(lab):
     lab.write(lab.simulated(1))
-    with launcher.warmed():
+    with launcher.warmed(lab.home, None):
         spare = launcher._SPARES[-1]
         spare.kill()
         spare.wait()

@@ -1,0 +1,76 @@
+"""MLflow's database of a home: whole or not there, whatever is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+from dashboards import database, launcher
+from dashboards.state import wait_drained
+
+pytestmark = pytest.mark.usefixtures("template")  # MLflow is imported, past its own warnings
+
+
+def tables(path):
+    with sqlite3.connect(path) as connection:
+        return {row[0] for row in connection.execute("select name from sqlite_master")}
+
+
+def test_an_error_amid_the_migrations_leaves_no_database(tmp_path, monkeypatch):
+    class Dies:
+        def __init__(self, tracking_uri):
+            self.path = tracking_uri.removeprefix("sqlite:///")
+
+        def search_experiments(self, max_results):
+            with sqlite3.connect(self.path) as connection:
+                connection.execute("create table experiments (half integer)")
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "MlflowClient", Dies)
+        with pytest.raises(KeyboardInterrupt):
+            database.ready(tmp_path / "mlflow.db")
+    assert not (tmp_path / "mlflow.db").exists()
+    database.ready(tmp_path / "mlflow.db")
+    assert "runs" in tables(tmp_path / "mlflow.db")
+    assert not list(tmp_path.glob(".mlflow.db*"))
+
+
+def test_a_home_without_a_database_takes_the_one_made_ahead(lab):
+    for file in lab.home.root.glob("mlflow.db*"):
+        file.unlink()
+    lab.write(lab.simulated(2))
+    with launcher.warmed(lab.home, None):
+        process = launcher.start(lab.home)
+        try:
+            assert wait_drained(lab.home, lab.journal, "s1", process=process) == 0
+        finally:
+            process.kill()
+            process.wait()
+    assert len(lab.runs()[1]) == 2
+    assert not list(lab.home.root.glob(".mlflow.db*"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("after", [0.05, 0.3, 0.6, 1.0])
+def test_killed_while_it_is_made_it_is_made_anew(tmp_path, after):
+    """`after` seconds from the first byte of the file that MLflow writes to."""
+    code = (
+        "import sys, pathlib\nfrom dashboards import database\n"
+        "database.ready(pathlib.Path(sys.argv[1]))"
+    )
+    path = tmp_path / "mlflow.db"
+    command = [sys.executable, "-c", code, str(path)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not list(tmp_path.iterdir()):
+            time.sleep(0.01)
+        time.sleep(after)
+        os.kill(process.pid, signal.SIGKILL)
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    assert {"runs", "experiments", "inputs"} <= tables(path)
