@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import time
+from dataclasses import replace
 
 import pytest
 from commandline import (
@@ -33,7 +34,9 @@ from harness import (
     wait_until,
 )
 
+from dashboards.state import DUE, read_cursor, write_cursor
 from search.errors import UnknownSweepError
+from search.home import Home
 from search.view import View
 
 TRIALS = 12
@@ -202,6 +205,17 @@ def test_of_two_launches_at_the_same_time_exactly_one_wins(lanewise: Lanewise) -
         assert code == 0 or ("or begin another one with --new" in said and said.count("\n") == 1)
     check_all(lanewise, "killed", None, TRIALS)
     assert len(lanewise.json("ls")) == 1
+
+
+@pytest.mark.long
+def test_a_report_that_a_kill_prevented_comes_with_the_resume(lanewise: Lanewise) -> None:
+    """All is decided and drained; the kill falls between that and the report."""
+    lanewise.write("killed.yaml", SWEEP)
+    sweep = lanewise.json("run", "killed.yaml", "--executor", "inline")["sweep"]
+    home = Home(lanewise.home)
+    write_cursor(home, sweep, replace(read_cursor(home, sweep), report=DUE))
+    assert lanewise.json("resume", "killed")["status"] == "done"
+    assert read_cursor(home, sweep).report not in (DUE, None)
 
 
 @pytest.mark.long
