@@ -325,7 +325,7 @@ def ui(
 @app.command()
 def sync(sweep: SweepArgument = None, home: HomeOption = None) -> int:
     """Write a sweep to MLflow anew from its journal, whatever is there or missing."""
-    from dashboards.projector import drain
+    from dashboards.drain import drain
 
     place, view = _view(sweep, home)
     drain(place, view.launch.sweep, rebuild=True)

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from dashboards import projector
+from dashboards.drain import drain
+from dashboards.service import quiet
 from dashboards.state import local_uri
 from search.events import Event, Failure, Launched, Opened
 from search.home import Home
@@ -102,7 +103,7 @@ class Lab:
         self.write(sweep.drain(), name)
 
     def drain(self, sweep: str = "s1", **options: Any) -> int:
-        return projector.drain(self.home, sweep, **options)
+        return drain(self.home, sweep, **options)
 
     @property
     def uri(self) -> str:
@@ -150,7 +151,7 @@ class Lab:
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with all migrations done, which takes seconds."""
-    projector.quiet()
+    quiet()
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     with warnings.catch_warnings():
         # Of MLflow's own models, which are configured once, on SQLAlchemy 2.1.

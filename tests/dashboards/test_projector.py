@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from dashboards import projector
+from dashboards import tail as tails
 from dashboards.errors import ProjectionError
+from dashboards.service import Service
 from dashboards.state import Cursor, cursor_path, pending, read_cursor
 from search.events import BY_A_PERSON, Failure
 from search.seeds import trial_seed
@@ -138,7 +139,7 @@ def test_an_outage_is_noted_and_made_good(lab, monkeypatch):
         return log(*args, **kwargs)
 
     monkeypatch.setattr(MlflowClient, "log_batch", down)
-    monkeypatch.setattr(projector, "FIRST_RETRY", 0.01)
+    monkeypatch.setattr(tails, "FIRST_RETRY", 0.01)
     with pytest.raises(ProjectionError, match="no connection"):
         lab.drain(attempts=1)
     assert "no connection" in read_cursor(lab.home, "s1").error
@@ -191,7 +192,7 @@ def test_a_killed_controller_leaves_nothing_running(lab):
         lab.drain()
         assert lab.runs()[1][0].info.status == "RUNNING"
     lab.write([])
-    tail = projector.Tail(lab.home, lab.journal, lab.journal.launches()[0][0], lab.uri)
+    tail = tails.Tail(lab.home, lab.journal, lab.journal.launches()[0][0], lab.uri)
     tail.step()
     tail.close()
     parent, children = lab.runs()
@@ -341,10 +342,10 @@ def test_a_secret_stays_secret(lab, monkeypatch):
     lab.write(lab.simulated(2, tracking_uri=f"sqlite:///{lab.home.root}/mlflow.db?token=***"))
     with pytest.raises(ProjectionError, match="password"):
         lab.drain()
-    tail = projector.Tail(lab.home, lab.journal, lab.journal.launches()[0][0], uri)
+    tail = tails.Tail(lab.home, lab.journal, lab.journal.launches()[0][0], uri)
     error = tail.explained(OSError("cannot reach hunter2 at " + uri))
     assert "hunter2" not in error
-    service = projector.Service(lab.home, lab.journal)
+    service = Service(lab.home, lab.journal)
     service.step()
     assert not service.tails  # another process knows the password
     monkeypatch.setenv("LANEWISE_TRACKING_SWEEP", "s1")
@@ -356,10 +357,10 @@ def test_a_secret_stays_secret(lab, monkeypatch):
 def test_the_cursor_moves_while_trials_are_sent(lab, monkeypatch):
     """A launcher that waits must see progress before the last trial is through."""
     seen = []
-    write = projector.write_cursor
-    monkeypatch.setattr(projector, "CURSOR_EVERY", 0.0)
+    write = tails.write_cursor
+    monkeypatch.setattr(tails, "CURSOR_EVERY", 0.0)
     monkeypatch.setattr(
-        projector, "write_cursor", lambda *args: (seen.append(args[2].seq), write(*args))
+        tails, "write_cursor", lambda *args: (seen.append(args[2].seq), write(*args))
     )
     lab.write(lab.simulated(8))
     lab.drain()

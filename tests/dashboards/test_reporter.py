@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from dashboards import reporter
-from dashboards.projector import Service, Tail
 from dashboards.reporter import Reporter
+from dashboards.service import Service
 from dashboards.state import (
     DUE,
     LOGGED,
@@ -20,6 +20,7 @@ from dashboards.state import (
     write_cursor,
 )
 from dashboards.summary import summary
+from dashboards.tail import Tail
 from search.view import open_view
 
 pytestmark = pytest.mark.usefixtures("new_database")

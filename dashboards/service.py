@@ -1,0 +1,146 @@
+"""All sweeps of a home on their way to MLflow, until nothing is left to do."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dashboards.errors import ProjectionError
+from dashboards.state import (
+    DUE,
+    SWEEP_VARIABLE,
+    URI_VARIABLE,
+    is_masked,
+    read_cursor,
+    tracking_uri,
+)
+from dashboards.tail import Tail
+from search.events import Launched
+from search.home import Home
+from search.journal import Journal
+from search.locks import FileLock
+
+POLL, SLOWEST_POLL = 0.2, 0.5  # seconds between looks at the journal
+GRACE = 2.0  # seconds without work before a projector without a controller ends
+GIVE_UP = 600.0  # seconds for which it retries in vain after the last controller has gone
+LOOK_EVERY = 1.0  # seconds between looks for other sweeps
+
+
+class Service:
+    """All sweeps of a home, until nothing is left to do.
+
+    Args:
+        secret: serve this sweep alone, whose URI has a password that only this process knows.
+            The others' projector leaves such sweeps alone, and has another lock.
+    """
+
+    def __init__(self, home: Home, journal: Journal, secret: str | None = None) -> None:
+        self.home = home
+        self.journal = journal
+        self.secret = secret
+        self.tails: dict[str, Tail] = {}
+        self._looked_at = -math.inf
+        self._worked_at = self._lived_at = time.monotonic()
+
+    def run(self) -> None:
+        """Returns when every sweep is drained and none has a controller."""
+        delay = POLL
+        while True:
+            if self.step():
+                self._worked_at, delay = time.monotonic(), POLL
+            elif self._may_end():
+                return
+            time.sleep(delay)
+            delay = min(SLOWEST_POLL, delay * 1.5)
+
+    def step(self) -> bool:
+        """One look at everything; returns whether something was new."""
+        self._look()
+        moved = [tail.attempt() for tail in self.tails.values()]
+        for sweep in [sweep for sweep, tail in self.tails.items() if tail.is_over]:
+            self.tails.pop(sweep).close()
+        return any(moved)
+
+    def _look(self) -> None:
+        """Begins a tail for every sweep that has more records than MLflow."""
+        if time.monotonic() - self._looked_at < LOOK_EVERY:
+            return
+        self._looked_at = time.monotonic()
+        for launch, _ in self.journal.launches():
+            sweep, uri = launch.sweep, self._uri(launch)
+            if uri is None or sweep in self.tails:
+                continue
+            cursor = read_cursor(self.home, sweep)
+            if self.journal.last(sweep) != cursor.seq or cursor.report == DUE:
+                self.tails[sweep] = Tail(self.home, self.journal, launch, uri)
+
+    def _uri(self, launch: Launched) -> str | None:
+        """The URI to write to; None for a sweep that another process serves."""
+        if self.secret is not None:
+            return known_uri(self.home, launch) if launch.sweep == self.secret else None
+        recorded = tracking_uri(self.home, launch)
+        return None if is_masked(recorded) else recorded
+
+    def _may_end(self) -> bool:
+        now = time.monotonic()
+        if any(self.home.has_controller(launch.sweep) for launch, _ in self.journal.launches()):
+            self._lived_at = now
+            return False
+        if all(tail.is_idle for tail in self.tails.values()):
+            return now - self._worked_at > GRACE
+        return now - max(self._lived_at, self._worked_at) > GIVE_UP
+
+
+def serve(home: Home) -> None:
+    """The whole life of a projector process."""
+    quiet()
+    with open_journal(home) as journal:
+        mine = os.environ.get(SWEEP_VARIABLE)
+        launch = find_launch(journal, mine) if mine else None
+        secret = mine if launch and is_masked(tracking_uri(home, launch)) else None
+        with projector_lock(home, math.inf, launch):
+            Service(home, journal, secret).run()
+
+
+def known_uri(home: Home, launch: Launched) -> str | None:
+    """The URI with its password; None where it is neither in the journal nor in the environment."""
+    recorded = tracking_uri(home, launch)
+    if not is_masked(recorded):
+        return recorded
+    given = os.environ.get(SWEEP_VARIABLE) == launch.sweep
+    return os.environ.get(URI_VARIABLE) if given else None
+
+
+def projector_lock(home: Home, wait: float, launch: Launched | None = None) -> FileLock:
+    """The lock of the home's projector, or of the one that serves a sweep with a password."""
+    secret = launch is not None and is_masked(tracking_uri(home, launch))
+    name = f"projector-{launch.sweep}.lock" if secret and launch else "projector.lock"
+    return FileLock(home.root / "locks" / name, "the projection to MLflow", wait)
+
+
+def find_launch(journal: Journal, sweep: str) -> Launched:
+    for launch, _ in journal.launches():
+        if launch.sweep == sweep:
+            return launch
+    raise ProjectionError(f"there is no sweep '{sweep}' in {journal.path.parent}")
+
+
+@contextmanager
+def open_journal(home: Home) -> Iterator[Journal]:
+    journal = home.journal()
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+def quiet() -> None:
+    """Settings that MLflow reads from the environment, before it is imported."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
+    # Retrying is the projector's own business: it notes the error and backs off.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
