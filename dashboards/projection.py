@@ -6,67 +6,31 @@ alone, timestamps included, so that sending anything twice changes nothing.
 
 from __future__ import annotations
 
-import json
-import math
-import posixpath
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-from dashboards.datasets import Dataset, datasets
+from dashboards.datasets import datasets
 from dashboards.describe import describe, describe_failure
+from dashboards.runs import (
+    Draft,
+    Run,
+    as_json,
+    cut,
+    data_tags,
+    milliseconds,
+    params_of,
+    points_of,
+    sweep_params,
+)
 from dashboards.words import last_line
 from search import events as ev
-from search.events import Launched, Metrics
+from search.events import Launched
 from search.history import CANCELLED, COMPLETED, FAILED, STOPPED, WAITING, History, Trial
 from search.journal import Record
 from search.seeds import trial_seed
 from search.spec import Spec
-from spaces import flatten
 
-LONGEST_PARAM = 6000  # MLflow's limit; the artifact config.json has the whole value
 ENDINGS = {COMPLETED: "FINISHED", STOPPED: "FINISHED", FAILED: "FAILED", CANCELLED: "KILLED"}
-
-
-class Point(NamedTuple):
-    """One value of a metric."""
-
-    key: str
-    value: float
-    at: int  # milliseconds since 1970
-    step: int
-
-
-@dataclass
-class Draft:
-    """What of one run is not known to be in MLflow."""
-
-    start: int
-    executor: str = ""
-    points: list[Point] = field(default_factory=list)
-    files: dict[str, str] = field(default_factory=dict)  # name -> text
-    end: int | None = None
-    unsent: int | None = None  # the first record that changed it since it was sent
-
-    def touch(self, seq: int) -> None:
-        self.unsent = seq if self.unsent is None else self.unsent
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run as it should be now; points and files are only what is new."""
-
-    number: int | None  # None: the sweep's own
-    name: str
-    start: int
-    end: int | None
-    status: str  # of MLflow
-    tags: dict[str, str]
-    params: dict[str, str]
-    points: list[Point]
-    files: dict[str, str]
-    datasets: tuple[Dataset, ...] = ()
 
 
 class Projection:
@@ -128,14 +92,14 @@ class Projection:
         return [self.history.trials[number]] if number in self.history.trials else []
 
     def _begin(self, record: Record) -> None:
-        self.sweep = Draft(_ms(record.at), unsent=record.seq)
+        self.sweep = Draft(milliseconds(record.at), unsent=record.seq)
         text = self.launch.details.get("sweep_yaml") or ""
         self.sweep.files["sweep.yaml"] = text
         self._sweep_point(record, "n_failed", 0)
 
     def _ask(self, trial: Trial, record: Record) -> None:
-        draft = Draft(_ms(record.at), self._executor, unsent=record.seq)
-        draft.files["config.json"] = _json(trial.params)
+        draft = Draft(milliseconds(record.at), self._executor, unsent=record.seq)
+        draft.files["config.json"] = as_json(trial.params)
         self.trials[trial.number] = draft
 
     def _report(
@@ -147,11 +111,11 @@ class Projection:
     ) -> None:
         draft = self.trials[trial.number]
         for epoch, metrics in rows:
-            draft.points += _points(record, epoch, metrics)
+            draft.points += points_of(record, epoch, metrics)
         if trial.best is not None and trial.best != before:
             epoch, value = trial.best
             best = {f"best_{self.spec.objective.metric}": value, "best_epoch": float(epoch)}
-            draft.points += _points(record, epoch, best)
+            draft.points += points_of(record, epoch, best)
 
     def _fail(self, trial: Trial, record: Record) -> None:
         text = "\n\n".join(
@@ -163,13 +127,13 @@ class Projection:
     def _finish(self, trial: Trial, record: Record) -> None:
         """A trial is over: all metrics of its best epoch, and one more step of the sweep."""
         draft = self.trials[trial.number]
-        draft.end = _ms(record.at)
+        draft.end = milliseconds(record.at)
         if trial.best is not None:
             # The objective's was sent with its epoch; sent now, the others never mix two epochs.
             others = dict(trial.best_metrics)
             others.pop(self.spec.objective.metric, None)
             others = {f"best_{key}": value for key, value in others.items()}
-            draft.points += _points(record, trial.best[0], others)
+            draft.points += points_of(record, trial.best[0], others)
         self.finished += 1
         if trial.status == FAILED:
             self.failed += 1
@@ -185,7 +149,7 @@ class Projection:
             case ev.Interrupted():
                 self._totals(record)
             case ev.Closed():
-                self.sweep.end = _ms(record.at)
+                self.sweep.end = milliseconds(record.at)
                 self._totals(record)
             case _:
                 return
@@ -204,7 +168,7 @@ class Projection:
         metrics = {f"best_{key}": value for key, value in best.best_metrics.items()}
         metrics.pop(f"best_{self.spec.objective.metric}", None)
         metrics |= {"best_epoch": float(best.best[0]), "best_trial": float(best.number)}
-        self.sweep.points += _points(record, self.finished, metrics)
+        self.sweep.points += points_of(record, self.finished, metrics)
 
     def _best_point(self, record: Record) -> None:
         best = self.history.best
@@ -212,7 +176,7 @@ class Projection:
             self._sweep_point(record, f"best_{self.spec.objective.metric}", best.best[1])
 
     def _sweep_point(self, record: Record, key: str, value: float) -> None:
-        self.sweep.points += _points(record, self.finished, {key: value})
+        self.sweep.points += points_of(record, self.finished, {key: value})
         self.sweep.touch(record.seq)
 
     @property
@@ -276,7 +240,7 @@ class Projection:
             "lanewise.outcome": self.outcome(trial),
         }
         if trial.failures:
-            tags["lanewise.failure"] = _cut(last_line(trial.failures[-1].message), 250)
+            tags["lanewise.failure"] = cut(last_line(trial.failures[-1].message), 250)
             tags["mlflow.note.content"] = describe_failure(trial)
         return Run(
             number=number,
@@ -285,7 +249,7 @@ class Projection:
             end=draft.end,
             status=self.mlflow_status(number),
             tags=tags,
-            params=_params(trial.params),
+            params=params_of(trial.params),
             points=list(draft.points),
             files=dict(draft.files),
         )
@@ -306,7 +270,7 @@ class Projection:
         draft = self.sweep
         files = dict(draft.files)
         if (best := self.best()) is not None:
-            files["best.json"] = _json(best)
+            files["best.json"] = as_json(best)
         tags = {
             "lanewise.sweep": self.launch.sweep,
             "lanewise.kind": "sweep",
@@ -323,8 +287,8 @@ class Projection:
             start=draft.start,
             end=draft.end,
             status=self.mlflow_status(None),
-            tags=tags | _data_tags(self.launch),
-            params=_sweep_params(self.launch, self.spec),
+            tags=tags | data_tags(self.launch),
+            params=sweep_params(self.launch, self.spec),
             points=list(draft.points),
             files=files,
             datasets=self.datasets,
@@ -368,58 +332,3 @@ class Projection:
 
 def _best_of(trial: Trial | None) -> tuple[int, tuple[int, float] | None] | None:
     return None if trial is None else (trial.number, trial.best)
-
-
-def _points(record: Record, step: int, metrics: Metrics) -> list[Point]:
-    """MLflow would clamp infinities and plot NaN as 0: what is not finite is not sent."""
-    at = _ms(record.at)
-    return [
-        Point(_key(key), float(value), at, step)
-        for key, value in metrics.items()
-        if isinstance(value, int | float) and math.isfinite(value)
-    ]
-
-
-def _params(config: dict[str, Any]) -> dict[str, str]:
-    return {_key(key): _cut(str(value), LONGEST_PARAM) for key, value in flatten(config).items()}
-
-
-def _sweep_params(launch: Launched, spec: Spec) -> dict[str, str]:
-    budget = {k: v for k, v in vars(spec.budget).items() if v is not None}
-    data = launch.details.get("data") or {}
-    shown = {
-        "model": launch.details.get("model"),
-        "objective": f"{'maximize' if spec.objective.mode == 'max' else 'minimize'} "
-        f"{spec.objective.metric}",
-        "sampler": {"name": spec.sampler.name, **spec.sampler.options},
-        "scheduler": {"name": spec.scheduler.name, **spec.scheduler.options},
-        "budget": budget,
-        "seed": spec.seed,
-        "data": {k: v for k, v in data.items() if v is not None},
-    }
-    return _params({key: value for key, value in shown.items() if value not in (None, {})})
-
-
-def _data_tags(launch: Launched) -> dict[str, str]:
-    data = launch.details.get("data") or {}
-    return {f"lanewise.data.{key}": str(data[key]) for key in ("source", "hash") if key in data}
-
-
-def _key(name: str) -> str:
-    """The name as MLflow allows it: no odd characters, no path that leads elsewhere."""
-    clean = re.sub(r"[^\w.\-/: ]", "_", name)[:250]
-    if clean == posixpath.normpath(clean) and not clean.startswith((".", "/")):
-        return clean
-    return clean.replace("/", "_").lstrip(".") or "_"
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-
-
-def _ms(at: float) -> int:
-    return int(at * 1000)

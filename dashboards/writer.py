@@ -32,7 +32,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 from dashboards import database
 from dashboards.datasets import Dataset
 from dashboards.errors import ProjectionError
-from dashboards.projection import Run
+from dashboards.runs import Run
 from dashboards.state import artifacts, local_uri, mask
 from search.home import Home
 
