@@ -21,6 +21,17 @@ from search.spec import Spec
 from search.sweep import Sweep
 from search.view import View, find, open_view
 
+TRIALS = 12
+SWEEP = f"""
+name: killed
+train: own.py:train
+objective: {{maximize: val_accuracy}}
+space: {{x: {{float: [0, 1]}}, nap: 0.02}}
+sampler: random
+scheduler: {{asha: {{eta: 3}}}}
+budget: {{trials: {TRIALS}, epochs: 27}}
+"""
+
 
 def records(home: Path) -> int:
     """How many records the journal holds; 0 before there is one."""

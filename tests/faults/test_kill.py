@@ -3,9 +3,7 @@ twice, MLflow in agreement. Real processes, real Ray."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import random
 import signal
 import subprocess
 import time
@@ -22,11 +20,9 @@ from commandline import (
     parents,
 )
 from harness import (
+    SWEEP,
+    TRIALS,
     check_all,
-    check_history,
-    check_mlflow,
-    check_replay,
-    events_of,
     kill,
     kill_at,
     records,
@@ -35,20 +31,8 @@ from harness import (
 )
 
 from dashboards.state import DUE, read_cursor, write_cursor
-from search.errors import UnknownSweepError
 from search.home import Home
-from search.view import View
 
-TRIALS = 12
-SWEEP = f"""
-name: killed
-train: own.py:train
-objective: {{maximize: val_accuracy}}
-space: {{x: {{float: [0, 1]}}, nap: 0.02}}
-sampler: random
-scheduler: {{asha: {{eta: 3}}}}
-budget: {{trials: {TRIALS}, epochs: 27}}
-"""
 DIGITS = f"""
 name: killed
 data: {{source: "sklearn:digits"}}
@@ -86,46 +70,6 @@ def test_a_killed_sweep_resumes_to_exactly_what_was_asked(
     before = view_of(lanewise, "killed")
     assert lanewise.json("resume", "killed")["status"] == "done"
     check_all(lanewise, "killed", before, TRIALS)
-
-
-# Of a whole life that is measured first: start-up, trials, and the wait for MLflow at the end.
-MOMENTS = [pytest.param("inline", seed, 4, id=f"inline-{seed}") for seed in range(4)]
-MOMENTS += [pytest.param("tune", seed, 2, id=f"tune-{seed}") for seed in range(2)]
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(("executor", "seed", "kills"), MOMENTS)
-def test_a_kill_at_any_moment_loses_nothing(
-    executor: str, seed: int, kills: int, lanewise: Lanewise
-) -> None:
-    """20 moments in all, and none of them chosen for what the journal holds."""
-    draw = random.Random(seed)
-    names = [f"killed-{place}" for place in range(kills + 1)]
-    for name in names:
-        text = SWEEP.replace("name: killed", f"name: {name}\nmlflow: {{experiment: killed}}")
-        lanewise.write(f"{name}.yaml", text)
-    began = time.monotonic()
-    assert lanewise.run("run", f"{names[0]}.yaml", "--executor", executor).returncode == 0
-    life = time.monotonic() - began
-    for name in names[1:]:
-        process = lanewise.start("run", f"{name}.yaml", "--executor", executor)
-        time.sleep(draw.uniform(0, life))
-        kill(process)
-        before = look(lanewise, name)
-        verb = ("resume", name) if before else ("run", f"{name}.yaml")  # killed before it began
-        assert lanewise.json(*verb, "--executor", executor)["status"] == "done"
-        check_history(before, view_of(lanewise, name), TRIALS)
-        check_replay(events_of(lanewise, name))
-    runs = mlflow_runs(f"sqlite:///{lanewise.home / 'mlflow.db'}", "killed")
-    for name in names:
-        check_mlflow(view_of(lanewise, name), runs)
-
-
-def look(lanewise: Lanewise, name: str) -> View | None:
-    """The sweep, if it came so far as to have one."""
-    with contextlib.suppress(UnknownSweepError):
-        return view_of(lanewise, name)
-    return None
 
 
 @pytest.mark.parametrize("executor", ["inline", pytest.param("tune", marks=pytest.mark.long)])

@@ -1,0 +1,63 @@
+"""`kill -9` at 20 moments that nobody chose, each followed by a resume."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+
+import pytest
+from commandline import Lanewise, mlflow_runs
+from harness import (
+    SWEEP,
+    TRIALS,
+    check_history,
+    check_mlflow,
+    check_replay,
+    events_of,
+    kill,
+    view_of,
+)
+
+from search.errors import UnknownSweepError
+from search.view import View
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+
+# Of a whole life that is measured first: start-up, trials, and the wait for MLflow at the end.
+MOMENTS = [pytest.param("inline", seed, 4, id=f"inline-{seed}") for seed in range(4)]
+MOMENTS += [pytest.param("tune", seed, 2, id=f"tune-{seed}") for seed in range(2)]
+
+
+@pytest.mark.parametrize(("executor", "seed", "kills"), MOMENTS)
+def test_a_kill_at_any_moment_loses_nothing(
+    executor: str, seed: int, kills: int, lanewise: Lanewise
+) -> None:
+    """20 moments in all, and none of them chosen for what the journal holds."""
+    draw = random.Random(seed)
+    names = [f"killed-{place}" for place in range(kills + 1)]
+    for name in names:
+        text = SWEEP.replace("name: killed", f"name: {name}\nmlflow: {{experiment: killed}}")
+        lanewise.write(f"{name}.yaml", text)
+    began = time.monotonic()
+    assert lanewise.run("run", f"{names[0]}.yaml", "--executor", executor).returncode == 0
+    life = time.monotonic() - began
+    for name in names[1:]:
+        process = lanewise.start("run", f"{name}.yaml", "--executor", executor)
+        time.sleep(draw.uniform(0, life))
+        kill(process)
+        before = look(lanewise, name)
+        verb = ("resume", name) if before else ("run", f"{name}.yaml")  # killed before it began
+        assert lanewise.json(*verb, "--executor", executor)["status"] == "done"
+        check_history(before, view_of(lanewise, name), TRIALS)
+        check_replay(events_of(lanewise, name))
+    runs = mlflow_runs(f"sqlite:///{lanewise.home / 'mlflow.db'}", "killed")
+    for name in names:
+        check_mlflow(view_of(lanewise, name), runs)
+
+
+def look(lanewise: Lanewise, name: str) -> View | None:
+    """The sweep, if it came so far as to have one."""
+    with contextlib.suppress(UnknownSweepError):
+        return view_of(lanewise, name)
+    return None
