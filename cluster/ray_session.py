@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 from typing import Any
 
 from cluster.errors import ClusterError
@@ -12,7 +13,6 @@ from cluster.errors import ClusterError
 # Read by Ray and its children when they start. Usage reports leave the machine, so they are off.
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_MODE": "token",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # Tune's actors have an environment of their own, so workers started ahead of them are useless.
     "RAY_prestart_worker_first_driver": "0",
@@ -25,6 +25,11 @@ _ENVIRONMENT = {
     "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",  # else Tune restarts such a trial by itself
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "3600",
 }
+
+
+# Read as Ray is imported; set later it would hold for Ray's processes and not for this one. Where
+# Ray is imported already, it closes a local cluster by itself.
+_BEFORE_IMPORT = {"RAY_AUTH_MODE": "token"}
 
 
 class RaySession:
@@ -47,7 +52,8 @@ class RaySession:
         Raises:
             ClusterError: no cluster answers there, or the token is wrong.
         """
-        for key, value in _ENVIRONMENT.items():
+        wanted = _ENVIRONMENT if "ray" in sys.modules else _ENVIRONMENT | _BEFORE_IMPORT
+        for key, value in wanted.items():
             os.environ.setdefault(key, value)
         import ray
 
