@@ -6,10 +6,10 @@ Both run in Tune's thread. They decide nothing.
 from __future__ import annotations
 
 import contextlib
+import pickle
 from pathlib import Path
 from typing import Any
 
-from ray import cloudpickle
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
@@ -70,10 +70,19 @@ def _kind(trial: Any) -> str:
     path = getattr(trial, "pickled_error_file", None)
     if path and Path(path).exists():
         with contextlib.suppress(Exception):  # an error that cannot be read is of no known kind
-            error = cloudpickle.loads(Path(path).read_bytes())
-            if getattr(error, "preempted", False):
-                return "preempted"
+            with Path(path).open("rb") as file:
+                if getattr(_RayErrors(file).load(), "preempted", False):
+                    return "preempted"
     return "out_of_memory" if is_low_memory(_why(trial)) else "node_lost"
+
+
+class _RayErrors(pickle.Unpickler):
+    """Reads Ray's own errors and nothing else: a file may be anybody's."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module != "ray.exceptions":
+            raise pickle.UnpicklingError(f"{module}.{name} is no error of Ray's")
+        return super().find_class(module, name)
 
 
 def _why(trial: Any) -> str:

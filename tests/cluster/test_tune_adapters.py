@@ -54,6 +54,30 @@ def test_the_kind_of_a_loss_is_what_ray_knows(case: str, tmp_path: Path) -> None
     assert str(error).splitlines()[0] in loss.text
 
 
+class Trap:
+    """Unpickled, it would write a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.path,)
+
+
+def test_a_file_that_is_no_error_of_rays_is_not_obeyed(tmp_path: Path) -> None:
+    (tmp_path / "error.pkl").write_bytes(cloudpickle.dumps(Trap(tmp_path / "trapped")))
+    trial: Any = SimpleNamespace(
+        config={RUN: encode_run(Run(4, {}, 0, 1, 0, 9))},
+        pickled_error_file=str(tmp_path / "error.pkl"),
+    )
+    bridge = Bridge()
+    Adapter(bridge).on_trial_error(None, trial)
+    loss = bridge.inbox.get_nowait()
+    assert isinstance(loss, Loss)
+    assert loss.kind == "node_lost"
+    assert not (tmp_path / "trapped").exists()
+
+
 def test_a_loss_of_which_ray_left_nothing_is_a_lost_node() -> None:
     trial: Any = SimpleNamespace(config={RUN: encode_run(Run(4, {}, 0, 1, 0, 9))})
     bridge = Bridge()
