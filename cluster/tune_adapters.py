@@ -69,10 +69,10 @@ def _kind(trial: Any) -> str:
     """What Ray says of a worker's end. The kernel's own out-of-memory killer tells it nothing."""
     path = getattr(trial, "pickled_error_file", None)
     if path and Path(path).exists():
-        with contextlib.suppress(Exception):  # an error that cannot be read is of no known kind
-            with Path(path).open("rb") as file:
-                if getattr(_RayErrors(file).load(), "preempted", False):
-                    return "preempted"
+        # An error that cannot be read is of no known kind.
+        with contextlib.suppress(Exception), Path(path).open("rb") as file:
+            if getattr(_RayErrors(file).load(), "preempted", False):
+                return "preempted"
     return "out_of_memory" if is_low_memory(_why(trial)) else "node_lost"
 
 
