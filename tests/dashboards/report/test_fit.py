@@ -57,6 +57,14 @@ def test_the_verdict_on_a_curve(train, val, verdict, says):
     assert says in found.why
 
 
+def test_a_small_rise_below_the_training_curve_is_no_overfitting():
+    """Dropout keeps the training loss above: no gap shows, and 8 % is within what epochs differ."""
+    val = [0.3, 0.15, 0.1, 0.09, 0.08, 0.075, 0.072, 0.07, 0.07, 0.07, 0.071, 0.073, 0.074]
+    curve = [0.9, 0.4, 0.3, 0.25, 0.2, 0.18, 0.17, 0.165, 0.16, 0.158, 0.155, 0.152, 0.15]
+    found = rows(lambda e: curve[e - 1], lambda e: val[e - 1], epochs=range(1, len(val) + 1))
+    assert diagnose(found, ACCURACY).verdict == FITS
+
+
 def test_one_lucky_epoch_is_no_turning_point():
     lucky = rows(falling(0.5, 0.1), lambda e: 0.05 if e == 10 else 0.12 + math.exp(-0.5 * e))
     assert diagnose(lucky, ACCURACY).verdict == FITS
