@@ -29,7 +29,7 @@ UNSTABLE, FITS, UNKNOWN = "is unstable", "fits well", "cannot tell"
 FEWEST = 5  # epochs: with fewer there is no end to compare with a beginning
 LATE = 5  # the last fifth of the epochs is the end of a curve
 TURNED = 0.05  # a validation error whose end lies this share above its lowest point has turned
-TURNED_WITHOUT_GAP = 0.25  # the same while validation is no worse than training (dropout, mostly)
+TURNED_WITHOUT_GAP = 0.25  # the same below the training curve (dropout, mostly)
 MOVING = 0.05  # an error that fell by this share from one fifth to the next is still falling
 GAP = 2.0  # validation error at least so many times the training error is a gap
 NO_GAP = 1.1
@@ -133,7 +133,7 @@ def _turned(pair: Pair) -> Fit | None:
     best = pair.best
     (train, val), lowest = pair.end, pair.val[best]
     rise = ratio(val, lowest, pair.val[0]) - 1
-    enough = TURNED if val > train else TURNED_WITHOUT_GAP
+    enough = TURNED if val >= train else TURNED_WITHOUT_GAP
     if best >= len(pair.val) - pair.span or rise < enough:
         return None
     story = (
