@@ -19,7 +19,7 @@ SUMMARY = {
     "trials": dict,
     "best": dict,
     "mlflow": dict,
-    "report": type(None),
+    "report": str,
 }
 
 
