@@ -21,16 +21,23 @@ from search.spec import Spec
 from search.sweep import Sweep
 from search.view import View, find, open_view
 
-TRIALS = 12
-SWEEP = f"""
-name: killed
+
+def sweep_file(name: str, trials: int, epochs: int, executor: str = "auto") -> str:
+    """A sweep of the training function in own.py, some 20 ms an epoch."""
+    return f"""
+name: {name}
 train: own.py:train
 objective: {{maximize: val_accuracy}}
 space: {{x: {{float: [0, 1]}}, nap: 0.02}}
 sampler: random
 scheduler: {{asha: {{eta: 3}}}}
-budget: {{trials: {TRIALS}, epochs: 27}}
+executor: {executor}
+budget: {{trials: {trials}, epochs: {epochs}}}
 """
+
+
+TRIALS = 12
+SWEEP = sweep_file("killed", TRIALS, epochs=27)
 
 
 def records(home: Path) -> int:

@@ -20,6 +20,7 @@ from harness import (
     events_of,
     kill_at,
     records,
+    sweep_file,
     view_of,
     wait_until,
 )
@@ -29,16 +30,7 @@ from trainables.checkpoint import read
 pytestmark = pytest.mark.long
 
 TRIALS = 8
-SWEEP = f"""
-name: stored
-train: own.py:train
-objective: {{maximize: val_accuracy}}
-space: {{x: {{float: [0, 1]}}, nap: 0.02}}
-sampler: random
-scheduler: {{asha: {{eta: 3}}}}
-executor: inline
-budget: {{trials: {TRIALS}, epochs: 9}}
-"""
+SWEEP = sweep_file("stored", TRIALS, epochs=9, executor="inline")
 
 
 def break_newest(home: Path) -> None:

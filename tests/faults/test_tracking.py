@@ -9,33 +9,33 @@ import time
 import psutil
 import pytest
 from commandline import Lanewise, mlflow_runs
-from harness import check_mlflow, check_replay, events_of, kill, records, view_of, wait_until
+from harness import (
+    check_mlflow,
+    check_replay,
+    events_of,
+    kill,
+    records,
+    sweep_file,
+    view_of,
+    wait_until,
+)
 from tracking import Proxy, Server
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
 TRIALS = 8
-SWEEP = f"""
-name: tracked
-train: own.py:train
-objective: {{maximize: val_accuracy}}
-space: {{x: {{float: [0, 1]}}, nap: 0.02}}
-sampler: random
-scheduler: {{asha: {{eta: 3}}}}
-executor: inline
-budget: {{trials: {TRIALS}, epochs: 9}}
-"""
+SWEEP = sweep_file("tracked", TRIALS, epochs=9, executor="inline")
 CREATE = "/api/2.0/mlflow/runs/create"
 
 
 def projectors(lanewise: Lanewise) -> list[psutil.Process]:
-    """Those that serve this home."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
-        if "dashboards.projector" in words and str(lanewise.home) in words:
-            found.append(process)
-    return found
+    """Those that serve this home; a spare one's command line does not name it."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline", "cwd"])
+        if "dashboards.projector" in (process.info["cmdline"] or [])
+        and process.info["cwd"] == str(lanewise.folder)
+    ]
 
 
 @pytest.mark.parametrize("call", [1, 2, TRIALS])
@@ -53,7 +53,7 @@ def test_a_run_that_was_made_and_not_recorded_is_found_again(
             if len(made) == call:
                 for process in projectors(lanewise):
                     process.kill()
-                killed.set()
+                    killed.set()
 
     proxy.after = after
     lanewise.write("tracked.yaml", SWEEP)
@@ -119,8 +119,8 @@ def test_a_silent_server_is_left_after_a_minute_and_made_good_by_sync(
     shown = lanewise.json("show", "tracked")
     assert shown["status"] == "done"
     assert shown["mlflow"]["pending"] > 0, said
-    for projector in projectors(lanewise):  # it holds the lock, and would try for minutes more
-        projector.kill()
+    (projector,) = projectors(lanewise)  # it holds the lock, and would try for minutes more
+    projector.kill()
     may_answer.set()
     assert lanewise.run("sync", "tracked").returncode == 0
     check_mlflow(view_of(lanewise, "tracked"), mlflow_runs(server.database, "tracked"))
