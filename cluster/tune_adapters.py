@@ -62,10 +62,11 @@ class Adapter(FIFOScheduler):  # type: ignore[misc]  # Ray is untyped
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         run = decode_run(trial.config[RUN])
-        self._bridge.inbox.put(Loss(run.number, run.attempt, _kind(trial), _why(trial)))
+        why = _why(trial)
+        self._bridge.inbox.put(Loss(run.number, run.attempt, _kind(trial, why), why))
 
 
-def _kind(trial: Any) -> str:
+def _kind(trial: Any, why: str) -> str:
     """What Ray says of a worker's end. The kernel's own out-of-memory killer tells it nothing."""
     path = getattr(trial, "pickled_error_file", None)
     if path and Path(path).exists():
@@ -73,7 +74,7 @@ def _kind(trial: Any) -> str:
         with contextlib.suppress(Exception), Path(path).open("rb") as file:
             if getattr(_RayErrors(file).load(), "preempted", False):
                 return "preempted"
-    return "out_of_memory" if is_low_memory(_why(trial)) else "node_lost"
+    return "out_of_memory" if is_low_memory(why) else "node_lost"
 
 
 class _RayErrors(pickle.Unpickler):

@@ -84,17 +84,14 @@ def _separator(file: Path) -> str:
 
 def read_parquet(file: Path) -> pd.DataFrame:
     """The rows of one Parquet file, each value checked against the schema that the file claims."""
-    import pandas as pd
     import pyarrow.parquet
 
     try:
         with pyarrow.parquet.ParquetFile(file) as claimed:
-            check_names(claimed.schema_arrow.names, file.name)
-            for batch in claimed.iter_batches():
-                batch.validate(full=True)
-        return pd.read_parquet(file)
-    except DataError:
-        raise
+            whole = claimed.read()
+        whole.validate(full=True)
+        frame: pd.DataFrame = whole.to_pandas()
+        return frame
     except Exception as error:  # pyarrow has many types for "not a parquet file"
         message = f"{file.name} is no readable Parquet: {type(error).__name__}: {error}"
         raise _bad(message) from None
