@@ -127,6 +127,15 @@ class Ticked:
 
 
 @dataclass(frozen=True)
+class Noted:
+    """What a person should know: ``text`` is the newest on ``topic``. It changes no decision."""
+
+    kind: ClassVar[str] = "noted"
+    topic: str  # such as "packing": one note of each topic holds at a time
+    text: str
+
+
+@dataclass(frozen=True)
 class Interrupted:
     """The controller went away on purpose; the sweep can be resumed."""
 
@@ -153,6 +162,7 @@ Event = (
     | Failed
     | Lost
     | Ticked
+    | Noted
     | Interrupted
     | Closed
 )
@@ -169,6 +179,7 @@ EVENTS: dict[str, type[Any]] = {
         Failed,
         Lost,
         Ticked,
+        Noted,
         Interrupted,
         Closed,
     )

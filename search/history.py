@@ -57,6 +57,7 @@ class History:
         self.trials: dict[int, Trial] = {}
         self.fingerprints: set[str] = set()
         self.seconds = 0.0
+        self.notes: dict[str, str] = {}  # topic -> the newest text
         self.closed: ev.Closed | None = None
         self.interrupted: ev.Interrupted | None = None
         self.opened: ev.Opened | None = None
@@ -115,6 +116,8 @@ class History:
                 self._move(number, WAITING)
             case ev.Ticked(seconds):
                 self.seconds = seconds
+            case ev.Noted(topic, text):
+                self.notes[topic] = text
             case ev.Opened():
                 self.opened, self.interrupted = event, None
             case ev.Interrupted():

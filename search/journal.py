@@ -21,7 +21,9 @@ import sqlalchemy as sa
 from search.errors import JournalError
 from search.events import Event, Launched, decode, encode
 
-FORMAT = 1  # of the tables and records; a newer journal is refused, older ones always open
+# Of the tables and records; a newer journal is refused, older ones always open. 2: notes.
+# An older journal stays as it is while it is read; the first append raises its format.
+FORMAT = 2
 
 _META = sa.MetaData()
 _ABOUT = sa.Table(
@@ -30,6 +32,7 @@ _ABOUT = sa.Table(
     sa.Column("key", sa.String(40), primary_key=True),
     sa.Column("value", sa.String(200), nullable=False),
 )
+_FORMAT = _ABOUT.c.key == "format"
 _EVENTS = sa.Table(
     "events",
     _META,
@@ -77,7 +80,7 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._engine = _engine(path)
         with self._explained():
-            self._prepare()
+            self._older = self._prepare()
 
     def close(self) -> None:
         """Closes all connections."""
@@ -94,6 +97,9 @@ class Journal:
         rows = [_row(sweep, seq, time.time(), event) for seq, event in enumerate(events, after + 1)]
         with self._explained(), self._engine.begin() as connection:
             connection.execute(_EVENTS.insert(), rows)
+            if self._older:
+                connection.execute(_ABOUT.update().where(_FORMAT).values(value=str(FORMAT)))
+        self._older = False
         return after + len(rows)
 
     def read(self, sweep: str, after: int = -1) -> list[Record]:
@@ -164,14 +170,15 @@ class Journal:
                     connection.execute(_REQUESTS.delete().where(taken))
         return [row.kind for row in rows]
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> bool:
+        """Makes what is missing; whether the journal is of an older format."""
         # Several processes may begin a journal at once: what is there already is no error.
         with self._engine.begin() as connection:
             for table in _META.sorted_tables:
                 connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
                 for index in table.indexes:
                     connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
-            query = sa.select(_ABOUT.c.value).where(_ABOUT.c.key == "format")
+            query = sa.select(_ABOUT.c.value).where(_FORMAT)
             found = connection.execute(query).scalar()
             if found is None:
                 insert = "INSERT INTO about VALUES ('format', :format) ON CONFLICT DO NOTHING"
@@ -181,6 +188,7 @@ class Journal:
                 f"{self.path}: written by a newer release (format {found}, this one reads "
                 f"{FORMAT}); upgrade lanewise"
             )
+        return found is not None and int(found) < FORMAT
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

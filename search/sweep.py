@@ -172,6 +172,11 @@ class Sweep:
         """The sweep has been running for ``seconds``, earlier sessions included."""
         self._record(ev.Ticked(round(max(seconds, self.history.seconds), 3)))
 
+    def note(self, topic: str, text: str) -> None:
+        """What a person should know on a topic; recorded unless it is the newest text already."""
+        if self.history.notes.get(topic) != text:
+            self._record(ev.Noted(topic, text))
+
     def opened(self, executor: str, why: str, details: dict[str, object]) -> None:
         """A controller takes the sweep up."""
         self._record(ev.Opened(executor, why, details))

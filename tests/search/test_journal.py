@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -24,6 +25,8 @@ from search.errors import JournalError
 from search.events import EVENTS, Continue, Failure, Stop, decode, encode
 from search.journal import FORMAT, Journal
 from search.spec import Budget, Objective, Spec
+from search.sweep import Sweep
+from search.view import open_view
 from spaces import Float, Int, Space
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -52,6 +55,7 @@ FIELDS = {
     ev.Failed: (counts, st.builds(Failure, texts, texts), st.booleans()),
     ev.Lost: (counts,),
     ev.Ticked: (seconds,),
+    ev.Noted: (texts, texts),
     ev.Interrupted: (texts,),
     ev.Closed: (texts, texts),
 }
@@ -211,11 +215,62 @@ def test_a_newer_format_is_refused(journal):
         Journal(journal.path)
 
 
-def test_an_older_format_opens(journal):
-    events = fill(journal)
-    sql(journal.path, "UPDATE about SET value = '0' WHERE key = 'format'")
-    with closing(Journal(journal.path)) as old:
-        assert events_of(old) == events
+# Journals as the releases wrote them; a new format brings a file of its own.
+OLD = sorted((Path(__file__).parent / "journals").glob("format-*.sql"))
+
+
+def format_of(path):
+    return int(sql(path, "SELECT value FROM about WHERE key = 'format'")[0][0])
+
+
+@pytest.fixture(params=OLD, ids=lambda path: path.stem)
+def old(request, tmp_path):
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(request.param.read_text())
+    return path
+
+
+def test_there_is_an_old_journal_of_every_older_format():
+    assert [path.stem for path in OLD] == [f"format-{number}" for number in range(1, FORMAT)]
+
+
+def test_an_older_format_opens_and_reading_leaves_it_as_it_was(old):
+    before = format_of(old)
+    with closing(Journal(old)) as journal:
+        view = open_view(journal, "s1")
+        assert view.history.closed == ev.Closed("done", "trials")
+        assert [trial.status for trial in view.history] == ["completed", "stopped", "stopped"]
+        assert view.history.best.best == (3, 0.799)
+        events = [record.event for record in journal.read("s1", 0)]
+        assert Sweep.replay(view.spec, events).history.best.number == 0
+    assert format_of(old) == before < FORMAT
+
+
+def test_an_append_raises_the_format_so_that_an_older_release_refuses_it(old, monkeypatch):
+    before = format_of(old)
+    with closing(Journal(old)) as journal:
+        seq = journal.append("s1", journal.last("s1"), [ev.Noted("packing", "trains alone")])
+        assert open_view(journal, "s1").history.notes == {"packing": "trains alone"}
+        assert format_of(old) == FORMAT
+        journal.append("s1", seq, [ev.Lost(0)])
+    monkeypatch.setattr("search.journal.FORMAT", before)  # as the older release reads it
+    text = (
+        f"{old}: written by a newer release (format {FORMAT}, this one reads {before}); "
+        "upgrade lanewise"
+    )
+    with pytest.raises(JournalError, match=line(text)):
+        Journal(old)
+
+
+def test_a_failed_append_does_not_raise_the_format(old):
+    before = format_of(old)
+    with closing(Journal(old)) as journal:
+        with pytest.raises(JournalError):
+            journal.append("s1", 0, [ev.Lost(0)])
+        assert format_of(old) == before
+        journal.append("s1", journal.last("s1"), [ev.Lost(0)])
+    assert format_of(old) == FORMAT
 
 
 def test_a_file_that_is_no_database_gets_one_line(tmp_path):

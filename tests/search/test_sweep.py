@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from search.events import Continue, Failure, Reported, Stop
+from search.events import Continue, Failure, Noted, Reported, Stop
 from search.spec import RETRIES, Budget, Objective, Plugin, Spec
 from search.sweep import Done, Run, Sweep, Wait
 from spaces import Float, Space
@@ -155,3 +155,11 @@ def test_kinds_of_failure_that_an_old_journal_does_not_know_have_their_default()
     assert retries["bug"] == 2
     assert retries["preempted"] == RETRIES["preempted"] > 10
     assert "storage" not in retries  # known to the release that wrote it, which gave it none
+
+
+def test_a_note_is_recorded_once_until_its_topic_has_another_text():
+    sweep = begun()
+    for topic, text in [("packing", "a"), ("packing", "a"), ("data", "b"), ("packing", "c")]:
+        sweep.note(topic, text)
+    assert sweep.drain() == [Noted("packing", "a"), Noted("data", "b"), Noted("packing", "c")]
+    assert sweep.history.notes == {"packing": "c", "data": "b"}

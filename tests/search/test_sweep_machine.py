@@ -274,6 +274,12 @@ class SweepMachine(RuleBasedStateMachine):
         self.do("tick", self.seconds + seconds - 1)  # a clock that is a second behind is harmless
         self.seconds = max(self.seconds, round(max(self.seconds + seconds - 1, self.seconds), 3))
 
+    @precondition(lambda self: len(self.model) > 2)
+    @rule(topic=st.sampled_from(["packing", "data"]), text=st.sampled_from(["a", "b"]))
+    def note(self, topic, text):
+        self.do("note", topic, text)
+        assert self.sweep.history.notes[topic] == text
+
     @precondition(lambda self: not self.is_closed and len(self.model) > 5)
     @rule(reason=st.sampled_from(["trials", ev.BY_A_PERSON]))
     def close(self, reason):
