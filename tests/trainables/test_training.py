@@ -108,7 +108,7 @@ def test_resume_is_exact(recipe, tmp_path, optimizer, dtype):
     assert len(resumed.rows) == 3
     resumed.advance(7)
     assert equal(straight, resumed)
-    assert straight.best_epoch == resumed.best_epoch
+    assert straight.course.best_epoch == resumed.course.best_epoch
     for a, b in zip(straight.replicas, resumed.replicas, strict=True):
         assert all(torch.equal(a.best[name], b.best[name]) for name in a.best)
 
@@ -186,7 +186,7 @@ def test_patience(recipe):
     assert trial.advance(2) is False
     assert trial.advance(100) is True
     assert trial.epoch == 4
-    assert trial.best_epoch == 1  # of equals, the first
+    assert trial.course.best_epoch == 1  # of equals, the first
     assert trial.advance(100) is True
     assert trial.epoch == 4
 

@@ -1,0 +1,139 @@
+"""What a trial of a model remembers over its epochs, however its replicas are trained."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from trainables import checkpoint as checkpoints
+from trainables.config import complete
+from trainables.errors import BadValue, CheckpointError, ConfigError
+from trainables.metrics import check_metric, reported
+from trainables.state import describe
+from trainables.trial import Recipe, Row
+
+
+class Keeper(Protocol):
+    """A replica in training, alone or as a lane: what a course saves and restores."""
+
+    number: int
+
+    def keep_best(self) -> None:
+        """Copy the present weights."""
+        ...
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that training needs to go on, by name."""
+        ...
+
+    def restore(self, tensors: Mapping[str, Tensor], *, with_optimizer: bool) -> None:
+        """Take over what `tensors()` gave, bit by bit."""
+        ...
+
+
+class Course:
+    """Rows, best epoch, patience and checkpoints of folds × seeds replicas.
+
+    A row holds the mean over replicas, and the monitored metric's spread.
+
+    given: the trial's configuration as it was asked for; config: the same with all defaults.
+    """
+
+    def __init__(self, recipe: Recipe, given: Mapping[str, Any], seed: int) -> None:
+        if recipe.prepared is None:
+            raise ConfigError("data", "a model needs data; give a source")
+        self.recipe, self.seed = recipe, seed
+        self.given = dict(given)
+        self.config = complete(recipe.model, given)
+        self.epoch = 0
+        self.rows: list[Row] = []
+        self.best_epoch = 0
+        self.best_value = math.nan
+        self.names = reported(recipe.metrics, recipe.monitor)
+        for name in self.names:
+            check_metric(name, recipe.prepared.info.task, "metrics")
+
+    @property
+    def is_out_of_patience(self) -> bool:
+        patience = self.config["patience"]
+        return patience is not None and self.epoch - self.best_epoch >= patience
+
+    def end_epoch(self, found: Sequence[Mapping[str, float]], replicas: Sequence[Keeper]) -> None:
+        """Take in what each replica measured: one more row, and perhaps a new best.
+
+        Raises:
+            BadValue: a loss or the monitored metric is not finite.
+        """
+        epoch = self.epoch + 1
+        for place, each in enumerate(found):
+            check_loss(each["train_loss"], epoch, place if len(found) > 1 else None)
+        rows = [{**each, "gap": each["val_loss"] - each["train_loss"]} for each in found]
+        row = {name: statistics.fmean(each[name] for each in rows) for name in self.names}
+        monitor = self.recipe.monitor
+        if not math.isfinite(row[monitor]):
+            raise BadValue(f"epoch {epoch}: {monitor} is {row[monitor]}")
+        if len(rows) > 1:
+            row[f"{monitor}_std"] = statistics.pstdev(each[monitor] for each in rows)
+        self.rows.append((epoch, {n: v for n, v in row.items() if math.isfinite(v)}))
+        self.epoch = epoch
+        self._remember_best(row[monitor], replicas)
+
+    def _remember_best(self, value: float, replicas: Sequence[Keeper]) -> None:
+        """Keep the weights if `value` is better than all before; of equals the first stays."""
+        sign = 1 if self.recipe.mode == "max" else -1
+        if math.isnan(self.best_value) or sign * value > sign * self.best_value:
+            self.best_epoch, self.best_value = self.epoch, value
+            for replica in replicas:
+                replica.keep_best()
+
+    def save(self, path: Path, replicas: Sequence[Keeper]) -> None:
+        """A checkpoint, to be trained on from."""
+        checkpoints.write(path, _named(replicas), self._state())
+
+    def rescue(self, path: Path, replicas: Sequence[Keeper]) -> None:
+        """See `trial.Trial.rescue`."""
+        if self.best_epoch:
+            named = _named(replicas).items()
+            best = {name: t for name, t in named if name.partition(".")[2][:5] == "best."}
+            checkpoints.write(path, best, self._state())
+
+    def _state(self) -> dict[str, Any]:
+        return describe(self.recipe, self.given, self.config, self.seed) | {
+            "epoch": self.epoch,
+            "rows": self.rows,
+            "best_epoch": self.best_epoch,
+            "best_value": None if math.isnan(self.best_value) else self.best_value,
+        }
+
+    def restore(self, path: Path, replicas: Sequence[Keeper]) -> None:
+        """Go on from a checkpoint; CheckpointError if it is damaged or of another model."""
+        tensors, state = checkpoints.read(path)
+        if state["replicas"] != len(replicas):
+            message = f"{state['replicas']} replicas, the trial {len(replicas)}"
+            raise CheckpointError(f"{path} has {message}")
+        # Another optimizer (as population based training may choose) starts with a fresh state.
+        same = state["config"]["optimizer"]["name"] == self.config["optimizer"]["name"]
+        for replica in replicas:
+            prefix = f"{replica.number}."
+            own = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+            replica.restore(own, with_optimizer=same)
+        self.epoch = state["epoch"]
+        self.rows = [(epoch, metrics) for epoch, metrics in state["rows"]]
+        self.best_epoch = state["best_epoch"]
+        self.best_value = math.nan if state["best_value"] is None else state["best_value"]
+
+
+def check_loss(loss: float, epoch: int, replica: int | None) -> None:
+    """Raise BadValue unless a training loss is finite."""
+    if not math.isfinite(loss):
+        which = "" if replica is None else f" (replica {replica})"
+        raise BadValue(f"epoch {epoch}: train_loss is {loss}{which}")
+
+
+def _named(replicas: Sequence[Keeper]) -> dict[str, Tensor]:
+    return {f"{r.number}.{name}": tensor for r in replicas for name, tensor in r.tensors().items()}

@@ -1,0 +1,147 @@
+"""All trials of one worker process, an epoch at a time: packs of lanes, and trials alone.
+
+The pool decides nothing about trials: whoever owns it opens them, says up to which epoch each may
+train, and takes note of what `turn` returns.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from trainables.trial import Recipe, Row, Trial, open_trial
+
+
+class Member(Protocol):
+    """One trial in the pool.
+
+    Attributes:
+        epoch: epochs done; rows: (epoch, metrics) of each, both with what a checkpoint restored.
+        until: it is trained while `epoch < until`; 0 at first, set by the pool's owner.
+        ended: by itself, by patience or because its function returned; it is not trained any more.
+        error: what an epoch of it raised; it is not trained any more.
+        is_displaced: `error` is not the trial's own: its pack broke. From its last checkpoint it
+            will train alone.
+        seconds: that it has trained here; a lane counts for its share of its pack's time.
+        alone: why it does not train as a lane, in one line; "" for a lane.
+        lanes: how many places it takes: its replicas; one for a trial alone.
+    """
+
+    until: int
+    ended: bool
+    error: BaseException | None
+    is_displaced: bool
+    seconds: float
+    alone: str
+    lanes: int
+
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def rows(self) -> list[Row]: ...
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint at `path` (a file or a folder), atomically."""
+        ...
+
+    def rescue(self, path: Path) -> None:
+        """As `trial.Trial.rescue`."""
+        ...
+
+    def close(self) -> None:
+        """Leave the pool and let go of everything."""
+        ...
+
+
+class Group(Protocol):
+    """What trains together in a turn."""
+
+    def due(self) -> Sequence[Member]:
+        """Its members with an epoch to train."""
+        ...
+
+    def turn(self) -> Sequence[Member]:
+        """Train one epoch of those; errors are left in them, never raised."""
+        ...
+
+
+class Pool:
+    """The trials of one worker process.
+
+    Args:
+        recipe: what they share.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self._groups: list[Group] = []  # the one whose turn it is comes first
+
+    def open(self, config: Mapping[str, Any], seed: int, checkpoint: Path | None = None) -> Member:
+        """A trial, new or continued from a checkpoint, as `trial.open_trial` opens it."""
+        alone = Alone(self, open_trial(self.recipe, config, seed, checkpoint), "not yet")
+        self._groups.append(alone)
+        return alone
+
+    def due(self) -> Sequence[Member]:
+        """Those whose epoch the next turn trains; none when there is nothing to do."""
+        return next((due for group in self._groups if (due := group.due())), ())
+
+    def turn(self) -> Sequence[Member]:
+        """Train one epoch of one group; those that came further, ended or failed."""
+        for place, group in enumerate(self._groups):
+            if group.due():
+                self._groups = [*self._groups[place + 1 :], *self._groups[: place + 1]]
+                return group.turn()
+        return ()
+
+    def leave(self, group: Group) -> None:
+        """The group has no members any more."""
+        self._groups.remove(group)
+
+
+class Alone:
+    """A member and a group of itself: what does not pack, or gains nothing by it."""
+
+    def __init__(self, pool: Pool, trial: Trial, why: str) -> None:
+        self._pool, self._trial = pool, trial
+        self.alone, self.lanes, self.is_displaced = why, 1, False
+        self.until = 0
+        self.ended = False
+        self.error: BaseException | None = None
+        self.seconds = 0.0
+
+    @property
+    def epoch(self) -> int:
+        return self._trial.epoch
+
+    @property
+    def rows(self) -> list[Row]:
+        return self._trial.rows
+
+    def due(self) -> Sequence[Member]:
+        has_more = self.epoch < self.until and not self.ended and self.error is None
+        return (self,) if has_more else ()
+
+    def turn(self) -> Sequence[Member]:
+        began = time.monotonic()
+        try:
+            self.ended = self._trial.advance(self.until, 0.0)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self.error = error
+        self.seconds += time.monotonic() - began
+        return (self,)
+
+    def save(self, path: Path) -> None:
+        self._trial.save(path)
+
+    def rescue(self, path: Path) -> None:
+        self._trial.rescue(path)
+
+    def close(self) -> None:
+        self._trial.close()
+        self._pool.leave(self)
