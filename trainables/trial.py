@@ -59,8 +59,11 @@ class Trial(Protocol):
     epoch: epochs done; rows: (epoch, metrics) of each, both with what a checkpoint restored.
     """
 
-    epoch: int
-    rows: list[Row]
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def rows(self) -> list[Row]: ...
 
     def advance(self, until: int, seconds: float | None = None) -> bool:
         """Train up to epoch `until`, or to the first epoch's end after about `seconds`.
