@@ -1,0 +1,166 @@
+"""One attempt in training: what is reported of it, when it is saved, and as what it fails.
+
+The same for every executor, whether the trial trains alone or as a lane of a pack.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import math
+import shutil
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from cluster.checkpoints import Storage
+from cluster.executor import Outcome
+from cluster.limits import Limits, timeout_message
+from search.events import Failure, Row
+from search.sweep import Run
+from trainables.errors import CheckpointError
+from trainables.failures import failure_kind
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a quota, a file
+
+
+class Training(Protocol):
+    """What an attempt needs of its trial: ``trainables``' Trial and Member both have it."""
+
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def rows(self) -> list[Row]: ...
+
+    def save(self, path: Path) -> None: ...
+
+    def rescue(self, path: Path) -> None: ...
+
+    def close(self) -> None: ...
+
+
+T = TypeVar("T", bound=Training)
+
+
+class Attempt:
+    """An attempt under way. Nothing here raises for the trial's sake: failures are outcomes.
+
+    Attributes:
+        training: its trial, once it is open.
+    """
+
+    def __init__(self, run: Run, storage: Storage, limits: Limits) -> None:
+        storage.hung(run.number, run.attempt - 1).unlink(missing_ok=True)  # if it was cut off
+        self.run = run
+        self.training: Training | None = None
+        self._storage = storage
+        self._limits = limits
+        self._trained = 0.0  # seconds
+        self._reported = run.epoch
+        self._saved_at = time.monotonic()
+
+    def open(self, make: Callable[[Path | None], T]) -> T:
+        """The trial, made from the last checkpoint if there is one that can be read."""
+        path = self._storage.path(self.run.number)
+        if path.exists():
+            with contextlib.suppress(CheckpointError):  # a broken one: train again from the start
+                trial = make(path)
+                self._trained = self._read_clock()
+                self.training = trial
+                return trial
+        trial = make(None)
+        self.training = trial
+        return trial
+
+    def _read_clock(self) -> float:
+        """Without one (the sweep had no limit then), or with a broken one, from the start."""
+        with contextlib.suppress(OSError, ValueError):
+            return float(self._storage.clock(self.run.number).read_text())
+        return 0.0
+
+    def spend(self, seconds: float) -> None:
+        """It has trained for so much longer."""
+        self._trained += seconds
+
+    @property
+    def seconds_left(self) -> float:
+        """Of the trial's time."""
+        limit = math.inf if self._limits.trial is None else self._limits.trial
+        return max(0.0, limit - self._trained)
+
+    def report(self, *, due: bool, ended: bool = False) -> Outcome:
+        """Its new rows, behind a checkpoint where one is due or the last one is old.
+
+        A checkpoint holds all rows, so epochs that were trained but never reported are reported
+        later. A trial whose time is used up fails with ``timeout``.
+        """
+        try:
+            if not self.seconds_left and not ended:
+                return self._timed_out()
+            self._save(due=due or ended)
+            return self._outcome(ended=ended)
+        except Exception as error:
+            return self.failed(error)
+
+    def _timed_out(self) -> Outcome:
+        assert self.training is not None
+        self._trained = 0.0  # a retry, where one is asked for, has as much time again
+        self._save(due=True)
+        text = timeout_message(self._limits, self.training.epoch)
+        return self._outcome(failure=Failure("timeout", text))
+
+    def failed(self, error: BaseException, kind: str | None = None) -> Outcome:
+        """The end by an exception, of that kind or of the kind that it is; saves what it can."""
+        kind = kind or ("storage" if _is_storage(error) else failure_kind(error))
+        text = "".join(traceback.format_exception(error))
+        rows = self._fresh_rows()
+        if isinstance(error, StorageFullError):
+            text = str(error)  # no line of code has anything to do with it
+            rows = rows[:-1]  # with it, the trial could end here, and its weights be nowhere
+        if self.training is not None:
+            with contextlib.suppress(Exception):  # the failure is what counts
+                self.training.rescue(self._storage.rescued(self.run.number))
+        return Outcome(self.run.number, self.run.attempt, rows, failure=Failure(kind, text))
+
+    def close(self) -> None:
+        """Lets go of the trial."""
+        if self.training is not None:
+            with contextlib.suppress(Exception):
+                self.training.close()
+            self.training = None
+
+    def _outcome(self, *, ended: bool = False, failure: Failure | None = None) -> Outcome:
+        return Outcome(self.run.number, self.run.attempt, self._fresh_rows(), ended, failure)
+
+    def _fresh_rows(self) -> tuple[Row, ...]:
+        if self.training is None:
+            return ()
+        rows = tuple(row for row in self.training.rows if row[0] > self._reported)
+        self._reported = rows[-1][0] if rows else self._reported
+        return rows
+
+    def _save(self, *, due: bool) -> None:
+        if not due and time.monotonic() - self._saved_at < self._storage.every:
+            return
+        assert self.training is not None
+        try:
+            self.training.save(self._storage.path(self.run.number))
+            if self._limits.trial is not None:
+                self._storage.clock(self.run.number).write_text(f"{self._trained:.3f}")
+        except OSError as error:
+            raise StorageFullError(f"the checkpoint could not be written: {error}") from error
+        self._saved_at = time.monotonic()
+
+
+class StorageFullError(RuntimeError):
+    """A checkpoint could not be written."""
+
+
+def _is_storage(error: BaseException) -> bool:
+    """Whether it is ours, or a user's own code found the disk full (`copytree` hides why)."""
+    if isinstance(error, StorageFullError | shutil.Error):
+        return True
+    return isinstance(error, OSError) and error.errno in _FULL
