@@ -32,6 +32,10 @@ class Storage:
         """Where an attempt's code was when it was ended for having hung."""
         return Path(self.folder) / f"trial-{number:05d}.hung-{attempt}"
 
+    def note(self, worker: str) -> Path:
+        """Which attempts a pack worker trains, and where it was when it was ended for a hang."""
+        return Path(self.folder) / f"worker-{worker}.note"
+
 
 class Checkpoints:
     """The checkpoints of one sweep on disk.

@@ -16,6 +16,7 @@ from search.events import Continue
 from search.journal import Journal
 from search.sweep import Done, Run, Sweep
 
+ASKING = 0.1  # seconds of asking after which those who wait for a decision have their turn
 TICK = 5.0  # seconds between two records of the time used
 LOOK = 0.5  # seconds between two looks at requests, and the longest wait for an executor
 
@@ -49,6 +50,8 @@ class Controller:
         self._began = clock() - sweep.history.seconds
         self._ticked = self._looked = clock()
         self._ending: str | None = None  # why the sweep is being left, once it is
+        self._has_left = False  # and the executor knows
+        self._is_hungry = False  # there is room, and more to be asked for
         self._active: dict[int, int] = {}  # number -> attempt, as the executor has them
 
     def interrupt(self) -> None:
@@ -75,15 +78,23 @@ class Controller:
 
     def _turn(self) -> bool:
         """One turn of the loop; True when the sweep is over or left."""
-        outcomes, idle = self.executor.poll(LOOK)
+        outcomes, idle = self.executor.poll(0.0 if self._is_hungry else LOOK)
+        for topic, text in self.executor.notes().items():
+            self.sweep.note(topic, text)
         ended: list[int] = []
         orders = [order for outcome in outcomes for order in self._take(outcome, ended)]
         self._look_around()
+        self._is_hungry = False
         if self._ending is None:
+            if self.executor.refills:
+                idle += sum(isinstance(order, Halt) for order in orders)
             orders += self._fill(idle)
         is_over = self._finish()
         self._commit()
         self.executor.send(orders)
+        if self._ending is not None and not self._has_left:
+            self._has_left = True
+            self.executor.leave()
         if ended:
             self.checkpoints.settle(self.sweep.history, ended)
         return is_over
@@ -108,7 +119,11 @@ class Controller:
 
     def _fill(self, idle: int) -> list[Order]:
         orders: list[Order] = []
+        began = time.monotonic()
         while len(orders) < idle:
+            if orders and time.monotonic() - began >= ASKING:
+                self._is_hungry = True
+                break
             answer = self.sweep.ask()
             if isinstance(answer, Done):
                 self._ending = self._ending or self.sweep.end

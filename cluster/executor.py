@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,9 +53,14 @@ Order = Start | Proceed | Halt
 
 
 class Executor(Protocol):
-    """Runs attempts. After every outcome without failure it awaits a Proceed or a Halt for it."""
+    """Runs attempts. After every outcome without failure it awaits a Proceed or a Halt for it.
+
+    Attributes:
+        refills: the orders that halt an attempt may start another one in its place.
+    """
 
     name: str
+    refills: bool
 
     def open(self) -> None:
         """Gets ready; raises ClusterError where it cannot."""
@@ -67,6 +72,14 @@ class Executor(Protocol):
 
     def send(self, orders: Sequence[Order]) -> None:
         """Carries orders out; they are durable in the journal by now."""
+        ...
+
+    def notes(self) -> Mapping[str, str]:
+        """What a person should know, as topic -> text: what is new since the last call."""
+        ...
+
+    def leave(self) -> None:
+        """The sweep is being left: attempts are to be heard of soon, with a checkpoint each."""
         ...
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ Time limits of an epoch do not hold here: a person in a debugger has all the tim
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ class InlineExecutor:
     """
 
     name = "inline"
+    refills = False
 
     def __init__(
         self, recipe: Callable[[], Recipe], storage: Storage, limits: Limits = NO_LIMITS
@@ -67,6 +68,12 @@ class InlineExecutor:
                 case Halt():
                     self._worker.stop()
                     self._until = 0
+
+    def notes(self) -> Mapping[str, str]:
+        return {}
+
+    def leave(self) -> None:
+        """Nothing to hurry: an attempt is heard of after each slice."""
 
     def close(self) -> None:
         if self._worker is not None:

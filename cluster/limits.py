@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +49,51 @@ def alarm(path: Path, seconds: float | None) -> Iterator[None]:
         finally:
             faulthandler.cancel_dump_traceback_later()
             path.unlink(missing_ok=True)
+
+
+class PackAlarm:
+    """An alarm around one turn of a pack after another.
+
+    Args:
+        path: of the note. Its first line names the process and, after it, the attempts
+            (``number-attempt``) that train; below it stands where the threads were.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open("w")
+        self._who: Sequence[str] | None = None
+
+    @contextmanager
+    def around(self, who: Sequence[str], seconds: float | None) -> Iterator[None]:
+        """As ``alarm``; the note stays, and names those who trained last."""
+        if who != self._who:
+            self._file.seek(0)
+            self._file.truncate()
+            print(os.getpid(), *who, file=self._file, flush=True)
+            self._who = who
+        if seconds is None:
+            yield
+            return
+        faulthandler.dump_traceback_later(seconds, exit=True, file=self._file)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+    def close(self) -> None:
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+def who_trained(path: Path) -> frozenset[tuple[int, int]]:
+    """(number, attempt) of those in a pack worker's last turn; none where there is no note."""
+    try:
+        line, newline, _ = path.read_text(errors="replace").partition("\n")
+        pairs = [who.split("-") for who in line.split()[1:]] if newline else []
+        return frozenset((int(number), int(attempt)) for number, attempt in pairs)
+    except (OSError, ValueError):
+        return frozenset()
 
 
 def process_of(path: Path) -> int | None:

@@ -12,8 +12,8 @@ import logging
 import queue
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from cluster.executor import Halt, Order, Outcome, Proceed, Start
 from cluster.limits import NO_LIMITS, Limits, hang_message, process_of, where_it_hung
 from cluster.memory import greediest, is_low_memory
 from cluster.ray_session import RaySession
+from cluster.resources import Resources
 from cluster.rungs import next_until
 from search.events import Failure
 from search.sweep import Run
@@ -33,17 +34,6 @@ if TYPE_CHECKING:
 
 
 _NAME = "tune"  # of Tune's experiment, and so of its folder
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What one trial takes; fractions of a GPU are allowed."""
-
-    cpus: float = 1.0
-    gpus: float = 0.0
-
-    def to_ray(self) -> dict[str, float]:
-        return {"cpu": self.cpus, "gpu": self.gpus} if self.gpus else {"cpu": self.cpus}
 
 
 class TuneExecutor:
@@ -58,6 +48,7 @@ class TuneExecutor:
     """
 
     name = "tune"
+    refills = False
 
     def __init__(
         self,
@@ -86,22 +77,12 @@ class TuneExecutor:
 
     def open(self) -> None:
         available = self._session.open()
-        slots = self._slots(available)
+        slots = self._resources.slots(available)
         if self._session.address is None:
             self._most = min(self._most or slots, slots)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._thread = threading.Thread(target=self._fit, name="tune", daemon=True)
         self._thread.start()
-
-    def _slots(self, available: dict[str, float]) -> int:
-        need = {"CPU": self._resources.cpus, "GPU": self._resources.gpus}
-        for kind, amount in need.items():
-            if amount > available.get(kind, 0.0):
-                raise ClusterError(
-                    f"resources.{kind.lower()}s: a trial asks for {amount:g}, "
-                    f"Ray has {available.get(kind, 0.0):g}"
-                )
-        return min(int(available[kind] / amount) for kind, amount in need.items() if amount)
 
     # -- the controller's side ---------------------------------------------------------------
 
@@ -187,6 +168,12 @@ class TuneExecutor:
     def _check_alive(self) -> None:
         if self._thread is not None and not self._thread.is_alive():
             raise ClusterError("ray: Tune has ended before the sweep did")
+
+    def notes(self) -> Mapping[str, str]:
+        return {}
+
+    def leave(self) -> None:
+        """Nothing to hurry: an attempt is heard of after each slice."""
 
     def close(self) -> None:
         self._stop()

@@ -45,7 +45,7 @@ SweepArgument = Annotated[
     str | None, typer.Argument(help="name (the newest of that name) or id [default: the newest]")
 ]
 ExecutorOption = Annotated[
-    str | None, typer.Option("--executor", help="auto, tune or inline, instead of the file's")
+    str | None, typer.Option("--executor", help="auto, packed, tune or inline, instead of the file's")
 ]
 AddressOption = Annotated[
     str | None, typer.Option("--address", help="of a Ray cluster, such as auto or HOST:PORT")
@@ -141,8 +141,8 @@ def resume(
     quiet: QuietOption = False,
 ) -> int:
     """Go on with a sweep that was interrupted or killed."""
-    if executor not in (None, "auto", "tune", "inline"):
-        raise SweepFileError(f"--executor: must be auto, tune or inline, got '{executor}'")
+    if executor not in (None, "auto", "packed", "tune", "inline"):
+        raise SweepFileError(f"--executor: must be auto, packed, tune or inline, got '{executor}'")
     options = Options(Home.find(home), executor, address, tracking_uri, not quiet)
     return _report(resume_sweep(sweep, options), options.home, as_json)
 

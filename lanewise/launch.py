@@ -28,6 +28,7 @@ from lanewise.sweepfile import SweepFile
 from search.events import Launched
 from search.home import Home
 from search.journal import Journal
+from search.spec import Spec
 from search.sweep import Sweep
 from search.view import View, find, open_view
 
@@ -140,11 +141,13 @@ def stop(name: str | None, home: Home) -> str:
     return f"{view.launch.name} was not running; it is ended now{shown}"
 
 
-def choose_executor(asked: str) -> tuple[str, str]:
+def choose_executor(asked: str, file: SweepFile) -> tuple[str, str]:
     """The executor for ``executor: ...`` and why it was chosen."""
-    if asked == "auto":
-        return "tune", "auto: there is no packed executor yet, so every model runs on Ray Tune"
-    return asked, "asked for"
+    if asked != "auto":
+        return asked, "asked for"
+    if file.train is not None:
+        return "tune", "auto: a training function of your own runs as Ray Tune trials"
+    return "packed", f"auto: {file.model_name} trains as lanes of stacked models"
 
 
 # -- beginning ---------------------------------------------------------------------------------
@@ -258,11 +261,11 @@ def _drive(
     from cluster.checkpoints import Checkpoints, Storage
     from cluster.controller import Controller
 
-    name, why = choose_executor(options.executor or plan.file.executor)
+    name, why = choose_executor(options.executor or plan.file.executor, plan.file)
     folder = options.home.checkpoints(sweep_id)
     folder.mkdir(parents=True, exist_ok=True)
     storage = Storage(str(folder), plan.file.checkpoint.every)
-    address = options.address if name == "tune" else None
+    address = None if name == "inline" else options.address
     rungs = sweep.scheduler.rungs
     executor = _executor(name, plan, rungs, storage, options.home.sweep(sweep_id), address)
     checkpoints = Checkpoints(storage, plan.file.checkpoint.limit)
@@ -284,9 +287,24 @@ def _executor(
         from cluster.inline import InlineExecutor
 
         return InlineExecutor(plan.recipe, storage, limits)
-    from cluster.tune import Resources, TuneExecutor
+    from cluster.resources import Resources
 
-    resources = Resources(plan.file.resources.cpus, plan.file.resources.gpus)
+    file = plan.file
+    resources = Resources(file.resources.cpus, file.resources.gpus)
+    if name == "packed":
+        from cluster.packed import PackedExecutor
+
+        return PackedExecutor(
+            plan.recipe(),
+            storage,
+            resources,
+            address=address,
+            most=file.max_concurrent,
+            enough=_enough(plan.spec),
+            limits=limits,
+        )
+    from cluster.tune import TuneExecutor
+
     return TuneExecutor(
         plan.recipe(),
         storage,
@@ -294,9 +312,16 @@ def _executor(
         folder / "ray",
         resources,
         address=address,
-        most=plan.file.max_concurrent,
+        most=file.max_concurrent,
         limits=limits,
     )
+
+
+def _enough(spec: Spec) -> int | None:
+    """How many trials at a time do no harm: a sampler with a model has to see some results."""
+    if spec.sampler.name in ("grid", "random") or spec.budget.trials is None:
+        return None
+    return spec.budget.trials // 4
 
 
 @contextmanager

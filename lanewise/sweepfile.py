@@ -227,8 +227,10 @@ class SweepFile(Section):
     budget: Budget = Budget()
     resources: Resources = Resources()
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = Field(0, description="of everything random")
-    executor: Literal["auto", "inline", "tune"] = Field(
-        "auto", description="where trials run: in Ray Tune, or in the command's own process"
+    executor: Literal["auto", "packed", "tune", "inline"] = Field(
+        "auto",
+        description="where trials run: many stacked in each worker, each alone in Ray Tune, or in "
+        "the command's own process",
     )
     task: Literal["classification", "binary", "multiclass", "regression"] | None = Field(
         None, description="by default inferred from the objective, then from the target"

@@ -26,6 +26,7 @@ class Scripted:
     """
 
     name = "scripted"
+    refills = False
 
     def __init__(self, journal: Journal, fails: dict[int, list[Failure]] | None = None) -> None:
         self.journal = journal
@@ -34,7 +35,7 @@ class Scripted:
         self.until: dict[int, int] = {}
         self.late: list[Outcome] = []
         self.starts: list[Run] = []
-        self.closed = 0
+        self.closed = self.left = 0
 
     def open(self) -> None: ...
 
@@ -66,6 +67,12 @@ class Scripted:
                     self.until[number] = until
                 case Halt(number):
                     del self.running[number]
+
+    def notes(self) -> dict[str, str]:
+        return {}
+
+    def leave(self) -> None:
+        self.left += 1
 
     def close(self) -> None:
         self.closed += 1

@@ -13,8 +13,10 @@ from cluster.checkpoints import Checkpoints, Storage
 from cluster.controller import Controller
 from cluster.executor import Executor
 from cluster.inline import InlineExecutor
+from cluster.packed import PackedExecutor
+from cluster.resources import Resources
 from cluster.rungs import next_until
-from cluster.tune import Resources, TuneExecutor
+from cluster.tune import TuneExecutor
 from search.history import History
 from search.journal import Journal
 from search.spec import Budget, Objective, Plugin, Spec
@@ -22,7 +24,7 @@ from search.sweep import Sweep
 from spaces import Float, Int, Space
 from trainables.trial import Recipe
 
-EXECUTORS = ("inline", "tune")
+EXECUTORS = ("inline", "tune", "packed")
 
 # Python's own warnings inside Ray: its sockets and files are closed by its processes' end.
 pytestmark = [
@@ -105,12 +107,14 @@ class Bench:
         recipe = Recipe(train="own.py:train", base=str(self.folder), monitor="score", mode="max")
         if self.name == "inline":
             return InlineExecutor(lambda: recipe, storage)
+        if self.name == "packed":
+            return PackedExecutor(recipe, storage, Resources(1, 0))
         return TuneExecutor(recipe, storage, rungs, self.folder / "ray", Resources(1, 0))
 
 
 @pytest.fixture(params=EXECUTORS)
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
-    if request.param == "tune":
+    if request.param != "inline":
         request.getfixturevalue("ray_local")
     return Bench(request.param, tmp_path)
 
@@ -177,10 +181,11 @@ def test_a_finite_space_ends(bench: Bench) -> None:
     assert sorted(trial.params["x"] for trial in sweep.history) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("name", ["tune", "packed"])
 def test_a_killed_worker_costs_no_more_than_its_work_since_the_last_checkpoint(
-    tmp_path: Path, ray_local: None
+    name: str, tmp_path: Path, ray_local: None
 ) -> None:
-    history = Bench("tune", tmp_path).run(kind="killed", budget=Budget(epochs=27, trials=3))
+    history = Bench(name, tmp_path).run(kind="killed", budget=Budget(epochs=27, trials=3))
     killed = [trial for trial in history if trial.failures]
     assert killed
     for trial in killed:

@@ -1,0 +1,146 @@
+"""What runs in a Ray actor of the packed executor: one thread trains, others carry messages.
+
+Orders come in by ``deliver``; ``receive`` waits for outcomes and takes away all that there are, so
+that an event of many lanes is one message. No import here is heavy: torch comes in the thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cluster.checkpoints import Storage
+from cluster.executor import Order, Outcome
+from cluster.limits import Limits
+
+if TYPE_CHECKING:
+    from cluster.pack_worker import PackWorker
+    from trainables.trial import Recipe
+
+
+@dataclass(frozen=True)
+class Leave:
+    """An order to the whole worker: see ``PackWorker.leave``."""
+
+
+@dataclass(frozen=True)
+class Finish:
+    """The last order: let go of everything."""
+
+
+Message = Order | Leave | Finish
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the workers of a sweep share. ``recipe`` gets it from the object store."""
+
+    recipe: Callable[[], Recipe]
+    storage: Storage
+    limits: Limits
+    lanes: int | None
+
+
+@dataclass
+class News:
+    """What there is to tell: outcomes, places, and notes that have changed."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    lanes: int = 0  # 0 until it is ready
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+class PackActor:
+    """A pack worker behind two mailboxes. Its methods may be called by threads of their own.
+
+    Args:
+        name: of this worker, for its note.
+    """
+
+    def __init__(self, job: Job, name: str) -> None:
+        self._job, self._name = job, name
+        self._changed = threading.Condition()
+        self._orders: list[Message] = []
+        self._news = News()
+        self._is_news = False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="packs", daemon=True)
+        self._thread.start()
+
+    def deliver(self, orders: Sequence[Message]) -> None:
+        """Puts orders behind those that wait."""
+        with self._changed:
+            self._orders += orders
+            self._changed.notify_all()
+
+    def receive(self, timeout: float) -> News:
+        """All there is to tell; waits for it up to ``timeout`` seconds.
+
+        Raises:
+            RuntimeError: the thread that trained has ended by an error of ours.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_news or self._error, timeout)
+            if self._error is not None and not self._is_news:
+                raise RuntimeError(f"a pack worker cannot go on: {self._error}") from self._error
+            news, self._news = self._news, News(lanes=self._news.lanes)
+            self._is_news = False
+            return news
+
+    def finish(self, timeout: float) -> None:
+        """Carries out what was ordered and lets go of everything."""
+        self.deliver([Finish()])
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
+
+    def _work(self) -> None:
+        from cluster.pack_worker import PackWorker  # imports torch
+
+        job = self._job
+        note = job.storage.note(self._name)
+        worker = PackWorker(job.recipe(), job.storage, job.limits, job.lanes, note)
+        told: dict[str, str] = {}
+        self._tell([], worker, told)
+        with contextlib.closing(worker):
+            while True:
+                outcomes = []
+                for message in self._take(waits=worker.is_idle):
+                    match message:
+                        case Finish():
+                            return
+                        case Leave():
+                            outcomes += worker.leave()
+                        case order:
+                            outcomes += worker.obey([order])
+                outcomes += worker.turn()
+                self._tell(outcomes, worker, told)
+
+    def _take(self, *, waits: bool) -> list[Message]:
+        with self._changed:
+            if waits:
+                self._changed.wait_for(lambda: self._orders)
+            orders, self._orders = self._orders, []
+            return orders
+
+    def _tell(self, outcomes: list[Outcome], worker: PackWorker, told: dict[str, str]) -> None:
+        """Adds to the news, if there is anything new."""
+        lanes, notes = worker.lanes, worker.notes
+        fresh = {topic: text for topic, text in notes.items() if told.get(topic) != text}
+        told.update(fresh)
+        with self._changed:
+            if outcomes or fresh or lanes != self._news.lanes:
+                self._news.outcomes += outcomes
+                self._news.lanes = lanes
+                self._news.notes |= fresh
+                self._is_news = True
+                self._changed.notify_all()

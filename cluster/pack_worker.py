@@ -1,0 +1,162 @@
+"""Many attempts in one process, as lanes of packs: what a packed executor's worker does.
+
+No Ray here: ``pack_actor`` carries orders in and outcomes out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cluster.attempt import Attempt
+from cluster.checkpoints import Storage
+from cluster.executor import Halt, Order, Outcome, Proceed, Start
+from cluster.limits import NO_LIMITS, Limits, PackAlarm
+from cluster.worker import SLICE
+from search.sweep import Run
+from trainables.pool import Member, Pool
+from trainables.trial import Recipe
+
+
+@dataclass
+class _Seat:
+    """An attempt in the pool."""
+
+    attempt: Attempt
+    member: Member
+    heard_at: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0  # of the member's, as far as they are counted
+
+
+class PackWorker:
+    """Trains the attempts that it is ordered to, a turn of one pack at a time.
+
+    Args:
+        limits: a trial over its time fails with kind ``timeout``. A turn over an epoch's time, for
+            each of those that it trains, ends this whole process and leaves where it was in
+            ``note``.
+        lanes: the most at a time; None for as many as the pool finds good.
+        note: which attempts train; by default one beside the checkpoints.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        storage: Storage,
+        limits: Limits = NO_LIMITS,
+        lanes: int | None = None,
+        note: Path | None = None,
+    ) -> None:
+        self._pool = _make_pool(recipe, lanes)
+        self._storage = storage
+        self._limits = limits
+        self._alarm = PackAlarm(note or storage.note("alone"))
+        self._seats: dict[int, _Seat] = {}
+
+    @property
+    def lanes(self) -> int:
+        """How many there are places for at once."""
+        lanes: int = getattr(self._pool, "lanes", 1)
+        return lanes
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """What a person should know, as topic -> text."""
+        return dict(getattr(self._pool, "notes", {}))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether only an order can give it something to do."""
+        return not self._pool.due()
+
+    def obey(self, orders: Sequence[Order]) -> list[Outcome]:
+        """Carries orders out, in their order; what there is to say of attempts at once."""
+        said = []
+        for order in orders:
+            match order:
+                case Start(run):
+                    said += self._start(run)
+                case Proceed(number, until):
+                    if number in self._seats:
+                        self._seats[number].member.until = until
+                case Halt(number):
+                    self._drop(number)
+        return said
+
+    def _start(self, run: Run) -> list[Outcome]:
+        self._drop(run.number)
+        attempt = Attempt(run, self._storage, self._limits)
+        try:
+            with self._alarm.around([_name(attempt)], self._limits.epoch):
+                member = attempt.open(lambda path: self._pool.open(run.params, run.seed, path))
+        except Exception as error:
+            return [attempt.failed(error)]
+        member.until = run.until
+        seat = self._seats[run.number] = _Seat(attempt, member)
+        # From a checkpoint it may have all that it was to train, without having been heard of.
+        return [self._report(seat, due=False)] if member.epoch >= run.until else []
+
+    def turn(self) -> list[Outcome]:
+        """Trains one turn of the pool, if any is due; what there is to say of attempts."""
+        due = self._pool.due()
+        if not due:
+            return []
+        seats = {id(seat.member): seat for seat in self._seats.values()}
+        who = [_name(seats[id(member)].attempt) for member in due]
+        limit = self._limits.epoch
+        with self._alarm.around(who, None if limit is None else limit * len(due)):
+            trained = self._pool.turn()
+        return [said for m in trained if (said := self._look_at(seats[id(m)])) is not None]
+
+    def _look_at(self, seat: _Seat) -> Outcome | None:
+        attempt, member = seat.attempt, seat.member
+        attempt.spend(member.seconds - seat.seconds)
+        seat.seconds = member.seconds
+        if member.error is not None:
+            said = attempt.failed(member.error, "preempted" if member.is_displaced else None)
+            self._drop(said.number)
+            return said
+        is_due = member.ended or member.epoch >= member.until
+        if is_due or not attempt.seconds_left or time.monotonic() - seat.heard_at >= SLICE:
+            return self._report(seat, due=is_due)
+        return None
+
+    def _report(self, seat: _Seat, *, due: bool) -> Outcome:
+        said = seat.attempt.report(due=due, ended=seat.member.ended)
+        seat.heard_at = time.monotonic()
+        if said.failure:
+            self._drop(said.number)
+        return said
+
+    def leave(self) -> list[Outcome]:
+        """Those who train are heard of now, with a checkpoint, and train no further."""
+        seats = self._seats.values()
+        training = [seat for seat in seats if seat.member.epoch < seat.member.until]
+        for seat in training:
+            seat.member.until = 0
+        return [self._report(seat, due=seat.member.epoch > 0) for seat in training]
+
+    def close(self) -> None:
+        """Drops everything."""
+        for number in list(self._seats):
+            self._drop(number)
+        self._alarm.close()
+
+    def _drop(self, number: int) -> None:
+        seat = self._seats.pop(number, None)
+        if seat is not None:
+            seat.attempt.close()
+
+
+def _name(attempt: Attempt) -> str:
+    return f"{attempt.run.number}-{attempt.run.attempt}"
+
+
+def _make_pool(recipe: Recipe, lanes: int | None) -> Pool:
+    # Until Pool takes it.
+    import inspect
+
+    takes = "lanes" in inspect.signature(Pool).parameters
+    return Pool(recipe, **({"lanes": lanes} if takes else {}))

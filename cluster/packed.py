@@ -1,0 +1,283 @@
+"""Many attempts at once as lanes of packs, in one Ray actor for each slot of the cluster.
+
+The actors are plain ones: as Ray Tune trials they would start later (``benchmarks/pack_start.py``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from cluster.checkpoints import Storage
+from cluster.errors import ClusterError
+from cluster.executor import Halt, Order, Outcome, Proceed, Start
+from cluster.limits import NO_LIMITS, Limits, hang_message, where_it_hung, who_trained
+from cluster.memory import is_low_memory
+from cluster.pack_actor import Job, Leave, Message, News, PackActor
+from cluster.placement import Seating, choose, shape_of
+from cluster.ray_session import RaySession
+from cluster.resources import Resources
+from search.events import Failure
+from search.sweep import Run
+
+if TYPE_CHECKING:
+    from trainables.trial import Recipe
+
+HEARD = 5.0  # seconds after which a worker that has nothing to tell says so
+GROWTH = 3.0  # seconds between two looks at what the cluster has
+DEATHS = 12  # of workers in a row, with no epoch trained in between, at which the executor gives up
+_AT_START = 4  # for how many of them one counts that died before it was ready
+_PATIENCE = 5.0  # seconds for workers to let go at the end
+
+
+@dataclass
+class _Worker:
+    """An actor, as the executor knows it."""
+
+    name: str
+    actor: Any
+    waiting: Any = None  # what Ray will answer the last ``receive`` with
+    runs: dict[int, Run] = field(default_factory=dict)
+    seating: Seating = field(default_factory=Seating)
+
+    def seat(self, run: Run) -> None:
+        self.runs[run.number] = run
+        self.seating.shapes[run.number] = shape_of(run.params)
+
+    def drop(self, number: int) -> None:
+        self.runs.pop(number, None)
+        self.seating.shapes.pop(number, None)
+
+
+class PackedExecutor:
+    """Runs attempts as lanes, on a local Ray or on the cluster at ``address``.
+
+    Args:
+        recipe: shared by all trials; put into the object store once.
+        resources: of one worker.
+        most: trials at a time over all workers; None for as many as there are lanes for.
+        enough: trials at a time beyond which more are of no use, but one for each worker is.
+        limits: of a trial's and an epoch's time.
+    """
+
+    name = "packed"
+    refills = True
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        storage: Storage,
+        resources: Resources,
+        address: str | None = None,
+        most: int | None = None,
+        enough: int | None = None,
+        limits: Limits = NO_LIMITS,
+    ) -> None:
+        self._recipe = recipe
+        self._storage = storage
+        self._resources = resources
+        self._session = RaySession(address)
+        self._most = most
+        self._enough = enough
+        self._limits = limits
+        folds = len(recipe.prepared.folds) if recipe.prepared and recipe.train is None else 1
+        self._lanes = folds * recipe.seeds  # of a trial
+        self._workers: list[_Worker] = []
+        self._reference: Any = None  # to the recipe
+        self._slots = 0
+        self._grown_at = -math.inf
+        self._deaths = 0
+        self._notes: dict[str, str] = {}
+
+    def open(self) -> None:
+        self._slots = self._resources.slots(self._session.open())
+        import ray
+
+        self._reference = ray.put(self._recipe)
+        self._grow()
+
+    # -- workers -----------------------------------------------------------------------------
+
+    def _grow(self) -> None:
+        """One worker for each slot that there is by now; one that finds no room waits in Ray."""
+        if time.monotonic() - self._grown_at >= GROWTH and self._workers:
+            import ray
+
+            with contextlib.suppress(ClusterError):  # too little just now
+                self._slots = max(self._slots, self._resources.slots(ray.cluster_resources()))
+        self._grown_at = time.monotonic()
+        while len(self._workers) < min(self._slots, self._most or self._slots):
+            self._workers.append(self._begin())
+
+    def _begin(self) -> _Worker:
+        import ray
+
+        actor_class = ray.remote(
+            num_cpus=self._resources.cpus,
+            num_gpus=self._resources.gpus,
+            max_restarts=0,
+            concurrency_groups={"orders": 1, "news": 1},  # each keeps its order
+        )(PackActor)
+        most = min((m for m in (self._most, self._soft) if m is not None), default=None)
+        lanes = None if most is None else math.ceil(most / self._slots) * self._lanes
+        job = Job(_Fetch(self._reference), self._storage, self._limits, lanes)
+        name = uuid4().hex[:12]
+        worker = _Worker(name, actor_class.remote(job, name))
+        self._listen(worker)
+        return worker
+
+    @property
+    def _soft(self) -> int | None:
+        return None if self._enough is None else max(self._enough, self._slots)
+
+    def _listen(self, worker: _Worker) -> None:
+        receive = worker.actor.receive.options(concurrency_group="news")
+        worker.waiting = receive.remote(HEARD)
+
+    def _deliver(self, worker: _Worker, messages: list[Message]) -> None:
+        worker.actor.deliver.options(concurrency_group="orders").remote(messages)
+
+    # -- the controller's side ---------------------------------------------------------------
+
+    def poll(self, timeout: float) -> tuple[list[Outcome], int]:
+        import ray
+
+        if time.monotonic() - self._grown_at >= GROWTH:
+            self._grow()
+        workers = {worker.waiting: worker for worker in self._workers}
+        ready, _ = ray.wait(list(workers), num_returns=1, timeout=timeout)
+        if ready:
+            ready, _ = ray.wait(list(workers), num_returns=len(workers), timeout=0)
+        outcomes = [said for waiting in ready for said in self._hear(workers[waiting])]
+        return outcomes, self._room()
+
+    def _hear(self, worker: _Worker) -> list[Outcome]:
+        import ray
+
+        try:
+            news: News = ray.get(worker.waiting)
+        except ray.exceptions.RayError as error:
+            return self._lose(worker, error)
+        self._listen(worker)
+        worker.seating.places = max(1, news.lanes // self._lanes) if news.lanes else 0
+        self._notes |= news.notes
+        for said in news.outcomes:
+            if said.rows:
+                self._deaths = 0
+            run = worker.runs.get(said.number)
+            if said.failure and run is not None and run.attempt == said.attempt:
+                worker.drop(said.number)
+        return news.outcomes
+
+    def _room(self) -> int:
+        free = sum(worker.seating.free for worker in self._workers)
+        running = sum(len(worker.runs) for worker in self._workers)
+        limits = [limit for limit in (self._most, self._soft) if limit is not None]
+        return max(0, min([free, *(limit - running for limit in limits)]))
+
+    def send(self, orders: Sequence[Order]) -> None:
+        letters: dict[str, list[Message]] = {worker.name: [] for worker in self._workers}
+        at = {number: worker for worker in self._workers for number in worker.runs}
+        for order in orders:
+            match order:
+                case Start():
+                    pass
+                case Proceed(number) | Halt(number):
+                    if number in at:  # else its worker is gone
+                        letters[at[number].name].append(order)
+                    if number in at and isinstance(order, Halt):
+                        at[number].drop(number)
+        for order in orders:
+            if isinstance(order, Start):
+                worker = self._place(order.run)
+                worker.seat(order.run)
+                letters[worker.name].append(order)
+        for worker in self._workers:
+            if letters[worker.name]:
+                self._deliver(worker, letters[worker.name])
+
+    def _place(self, run: Run) -> _Worker:
+        place = choose([w.seating for w in self._workers], shape_of(run.params))
+        assert place is not None, "no more is started than there is room for"
+        return self._workers[place]
+
+    def notes(self) -> Mapping[str, str]:
+        notes, self._notes = self._notes, {}
+        return notes
+
+    def leave(self) -> None:
+        for worker in self._workers:
+            self._deliver(worker, [Leave()])
+
+    # -- ends --------------------------------------------------------------------------------
+
+    def _lose(self, worker: _Worker, error: Exception) -> list[Outcome]:
+        """A worker is gone, and its attempts with it; another takes its place."""
+        import ray
+
+        with contextlib.suppress(Exception):
+            ray.kill(worker.actor)  # it may only be out of reach
+        self._workers.remove(worker)
+        outcomes = self._ends(worker, error)
+        self._deaths += 1 if worker.seating.places else _AT_START
+        if self._deaths >= DEATHS:
+            raise ClusterError(f"ray: pack workers end again and again: {error}") from error
+        self._grow()
+        return outcomes
+
+    def _ends(self, worker: _Worker, error: Exception) -> list[Outcome]:
+        """What became of its attempts: those that trained last are to blame, if anyone is."""
+        note = self._storage.note(worker.name)
+        suspects = who_trained(note)
+        where = where_it_hung(note)
+        note.unlink(missing_ok=True)
+        text = str(error)
+        failure, is_theirs = Failure("node_lost", text), False
+        if where is not None:
+            failure, is_theirs = Failure("hang", hang_message(self._limits, where)), True
+        elif is_low_memory(text):
+            failure, is_theirs = Failure("out_of_memory", text), True
+        elif getattr(error, "preempted", False):
+            failure = Failure("preempted", text)
+        outcomes = []
+        for run in worker.runs.values():
+            is_innocent = is_theirs and bool(suspects) and (run.number, run.attempt) not in suspects
+            own = Failure("preempted", text) if is_innocent else failure
+            outcomes.append(Outcome(run.number, run.attempt, failure=own))
+        return outcomes
+
+    def close(self) -> None:
+        workers, self._workers = self._workers, []
+        if workers:
+            import ray
+
+            with contextlib.suppress(Exception):
+                finish = [
+                    worker.actor.finish.options(concurrency_group="orders").remote(_PATIENCE)
+                    for worker in workers
+                    if worker.seating.places
+                ]
+                ray.wait(finish, num_returns=len(finish), timeout=_PATIENCE)
+            for worker in workers:
+                with contextlib.suppress(Exception):
+                    ray.kill(worker.actor)
+                self._storage.note(worker.name).unlink(missing_ok=True)
+        self._session.close()
+
+
+@dataclass(frozen=True)
+class _Fetch:
+    """Gets the recipe from the object store when it is called, in the worker."""
+
+    reference: Any
+
+    def __call__(self) -> Recipe:
+        import ray
+
+        recipe: Recipe = ray.get(self.reference)
+        return recipe
