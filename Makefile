@@ -31,8 +31,14 @@ docs: setup
 
 bench: setup
 	$(BIN)/python benchmarks/solo.py
+	$(BIN)/python benchmarks/packs.py
 	$(BIN)/python benchmarks/trial_cost.py
-	rm -f build/comparison.jsonl
+	$(BIN)/python benchmarks/pack_start.py
+	$(BIN)/python benchmarks/projection.py
+	$(BIN)/python benchmarks/occupancy.py
+	rm -f build/auto.jsonl build/quality.jsonl build/compare.jsonl
+	$(BIN)/python benchmarks/auto.py
+	$(BIN)/python benchmarks/quality.py
 	$(BIN)/python benchmarks/compare.py
 
 format: setup

@@ -13,11 +13,9 @@ from pathlib import Path
 class Settings:
     """What must agree for two runs to be compared; the file's first line.
 
-    trials: of a sweep; documented_trials: of a slow contender's. machine, versions: for people.
+    seed: of the first round; each one later counts one more. machine, versions: for people.
     """
 
-    trials: int
-    documented_trials: int
     seed: int
     machine: str
     versions: str
@@ -25,13 +23,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class Run:
-    """One contender's sweep in one round. Times in seconds.
+    """One contender's sweep in one round. Times in seconds, from the launch of its process.
 
-    seconds: from the launch of its process to its end, when everything stands in MLflow.
-    startup: from the launch to the first epoch that was told of.
+    seconds: to its end, when everything stands in MLflow.
+    startup: to the first epoch that was told of.
     statuses, epochs, best: as in `audit.Facts`.
-    best_known: Lanewise's `seconds_best_known`, which begins when the sweep is in the journal.
     busy: how busy the cores were just before, 0 to 1.
+    best_known: to Lanewise's last decision, while MLflow may still be draining.
+    occupied: the share of Lanewise's lanes in use, as in `occupancy.Occupancy`.
     """
 
     contender: str
@@ -44,6 +43,7 @@ class Run:
     best: float
     busy: float
     best_known: float | None = None
+    occupied: float | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -51,9 +51,14 @@ class Run:
         ended = {k: n for k, n in self.statuses.items() if k not in ("RUNNING", "SCHEDULED")}
         return sum(ended.values()) == sum(self.statuses.values()) == self.trials
 
-    def per_trial(self, trials: int) -> float:
-        """Seconds per trial of a sweep of so many; the measured ones for as many as were run."""
-        return self.startup / trials + (self.seconds - self.startup) / self.trials
+    @property
+    def known(self) -> float:
+        """Seconds until the best configuration is known: for the peers, to the end."""
+        return self.seconds if self.best_known is None else self.best_known
+
+    def spread(self, seconds: float, trials: int) -> float:
+        """Seconds a trial of a sweep of so many, of which the start-up is a part but once."""
+        return self.startup / trials + (seconds - self.startup) / self.trials
 
 
 class Results:
@@ -66,6 +71,7 @@ class Results:
 
     def __init__(self, path: Path, settings: Settings, *, go_on: bool) -> None:
         self.path = path
+        self.settings = settings
         self.runs: list[Run] = []
         if path.exists() != go_on:
             raise ValueError(
@@ -74,10 +80,17 @@ class Results:
                 else f"{path} exists: --continue goes on with it, --out names another file"
             )
         if go_on:
-            self._read(settings)
+            self._read()
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._append(asdict(settings))
+
+    def expect(self, contender: str, trials: int) -> None:
+        """ValueError, in one line, if there are runs of this contender with another number."""
+        for run in self.runs:
+            if run.contender == contender and run.trials != trials:
+                was = f"trials of {contender} were {run.trials}, and are {trials} now"
+                raise ValueError(f"{self.path}: {was}")
 
     def has(self, contender: str, round: int) -> bool:
         return any(run.contender == contender and run.round == round for run in self.runs)
@@ -89,12 +102,12 @@ class Results:
     def of(self, contenders: Sequence[str]) -> dict[str, list[Run]]:
         return {name: [run for run in self.runs if run.contender == name] for name in contenders}
 
-    def _read(self, settings: Settings) -> None:
+    def _read(self) -> None:
         first, *lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-        before = Settings(**json.loads(first))
-        for name, value in asdict(settings).items():
-            if getattr(before, name) != value:
-                was = getattr(before, name)
+        before = json.loads(first)
+        for name, value in asdict(self.settings).items():
+            if before.get(name) != value:
+                was = before.get(name)
                 raise ValueError(f"{self.path}: {name} was {was}, and is {value} now")
         # A last line without its end was cut off: that run is run again.
         self.runs = [Run(**json.loads(line)) for line in lines if line.endswith("\n")]

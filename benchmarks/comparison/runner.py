@@ -18,8 +18,11 @@ import psutil
 
 from comparison.audit import audit
 from comparison.contenders import Contender
+from comparison.occupied import occupancy
 from comparison.records import Run
-from digits_mlp import ours, workload
+from digits_mlp import workload
+from search.home import Home
+from search.view import open_view
 
 BENCHMARKS = Path(__file__).parent.parent
 _MARK = "LANEWISE_COMPARISON"  # in the environment of a run's processes, its daemons included
@@ -31,7 +34,7 @@ class RunError(RuntimeError):
     """In one line: what happened, and where the log lies."""
 
 
-def run(contender: Contender, trials: int, seed: int, round: int) -> Run:
+def run(contender: Contender, seed: int, round: int) -> Run:
     """Run a contender's sweep and count what it left.
 
     Raises:
@@ -39,7 +42,7 @@ def run(contender: Contender, trials: int, seed: int, round: int) -> Run:
     """
     home = Path(tempfile.mkdtemp(prefix=f"compare-{contender.name}-"))
     try:
-        done = _run(contender, trials, seed, round, home)
+        done = _run(contender, seed, round, home)
     except KeyboardInterrupt:
         shutil.rmtree(home, ignore_errors=True)
         raise
@@ -47,20 +50,30 @@ def run(contender: Contender, trials: int, seed: int, round: int) -> Run:
     return done
 
 
-def _run(contender: Contender, trials: int, seed: int, round: int, home: Path) -> Run:
-    ours.lay_out(home)
+def run_in(home: Path, contender: Contender, seed: int) -> float:
+    """Run a contender's sweep in a home that is laid out; the seconds that its process took.
+
+    Raises:
+        RunError: as `run`.
+    """
+    limit = _START + _PER_TRIAL * contender.trials
+    return _run_to_end(contender.command(contender.trials, seed, home), home, limit)
+
+
+def _run(contender: Contender, seed: int, round: int, home: Path) -> Run:
+    contender.lay_out(home)
     busy = _busy()
     launched = time.time()
-    seconds = _run_to_end(contender.command(trials, seed, home), home, _START + _PER_TRIAL * trials)
+    seconds = run_in(home, contender, seed)
     try:
         facts = audit(home)
-        best_known = _best_known(home) if contender.is_lanewise else None
+        best_known, occupied = _decided(home, launched) if contender.is_lanewise else (None, None)
     except Exception as error:
         raise RunError(f"nothing to count was left ({error}); see {home}") from error
     return Run(
         contender=contender.name,
         round=round,
-        trials=trials,
+        trials=contender.trials,
         seconds=seconds,
         startup=min(facts.first_report - launched, seconds),
         statuses=facts.statuses,
@@ -68,7 +81,16 @@ def _run(contender: Contender, trials: int, seed: int, round: int, home: Path) -
         best=facts.best,
         busy=busy,
         best_known=best_known,
+        occupied=occupied,
     )
+
+
+def _decided(home: Path, launched: float) -> tuple[float, float | None]:
+    """Seconds to Lanewise's last decision, and the share of its lanes in use."""
+    sweep = json.loads((home / "stdout.txt").read_text())["sweep"]
+    view = open_view(Home(home).journal(), sweep)
+    found = occupancy(view.journal.read(sweep))
+    return view.decided_at - launched, found.share if found else None
 
 
 def _run_to_end(command: list[str], home: Path, limit: float) -> float:
@@ -142,11 +164,6 @@ def _busy() -> float:
     percent = psutil.cpu_percent(interval=1.0, percpu=True)
     cores = os.sched_getaffinity(0)
     return sum(percent[core] for core in cores) / 100 / len(cores)
-
-
-def _best_known(home: Path) -> float:
-    summary = json.loads((home / "stdout.txt").read_text())
-    return float(summary["seconds_best_known"])
 
 
 def use_two_cores() -> None:

@@ -1,84 +1,131 @@
-"""The runs as a Markdown table: medians over the rounds, ratios within each round."""
+"""The runs as Markdown tables: medians over the rounds, ratios within each round."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 
-from comparison.contenders import LANEWISE
+from comparison.contenders import Contender
 from comparison.records import Run, Settings
 
 HEAD = (
-    "| | s a trial | after start-up | epochs a trial | ms an epoch | best accuracy "
-    "| times {base} | in MLflow |\n|---|---|---|---|---|---|---|---|"
+    "| | trials | s a trial | after start-up | to best known | epochs a trial | ms an epoch "
+    "| best accuracy | in MLflow |\n|---|---|---|---|---|---|---|---|---|"
 )
 _QUIET = 0.15  # cores that are busier before a run are worth a warning
+_NONE = "not compared"
+
+Clock = Callable[[Run], float]
+Ratio = Callable[[Run, Run, Clock], float]  # (run, base, which time)
+
+CLOCKS: dict[str, Clock] = {
+    "to drained": lambda run: run.seconds,
+    "to best known": lambda run: run.known,
+}
+RATIOS: dict[str, Ratio] = {
+    "a trial": lambda run, base, clock: (clock(run) / run.trials) / (clock(base) / base.trials),
+    "start-up spread": lambda run, base, clock: (
+        run.spread(clock(run), base.trials) / (clock(base) / base.trials)
+    ),
+    "an epoch": lambda run, base, clock: (
+        (clock(run) / max(1, run.epochs)) / (clock(base) / max(1, base.epochs))
+    ),
+}
 
 
-def table(settings: Settings, runs: Mapping[str, Sequence[Run]], tracked: Sequence[str]) -> str:
+def table(
+    settings: Settings, contenders: Sequence[Contender], runs: Mapping[str, Sequence[Run]]
+) -> str:
     """Everything that was measured, ready to be pasted.
 
     Args:
-        runs: by contender; the first of Lanewise's is what the others are compared with, or the
-            very first one without any.
-        tracked: those whose trials must stand in MLflow.
+        contenders: the first of Lanewise's is what the others are compared with, or the very first
+            one without any.
+        runs: by contender.
     """
-    base = next((name for name in runs if name.startswith(LANEWISE)), next(iter(runs)))
-    rows = [_row(name, settings, runs, base, name in tracked) for name in runs]
-    notes = [_fewer(settings, runs), _best_known(runs[base], settings), _busy(runs)]
-    lines = [HEAD.format(base=base), *rows, "", about(settings, runs)]
-    return "\n".join([*lines, *(note for note in notes if note)])
+    base = next((each for each in contenders if each.is_lanewise), contenders[0]).name
+    kinds = [f"{clock}: {ratio}" for clock in CLOCKS for ratio in RATIOS]
+    others = [each.name for each in contenders if each.name != base]
+    lines = [
+        HEAD,
+        *(_row(each, runs[each.name]) for each in contenders),
+        "",
+        f"Times as long as {base}, median and range of the ratios within a round:",
+        "",
+        "| | " + " | ".join(kinds) + " |",
+        "|---" * (1 + len(kinds)) + "|",
+        *(_against(name, runs[name], runs[base]) for name in others),
+        "",
+        about(settings, runs),
+        *_occupied(base, runs[base]),
+        *busy(runs),
+    ]
+    return "\n".join(lines)
 
 
 def about(settings: Settings, runs: Mapping[str, Sequence[Run]]) -> str:
-    rounds = len({run.round for each in runs.values() for run in each})
-    return (
-        f"{settings.trials} trials, median of {rounds} interleaved rounds; "
-        f"{settings.machine}; {settings.versions}."
-    )
+    """Rounds, machine and versions in a line."""
+    counts = sorted({len(each) for each in runs.values()})
+    rounds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
+    return f"Median of {rounds} interleaved rounds; {settings.machine}; {settings.versions}."
 
 
-def ratios(runs: Sequence[Run], base: Sequence[Run], trials: int) -> list[float]:
-    """Per round, how many times as long a trial takes as one of `base`; complete runs only."""
+def ratios(runs: Sequence[Run], base: Sequence[Run], ratio: Ratio, clock: Clock) -> list[float]:
+    """Per round, how many times as long as `base`; complete runs only."""
     reference = {run.round: run for run in base if run.is_complete}
     return [
-        run.per_trial(trials) / reference[run.round].per_trial(trials)
+        ratio(run, reference[run.round], clock)
         for run in runs
         if run.round in reference and run.is_complete
     ]
 
 
-def _row(
-    name: str,
-    settings: Settings,
-    runs: Mapping[str, Sequence[Run]],
-    base: str,
-    is_tracked: bool,
-) -> str:
-    own = runs[name]
+def shown(found: Sequence[float], *, digits: int = 2) -> str:
+    """Median and range."""
+    if not found:
+        return _NONE
+    low, middle, high = min(found), statistics.median(found), max(found)
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def busy(runs: Mapping[str, Sequence[Run]]) -> list[str]:
+    """How busy the machine was with other work, in a line."""
+    found = [run.busy for each in runs.values() for run in each]
+    if not found:
+        return []
+    quiet = "" if max(found) <= _QUIET else " The machine was not quiet: do not trust the figures."
+    return [
+        f"Before the runs the cores were {statistics.median(found):.0%} busy with other work "
+        f"(at most {max(found):.0%}).{quiet}"
+    ]
+
+
+def _row(contender: Contender, own: Sequence[Run]) -> str:
     if not own:
-        return f"| {name} | not measured | | | | | | |"
+        return f"| {contender.name} | not measured | | | | | | | |"
 
     def median(value: Callable[[Run], float]) -> float:
         return statistics.median(value(run) for run in own)
 
     cells = [
-        name,
-        f"{median(lambda run: run.per_trial(settings.trials)):.3f}",
+        contender.name,
+        f"{own[0].trials}",
+        f"{median(lambda run: run.seconds / run.trials):.3f}",
         f"{median(lambda run: (run.seconds - run.startup) / run.trials):.3f}",
+        f"{median(lambda run: run.known / run.trials):.3f}",
         f"{median(lambda run: run.epochs / run.trials):.1f}",
-        f"{median(lambda run: 1000 * run.seconds / max(1, run.epochs)):.0f}",
+        f"{median(lambda run: 1000 * run.seconds / max(1, run.epochs)):.1f}",
         f"{median(lambda run: run.best):.4f}",
-        "1" if name == base else _ratio(ratios(own, runs[base], settings.trials)),
-        _statuses(own) if is_tracked else "none",
+        _statuses(own) if contender.tracked else "none",
     ]
     return "| " + " | ".join(cells) + " |"
 
 
-def _ratio(found: Sequence[float]) -> str:
-    if not found:
-        return "not compared"
-    return f"{statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})"
+def _against(name: str, own: Sequence[Run], base: Sequence[Run]) -> str:
+    found = [
+        ratios(own, base, ratio, clock) for clock in CLOCKS.values() for ratio in RATIOS.values()
+    ]
+    return f"| {name} | " + " | ".join(map(shown, found)) + " |"
 
 
 def _statuses(runs: Sequence[Run]) -> str:
@@ -89,30 +136,6 @@ def _statuses(runs: Sequence[Run]) -> str:
     return f"{found}; {missing} of {len(runs)} rounds incomplete" if missing else found
 
 
-def _fewer(settings: Settings, runs: Mapping[str, Sequence[Run]]) -> str:
-    names = [n for n, each in runs.items() if any(r.trials != settings.trials for r in each)]
-    if not names:
-        return ""
-    return (
-        f"{', '.join(names)}: measured with {settings.documented_trials} trials; its start-up is "
-        f"spread over {settings.trials}, as for the others."
-    )
-
-
-def _best_known(runs: Sequence[Run], settings: Settings) -> str:
-    known = [run.best_known / run.trials for run in runs if run.best_known is not None]
-    if not known:
-        return ""
-    median = statistics.median(known)
-    return f"{runs[0].contender}, to its last decision by its own clock: {median:.3f} s a trial."
-
-
-def _busy(runs: Mapping[str, Sequence[Run]]) -> str:
-    busy = [run.busy for each in runs.values() for run in each]
-    if not busy:
-        return ""
-    quiet = "" if max(busy) <= _QUIET else " The machine was not quiet: do not trust the figures."
-    return (
-        f"Before the runs the cores were {statistics.median(busy):.0%} busy with other work "
-        f"(at most {max(busy):.0%}).{quiet}"
-    )
+def _occupied(name: str, runs: Sequence[Run]) -> list[str]:
+    found = [run.occupied for run in runs if run.occupied is not None]
+    return [f"Lanes of {name} in use: {shown(found, digits=3)}."] if found else []

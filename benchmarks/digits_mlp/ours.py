@@ -30,4 +30,7 @@ def config(theirs: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: theirs[name] for name in ("lr", "l2", "dropout", "optimizer")}
     if theirs["optimizer"] == "sgd":
         kept["optimizer"] = {"name": "sgd", "momentum": 0.9}
-    return {**kept, "hidden": [theirs["width"]] * 2, "batch_size": workload.BATCH}
+    if "norm" in theirs:
+        kept["norm"] = theirs["norm"]
+    batch = theirs.get("batch", workload.BATCH)
+    return {**kept, "hidden": [theirs["width"]] * 2, "batch_size": batch}

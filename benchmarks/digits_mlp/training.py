@@ -1,12 +1,13 @@
 """The network and one epoch of it, in plain torch: what a user of Ray Tune or Optuna writes.
 
 Batches are cut from one permutation: a DataLoader would cost these small rows more than their
-training. A config holds width, lr, l2, dropout and optimizer. N rows, B batch, F features.
+training. A config holds width, lr, l2, dropout and optimizer; another batch and a norm are for
+`packs.py`. N rows, B batch, F features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -30,18 +31,21 @@ def tensors(parts: Parts) -> Tensors:
     return Tensors(*(torch.tensor(array) for array in parts))
 
 
+NORMS: dict[str | None, Callable[[int], list[nn.Module]]] = {
+    None: lambda width: [],
+    "batch": lambda width: [nn.BatchNorm1d(width)],
+    "layer": lambda width: [nn.LayerNorm(width)],
+}
+
+
 def network(config: Mapping[str, Any]) -> nn.Sequential:
     """Two hidden layers of equal width."""
-    width, dropout = config["width"], config["dropout"]
-    return nn.Sequential(
-        nn.Linear(64, width),
-        nn.ReLU(),
-        nn.Dropout(dropout),
-        nn.Linear(width, width),
-        nn.ReLU(),
-        nn.Dropout(dropout),
-        nn.Linear(width, 10),
-    )
+    width, layers = config["width"], list[nn.Module]()
+    for inputs in (64, width):
+        layers += [nn.Linear(inputs, width), *NORMS[config.get("norm")](width), nn.ReLU()]
+        if config["dropout"]:
+            layers.append(nn.Dropout(config["dropout"]))
+    return nn.Sequential(*layers, nn.Linear(width, 10))
 
 
 def optimizer(
@@ -70,6 +74,7 @@ class Training:
     def __init__(self, config: Mapping[str, Any], data: Tensors, **options: Any) -> None:
         torch.set_num_threads(1)  # two trials share two cores
         self.data = data
+        self.batch = config.get("batch", BATCH)
         self.network = network(config)
         self.params = list(self.network.parameters())
         self.optimizer = optimizer(config, self.params, **options)
@@ -84,7 +89,7 @@ class Training:
         """One pass over the training rows in this order; the mean loss of its rows."""
         self.network.train()
         total = 0.0
-        for rows_B in torch.split(order_N, BATCH):
+        for rows_B in torch.split(order_N, self.batch):
             self.optimizer.zero_grad()
             loss = F.cross_entropy(
                 self.network(self.data.x_train[rows_B]), self.data.y_train[rows_B]

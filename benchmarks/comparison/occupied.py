@@ -1,0 +1,109 @@
+"""How full the lanes of a sweep were, from the times of its journal's records.
+
+A trial occupies a lane from the record that asks for it (or for another attempt) to the record
+with which this attempt ends; one that waits for a decision counts. The capacity is what the
+executor states in a note on `lanes`, else the most that were occupied at once up to the last ask;
+what lasts for less than a millisecond belongs to one commit and does not count as a level. The span
+runs from the first fill, the first moment with as many as the capacity (or as many as there ever
+were), to the last ask: before it the workers are starting, after it the sweep runs dry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from search.events import (
+    Asked,
+    Closed,
+    Completed,
+    Event,
+    Failed,
+    Interrupted,
+    Lost,
+    Noted,
+    Reported,
+    Rerun,
+    Stop,
+)
+from search.journal import Record
+
+TOPIC = "lanes"
+_ONE_COMMIT = 0.001
+
+
+@dataclass(frozen=True)
+class Occupancy:
+    """share: occupied lane-seconds over capacity × span, at most 1.
+
+    capacity: in lanes; stated: by the executor. filled, last_ask: seconds since the first ask.
+    notes: what the workers say of their lanes themselves.
+    """
+
+    share: float
+    capacity: int
+    stated: bool
+    filled: float
+    last_ask: float
+    notes: tuple[str, ...]
+
+
+def occupancy(records: Sequence[Record]) -> Occupancy | None:
+    """None where the lanes were never refilled: every ask came with the first fill."""
+    asks = [record.at for record in records if isinstance(record.event, Asked)]
+    if not asks:
+        return None
+    notes = [r.event.text for r in records if isinstance(r.event, Noted) and r.event.topic == TOPIC]
+    levels = [(at, level) for at, level in _levels(records) if at <= asks[-1]]
+    most = max(level for _, level in levels)
+    stated = _stated(notes)
+    full = min(stated or most, most)
+    filled = next(at for at, level in levels if level >= full)
+    if filled >= asks[-1]:
+        return None
+    capacity = stated or most
+    steps = [*((max(at, filled), level) for at, level in levels), (asks[-1], 0)]
+    taken = sum(min(level, capacity) * (end - at) for (at, level), (end, _) in pairwise(steps))
+    return Occupancy(
+        share=taken / (capacity * (asks[-1] - filled)),
+        capacity=capacity,
+        stated=bool(stated),
+        filled=filled - asks[0],
+        last_ask=asks[-1] - asks[0],
+        notes=tuple(notes),
+    )
+
+
+def _levels(records: Iterable[Record]) -> list[tuple[float, int]]:
+    """(from when on, lanes occupied), commit by commit."""
+    running: set[int] = set()
+    levels: list[tuple[float, int]] = [(0.0, 0)]
+    last = 0.0
+    for record in records:
+        _take(record.event, running)
+        if record.at - last < _ONE_COMMIT:
+            levels[-1] = (levels[-1][0], len(running))
+        else:
+            levels.append((record.at, len(running)))
+        last = record.at
+    return levels
+
+
+def _take(event: Event, running: set[int]) -> None:
+    match event:
+        case Asked(number=number) | Rerun(number=number):
+            running.add(number)
+        case Reported(number=number, decision=Stop()):
+            running.discard(number)
+        case Completed(number=number) | Failed(number=number) | Lost(number=number):
+            running.discard(number)
+        case Interrupted() | Closed():
+            running.clear()
+
+
+def _stated(notes: Sequence[str]) -> int:
+    """The number of lanes in the newest note that has one; 0 without."""
+    found = [match for note in notes if (match := re.search(r"(\d+) lanes", note))]
+    return int(found[-1][1]) if found else 0
