@@ -15,7 +15,8 @@ the lanes' random streams and keeping the best weights. Tables show medians over
 rates, and of the ratios within a turn; a first turn is not counted.
 
     uniform   every size with every number of lanes
-    variants  with dropout, with norms, each against the plain loop with the same
+    variants  with dropout, with norms, each against the plain loop with the same; these and the
+              next ones with 32 lanes, or the most of --lanes if that is less
     mixed     lanes of mixed widths (of a bucket: 26 to 32, 105 to 128), of mixed optimizers, and of
               both, as a share of the uniform pack's rate: its lanes all have the size's width
     seating   CPU time to seat and to drop a lane while the others stay: the calls themselves, and

@@ -1,11 +1,11 @@
 """How full the lanes of a sweep were, from the times of its journal's records.
 
 A trial occupies a lane from the record that asks for it (or for another attempt) to the record
-with which this attempt ends; one that waits for a decision counts. The capacity is what the
-executor states in a note on `lanes`, else the most that were occupied at once up to the last ask;
-what lasts for less than a millisecond belongs to one commit and does not count as a level. The span
-runs from the first fill, the first moment with as many as the capacity (or as many as there ever
-were), to the last ask: before it the workers are starting, after it the sweep runs dry.
+with which this attempt ends; one that waits for a decision counts. The capacity is the most that
+were occupied at once up to the last ask, or what a note on `lanes` states ("64 lanes"), if that is
+more; what lasts for less than a millisecond belongs to one commit and is no level. The span runs
+from the first fill, the first moment with the most lanes occupied, to the last ask: before it the
+workers are starting, after it the sweep runs dry.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ _ONE_COMMIT = 0.001
 class Occupancy:
     """share: occupied lane-seconds over capacity × span, at most 1.
 
-    capacity: in lanes; stated: by the executor. filled, last_ask: seconds since the first ask.
+    capacity: in lanes; stated: by the executor, not just seen.
+    filled, last_ask: seconds since the first ask.
     notes: what the workers say of their lanes themselves.
     """
 
@@ -59,17 +60,16 @@ def occupancy(records: Sequence[Record]) -> Occupancy | None:
     levels = [(at, level) for at, level in _levels(records) if at <= asks[-1]]
     most = max(level for _, level in levels)
     stated = _stated(notes)
-    full = min(stated or most, most)
-    filled = next(at for at, level in levels if level >= full)
+    filled = next(at for at, level in levels if level == most)
     if filled >= asks[-1]:
         return None
-    capacity = stated or most
     steps = [*((max(at, filled), level) for at, level in levels), (asks[-1], 0)]
-    taken = sum(min(level, capacity) * (end - at) for (at, level), (end, _) in pairwise(steps))
+    taken = sum(level * (end - at) for (at, level), (end, _) in pairwise(steps))
+    capacity = max(stated, most)
     return Occupancy(
         share=taken / (capacity * (asks[-1] - filled)),
         capacity=capacity,
-        stated=bool(stated),
+        stated=stated >= most,
         filled=filled - asks[0],
         last_ask=asks[-1] - asks[0],
         notes=tuple(notes),
