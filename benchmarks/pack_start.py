@@ -1,4 +1,4 @@
-"""How long a pack worker takes from the launch to its first epoch: as a Ray Tune trial, or an actor.
+"""From the launch to the first epoch of a pack worker: as a Ray Tune trial, and as an actor.
 
     python benchmarks/pack_start.py [--rounds 5] [--workers 2]
 

@@ -20,8 +20,10 @@ from lanewise.errors import BAD_INPUT, DONE, INTERRUPTED, NO_BEST, NO_SERVICE, S
 from lanewise.launch import Options, stop
 from lanewise.launch import resume as resume_sweep
 from lanewise.launch import run as run_sweep
+from lanewise.sweepfile import EXECUTORS
 from search.errors import JournalError, LockedError, SearchError
 from search.home import Home
+from search.plugins import nearest
 from search.view import View, find, open_view
 from spaces import SpaceError
 from trainables.errors import TrainableError
@@ -45,7 +47,7 @@ SweepArgument = Annotated[
     str | None, typer.Argument(help="name (the newest of that name) or id [default: the newest]")
 ]
 ExecutorOption = Annotated[
-    str | None, typer.Option("--executor", help="auto, packed, tune or inline, instead of the file's")
+    str | None, typer.Option("--executor", help="auto, packed, tune or inline; wins over the file")
 ]
 AddressOption = Annotated[
     str | None, typer.Option("--address", help="of a Ray cluster, such as auto or HOST:PORT")
@@ -141,8 +143,10 @@ def resume(
     quiet: QuietOption = False,
 ) -> int:
     """Go on with a sweep that was interrupted or killed."""
-    if executor not in (None, "auto", "packed", "tune", "inline"):
-        raise SweepFileError(f"--executor: must be auto, packed, tune or inline, got '{executor}'")
+    if executor is not None and executor not in EXECUTORS:
+        words = f"{', '.join(EXECUTORS[:-1])} or {EXECUTORS[-1]}"
+        hint = nearest(executor, dict.fromkeys(EXECUTORS))
+        raise SweepFileError(f"--executor: must be {words}, got '{executor}'{hint}")
     options = Options(Home.find(home), executor, address, tracking_uri, not quiet)
     return _report(resume_sweep(sweep, options), options.home, as_json)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -90,6 +90,8 @@ PluginSection = Annotated[
     ),
 ]
 Count = Annotated[int, Field(ge=1)]
+Executors = Literal["auto", "packed", "tune", "inline"]
+EXECUTORS: tuple[str, ...] = get_args(Executors)
 
 
 # Where pydantic's own words are about Python rather than about the file.
@@ -166,7 +168,7 @@ class Budget(Section):
 
 
 class Resources(Section):
-    """What one trial takes."""
+    """What one trial takes; where trials are packed, what one worker with many of them takes."""
 
     cpus: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         1.0, description="CPUs, also a part of one"
@@ -227,7 +229,7 @@ class SweepFile(Section):
     budget: Budget = Budget()
     resources: Resources = Resources()
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = Field(0, description="of everything random")
-    executor: Literal["auto", "packed", "tune", "inline"] = Field(
+    executor: Executors = Field(
         "auto",
         description="where trials run: many stacked in each worker, each alone in Ray Tune, or in "
         "the command's own process",
@@ -337,6 +339,10 @@ def _first_mistake(error: ValidationError) -> str:
             text = str(mistake["ctx"]["error"])
             value = f", got {mistake['input']!r}" if path and _is_short(mistake["input"]) else ""
             return f"{path}: {text}{value}" if path else text
+        case "literal_error":
+            given, words = str(mistake["input"]), mistake["ctx"]["expected"]
+            hint = nearest(given, dict.fromkeys(re.findall(r"'(.*?)'", words)))
+            return f"{path}: must be {words}, got {_shown(mistake['input'])}{hint}"
         case kind:
             allowed = _ALLOWED.get(kind) or re.sub(r"^\w+ should", "must", mistake["msg"])
             return f"{path}: {allowed}, got {_shown(mistake['input'])}"

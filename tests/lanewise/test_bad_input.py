@@ -119,7 +119,11 @@ CASES = {
     ),
     "unknown scheduler": (GOOD + "scheduler: asah\n", "did you mean 'asha'?"),
     "bad eta": (GOOD + "scheduler: {asha: {eta: 1}}\n", "scheduler.asha: eta must be"),
-    "unknown executor": (GOOD + "executor: fast\n", "executor: must be 'auto', 'inline' or 'tune'"),
+    "unknown executor": (
+        GOOD + "executor: pakced\n",
+        "executor: must be 'auto', 'packed', 'tune' or 'inline', got 'pakced', "
+        "did you mean 'packed'?",
+    ),
     "bad split": (change('"sklearn:iris"', '"sklearn:iris", split: [0.9, 0.3, 0.1]'), "data.split"),
     "bad duration": (change("epochs: 1}", "epochs: 1, time: soon}"), "budget.time: must be"),
     "unknown failure": (GOOD + "retries: {bgu: 1}\n", "retries: no kind of failure 'bgu'"),

@@ -62,7 +62,10 @@ def check_mlflow(summary: dict[str, Any]) -> None:
         assert best["metrics"][f"best_{name}"] == value
 
 
-@pytest.mark.parametrize("executor", [pytest.param("inline", marks=pytest.mark.long), "tune"])
+LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("inline", "tune")]
+
+
+@pytest.mark.parametrize("executor", ["packed", *LONG])
 def test_a_sweep_runs_end_to_end(executor: str, lanewise: Lanewise) -> None:
     lanewise.write("sweep.yaml", DIGITS)
     summary = lanewise.json("run", "sweep.yaml", "--executor", executor)
@@ -83,8 +86,11 @@ def test_a_sweep_runs_end_to_end(executor: str, lanewise: Lanewise) -> None:
 def test_auto_says_what_it_chose_and_why(lanewise: Lanewise) -> None:
     summary = lanewise.json("run", "sweep.yaml", "budget.trials=2", "budget.epochs=1")
     assert summary["executor"] == "tune"
-    shown = lanewise.run("show", "small").stdout
-    assert "tune" in shown
+    assert "tune" in lanewise.run("show", "small").stdout
+    lanewise.write("digits.yaml", DIGITS.replace("name: small", "name: stacked"))
+    summary = lanewise.json("run", "digits.yaml", "budget.trials=2", "budget.epochs=1")
+    assert summary["executor"] == "packed"
+    assert "packed" in lanewise.run("show", "stacked").stdout
 
 
 FAILING = """
@@ -108,7 +114,7 @@ budget: {epochs: 2}
 """
 
 
-@pytest.mark.parametrize("executor", ["inline", pytest.param("tune", marks=pytest.mark.long)])
+@pytest.mark.parametrize("executor", ["packed", *LONG])
 def test_a_bug_in_user_code_fails_its_trial_only(executor: str, lanewise: Lanewise) -> None:
     lanewise.write("own.py", FAILING)
     lanewise.write("own.yaml", FAILING_SWEEP)
@@ -136,7 +142,9 @@ def test_a_sweep_in_which_everything_fails_has_no_best(lanewise: Lanewise) -> No
     assert lanewise.run("best", "own").returncode == 3
 
 
-@pytest.mark.parametrize("executor", ["inline", pytest.param("tune", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "executor", ["inline", *(pytest.param(n, marks=pytest.mark.long) for n in ("tune", "packed"))]
+)
 def test_a_training_function_of_ones_own(executor: str, lanewise: Lanewise) -> None:
     summary = lanewise.json("run", "sweep.yaml", "--executor", executor)
     check_summary(summary, 8, executor)
@@ -241,7 +249,7 @@ def test_schema_accepts_the_examples(lanewise: Lanewise) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("executor", ["inline", "tune"])
+@pytest.mark.parametrize("executor", ["inline", "tune", "packed"])
 def test_the_digits_example_reaches_its_bar(executor: str, lanewise: Lanewise) -> None:
     example = str(Path(__file__).parents[2] / "examples" / "digits.yaml")
     summary = lanewise.json("run", example, "--executor", executor)
