@@ -104,11 +104,14 @@ class PackActor:
                 self._changed.notify_all()
 
     def _work(self) -> None:
-        from cluster.pack_worker import PackWorker  # imports torch
+        from cluster.pack_worker import PackWorker
+        from trainables.pool import Pool
 
         job = self._job
-        note = job.storage.note(self._name)
-        worker = PackWorker(job.recipe(), job.storage, job.limits, job.lanes, note)
+        recipe = job.recipe()
+        # Functions train one after another: of what they take, nothing is known.
+        pool = Pool(recipe, 1 if recipe.train is not None else job.lanes)
+        worker = PackWorker(pool, job.storage, job.limits, job.storage.note(self._name))
         told: dict[str, str] = {}
         self._tell([], worker, told)
         with contextlib.closing(worker):

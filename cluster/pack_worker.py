@@ -17,7 +17,6 @@ from cluster.limits import NO_LIMITS, Limits, PackAlarm
 from cluster.worker import SLICE
 from search.sweep import Run
 from trainables.pool import Member, Pool
-from trainables.trial import Recipe
 
 
 @dataclass
@@ -37,19 +36,17 @@ class PackWorker:
         limits: a trial over its time fails with kind ``timeout``. A turn over an epoch's time, for
             each of those that it trains, ends this whole process and leaves where it was in
             ``note``.
-        lanes: the most at a time; None for as many as the pool finds good.
         note: which attempts train; by default one beside the checkpoints.
     """
 
     def __init__(
         self,
-        recipe: Recipe,
+        pool: Pool,
         storage: Storage,
         limits: Limits = NO_LIMITS,
-        lanes: int | None = None,
         note: Path | None = None,
     ) -> None:
-        self._pool = _make_pool(recipe, lanes)
+        self._pool = pool
         self._storage = storage
         self._limits = limits
         self._alarm = PackAlarm(note or storage.note("alone"))
@@ -58,13 +55,12 @@ class PackWorker:
     @property
     def lanes(self) -> int:
         """How many there are places for at once."""
-        lanes: int = getattr(self._pool, "lanes", 1)
-        return lanes
+        return self._pool.lanes
 
     @property
     def notes(self) -> Mapping[str, str]:
         """What a person should know, as topic -> text."""
-        return dict(getattr(self._pool, "notes", {}))
+        return self._pool.notes
 
     @property
     def is_idle(self) -> bool:
@@ -152,11 +148,3 @@ class PackWorker:
 
 def _name(attempt: Attempt) -> str:
     return f"{attempt.run.number}-{attempt.run.attempt}"
-
-
-def _make_pool(recipe: Recipe, lanes: int | None) -> Pool:
-    # Until Pool takes it.
-    import inspect
-
-    takes = "lanes" in inspect.signature(Pool).parameters
-    return Pool(recipe, **({"lanes": lanes} if takes else {}))
