@@ -99,8 +99,8 @@ def who_trained(path: Path) -> frozenset[tuple[int, int]]:
 def process_of(path: Path) -> int | None:
     """The process whose alarm is set, or was when it ended; None if none is."""
     try:
-        return int(path.read_text(errors="replace").partition("\n")[0])
-    except (OSError, ValueError):
+        return int(path.read_text(errors="replace").partition("\n")[0].split()[0])
+    except (OSError, ValueError, IndexError):
         return None
 
 

@@ -1,0 +1,272 @@
+"""The packed executor over real networks and a real Ray: journals, deaths, growth."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.checkpoints import Checkpoints, Storage
+from cluster.controller import Controller
+from cluster.errors import ClusterError
+from cluster.executor import Executor
+from cluster.inline import InlineExecutor
+from cluster.limits import process_of
+from cluster.packed import PackedExecutor
+from cluster.resources import Resources
+from search import events as ev
+from search.journal import Journal
+from search.spec import Budget, Objective, Plugin, Spec
+from search.sweep import Sweep
+from spaces import Choice, Float, Int, Repeat, Space
+from trainables.data import load
+from trainables.dataset import prepare
+from trainables.trial import Recipe
+
+# Python's own warnings inside Ray: its sockets and files are closed by its processes' end.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+SPACE = Space(
+    {
+        "hidden": Repeat(Int(4, 16), times=(1, 2)),
+        "lr": Float(1e-3, 1e-1, log=True),
+        "dropout": Float(0.0, 0.5),
+        "optimizer": Choice(["adam", {"sgd": {"momentum": Float(0.0, 0.9)}}]),
+    }
+)
+SPEC = Spec(
+    space=SPACE,
+    objective=Objective("val_accuracy", "max"),
+    budget=Budget(epochs=9, trials=12),
+    sampler=Plugin("random"),
+    scheduler=Plugin("asha"),
+)
+
+
+@pytest.fixture(scope="module")
+def ray_local() -> Iterator[None]:
+    """One local Ray for the whole file; executors use the one that is there."""
+    from cluster.ray_session import RaySession
+
+    session = RaySession(None)
+    session.open()
+    yield
+    session.close()
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    return iris()
+
+
+def iris() -> Recipe:
+    table = load("sklearn:iris", target=None, base=Path())
+    prepared = prepare(table, source="sklearn:iris", task="multiclass", seed=0)
+    shared: dict[str, Any] = {"monitor": "val_accuracy", "mode": "max", "epochs": 9, "threads": 1}
+    return Recipe(model="mlp", prepared=prepared.for_trials(), **shared)
+
+
+def controller(executor: Executor, folder: Path, spec: Spec = SPEC) -> Controller:
+    folder.mkdir(exist_ok=True)
+    journal = Journal(folder / "journal.db", create=True)
+    checkpoints = Checkpoints(Storage(str(folder), 300), 10**9)
+    return Controller(Sweep(spec), "s", journal, journal.last("s"), executor, checkpoints)
+
+
+def drive(executor: Executor, folder: Path, spec: Spec = SPEC) -> list[ev.Event]:
+    """Runs a sweep; all of its events, in order."""
+    driven = controller(executor, folder, spec)
+    driven.run()
+    events = [record.event for record in driven.journal.read("s")]
+    driven.journal.close()
+    return events
+
+
+def packed(recipe: Recipe, folder: Path, **more: Any) -> PackedExecutor:
+    return PackedExecutor(recipe, Storage(str(folder), 300), Resources(1, 0), **more)
+
+
+def decided(events: list[ev.Event]) -> list[dict[str, Any]]:
+    """What does not depend on the time, or on who ran it."""
+    passing = (ev.Ticked, ev.Opened, ev.Noted)
+    return [
+        {"kind": event.kind, **ev.encode(event)}
+        for event in events
+        if not isinstance(event, passing)
+    ]
+
+
+def test_one_lane_and_inline_keep_the_same_journal(
+    recipe: Recipe, tmp_path: Path, ray_local: None
+) -> None:
+    alone, lane = tmp_path / "inline", tmp_path / "packed"
+    inline = drive(InlineExecutor(lambda: recipe, Storage(str(alone), 300)), alone)
+    one = drive(packed(recipe, lane, most=1), lane)
+    assert sum(event.kind == "asked" for event in inline) == 12
+    assert same(decided(one), decided(inline))
+
+
+def same(ours: Any, theirs: Any) -> bool:
+    """Equal, but for rounding in what was measured."""
+    if isinstance(ours, float):
+        return bool(ours == pytest.approx(theirs, rel=1e-4, abs=1e-6))
+    if isinstance(ours, dict):
+        return ours.keys() == theirs.keys() and all(same(ours[k], theirs[k]) for k in ours)
+    if isinstance(ours, list | tuple):
+        return len(ours) == len(theirs) and all(map(same, ours, theirs))
+    return bool(ours == theirs)
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_a_fresh_core_that_hears_the_same_decides_the_same(
+    sampler: str, recipe: Recipe, tmp_path: Path, ray_local: None
+) -> None:
+    spec = replace(SPEC, sampler=Plugin(sampler))
+    events = drive(packed(recipe, tmp_path, enough=4), tmp_path, spec)
+    sweep = Sweep(spec)
+    left = deque(events)
+    while left:
+        tell(sweep, left[0])
+        for made in sweep.drain():
+            assert ev.encode(made) == ev.encode(left.popleft())
+    assert sum(event.kind == "asked" for event in events) == 12
+
+
+def tell(sweep: Sweep, event: ev.Event) -> None:
+    match event:
+        case ev.Asked() | ev.Rerun():
+            sweep.ask()
+        case ev.Reported(number, rows):
+            sweep.report(number, rows)
+        case ev.Completed(number):
+            sweep.complete(number)
+        case ev.Failed(number, failure):
+            sweep.fail(number, failure)
+        case ev.Ticked(seconds):
+            sweep.tick(seconds)
+        case ev.Noted(topic, text):
+            sweep.note(topic, text)
+        case ev.Closed(_, reason):
+            sweep.close(reason)
+
+
+def test_folds_and_seeds_are_lanes_of_one_trial(
+    recipe: Recipe, tmp_path: Path, ray_local: None
+) -> None:
+    spec = replace(SPEC, budget=Budget(epochs=3, trials=3))
+    events = drive(packed(replace(recipe, seeds=2), tmp_path), tmp_path, spec)
+    reported = [event for event in events if isinstance(event, ev.Reported)]
+    assert reported
+    for event in reported:
+        for _, metrics in event.rows:
+            assert metrics["val_accuracy_std"] >= 0
+
+
+class Killing(PackedExecutor):
+    """Kills the worker of the first trial that has been heard of, once."""
+
+    killed: tuple[int, ...] = ()
+
+    def poll(self, timeout: float) -> Any:
+        outcomes, idle = super().poll(timeout)
+        heard = [o.number for o in outcomes if o.rows]
+        worker = next((w for w in self._workers if heard and heard[0] in w.runs), None)
+        if worker is not None and not self.killed:
+            self.killed = tuple(worker.runs)
+            process = process_of(self._storage.note(worker.name))
+            assert process is not None
+            os.kill(process, signal.SIGKILL)
+        return outcomes, idle
+
+
+def test_trials_of_a_killed_worker_go_on_elsewhere(
+    recipe: Recipe, tmp_path: Path, ray_local: None
+) -> None:
+    executor = Killing(recipe, Storage(str(tmp_path), 300), Resources(1, 0))
+    events = drive(executor, tmp_path)
+    assert executor.killed
+    failed = [event for event in events if isinstance(event, ev.Failed)]
+    assert {event.number for event in failed} <= set(executor.killed)
+    assert {event.failure.kind for event in failed} == {"node_lost"}
+    assert all(event.retry for event in failed)
+    sweep = Sweep.replay(SPEC, events)
+    assert sorted(sweep.history.trials) == list(range(12))
+    for trial in sweep.history:
+        assert trial.status in ("completed", "stopped")
+        assert [epoch for epoch, _ in trial.rows] == list(range(1, trial.epoch + 1))
+        assert trial.attempt == 1 + len(trial.failures)
+
+
+def test_workers_that_never_come_up_end_the_sweep_in_one_line(
+    tmp_path: Path, ray_local: None
+) -> None:
+    class Broken:
+        """Cannot be unpickled where it arrives."""
+
+        def __reduce__(self) -> Any:
+            return os.stat, ("/nowhere",)
+
+    recipe = Recipe(train="own.py:train", callable=Broken(), monitor="score", mode="max")  # type: ignore[arg-type]
+    with pytest.raises(ClusterError, match="ray: pack workers end again and again"):
+        drive(packed(recipe, tmp_path), tmp_path)
+
+
+GROWS = """
+import sys
+from pathlib import Path
+
+sys.path += [sys.argv[1], sys.argv[3]]
+from ray.cluster_utils import Cluster
+from test_packed import SPEC, controller, iris, packed
+from dataclasses import replace
+from search.spec import Budget
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+folder = Path(sys.argv[2])
+executor = packed(iris(), folder, address=cluster.address)
+sizes, poll = [], executor.poll
+
+def growing(timeout):
+    outcomes, idle = poll(timeout)
+    if outcomes:
+        sizes.append(sum(bool(worker.runs) for worker in executor._workers))
+        if len(sizes) == 1:
+            cluster.add_node(num_cpus=1)
+    if sizes and sizes[-1] == 2:
+        driven.interrupt()
+    return outcomes, idle
+
+executor.poll = growing
+driven = controller(executor, folder, replace(SPEC, budget=Budget(epochs=9, time=100)))
+driven.run()
+print(sizes[0], max(sizes))
+cluster.shutdown()
+"""
+
+
+@pytest.mark.long
+def test_workers_join_when_the_cluster_grows(tmp_path: Path) -> None:
+    here, house = str(Path(__file__).parent), str(Path(__file__).parents[2])
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", GROWS, here, str(tmp_path), house],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env={**os.environ, **token},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.splitlines()[-1] == "1 2"
