@@ -13,6 +13,7 @@ from search.errors import SearchError
 from search.events import Params
 from search.grid_search import Grid
 from search.history import History
+from search.optuna_tpe import OptunaTPE
 from search.plugins import construct
 from search.random_search import Random, draw
 from search.spec import Spec
@@ -31,7 +32,7 @@ SAMPLERS: dict[str, Any] = {
     "grid": Grid,
     "random": Random,
     "tpe": TPE,
-    "optuna:tpe": TPE,
+    "optuna:tpe": OptunaTPE,
 }
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from spaces import form
 from spaces.canonical import NAME, canonical, fixed, text_of, thawed
 from spaces.compounds import Group
-from spaces.domain import Domain, Parameter, Trial, grid_size_at, total, varies
+from spaces.domain import Axis, Domain, Parameter, Trial, When, grid_size_at, total, varies
 from spaces.errors import SpaceError, at, show
 
 if TYPE_CHECKING:
@@ -167,11 +167,12 @@ class Choice(Domain):
             for path, sub in branch.group.probes():
                 yield f".{branch.value}{path}", self._made(branch, sub)
 
-    def parameters(self, name: str) -> Iterator[tuple[str, Parameter]]:
+    def axes(self, name: str, when: When | None) -> Iterator[Axis]:
         if len(self.branches) > 1:
-            yield name, self.labels
-        for branch in self.branches:
-            yield from branch.group.parameters(f"{name}.{branch.value}")
+            yield Axis(name, self.labels, when)
+        for place, branch in enumerate(self.branches):
+            chosen = When(name, place, place) if len(self.branches) > 1 else when
+            yield from branch.group.axes(f"{name}.{branch.value}", chosen)
 
     def encode(self, value: Any, name: str) -> Iterator[tuple[str, Parameter, Any]]:
         index = self._index[canonical(self._name(value))]

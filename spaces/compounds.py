@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from spaces import form
 from spaces.canonical import canonical, fixed, text_of, thawed
-from spaces.domain import Domain, Parameter, Trial, grid_size_at, product, total, varies
+from spaces.domain import Axis, Domain, Parameter, Trial, When, grid_size_at, product, total, varies
 from spaces.errors import SpaceError, at, show, unknown_key
 from spaces.ranges import Int, integer
 
@@ -69,7 +69,7 @@ class Constant(Domain):
     def probes(self) -> Iterator[tuple[str, Any]]:
         yield "", thawed(self.value)
 
-    def parameters(self, name: str) -> Iterator[tuple[str, Parameter]]:
+    def axes(self, name: str, when: When | None) -> Iterator[Axis]:
         yield from ()
 
     def encode(self, value: Any, name: str) -> Iterator[tuple[str, Parameter, Any]]:
@@ -139,9 +139,9 @@ class Group(Domain):
             for path, value in domain.probes():
                 yield f".{name}{path}", {**self.first(), name: value}
 
-    def parameters(self, name: str) -> Iterator[tuple[str, Parameter]]:
+    def axes(self, name: str, when: When | None) -> Iterator[Axis]:
         for key, domain in self.entries:
-            yield from domain.parameters(_join(name, key))
+            yield from domain.axes(_join(name, key), when)
 
     def encode(self, value: Any, name: str) -> Iterator[tuple[str, Parameter, Any]]:
         for key, domain in self.entries:
@@ -238,10 +238,13 @@ class Repeat(Domain):
             for path, value in self.element.probes():
                 yield f".0{path}", [value, *self._of_firsts(others)]
 
-    def parameters(self, name: str) -> Iterator[tuple[str, Parameter]]:
-        yield from self.length.parameters(f"{name}.times")
+    def axes(self, name: str, when: When | None) -> Iterator[Axis]:
+        yield from self.length.axes(f"{name}.times", when)
+        longest = self.length.size - 1
         for i in range(self.length.high):
-            yield from self.element.parameters(f"{name}.{i}")
+            shortest = i + 1 - self.length.low
+            sometimes = When(f"{name}.times", shortest, longest) if shortest > 0 else when
+            yield from self.element.axes(f"{name}.{i}", sometimes)
 
     def encode(self, value: Any, name: str) -> Iterator[tuple[str, Parameter, Any]]:
         yield from self.length.encode(len(value), f"{name}.times")

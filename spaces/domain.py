@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from math import inf, prod
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -30,11 +31,32 @@ class Trial(Protocol):
 
 
 class Parameter(Protocol):
-    """One Optuna parameter: a range, or the labels of a choice."""
+    """What varies by itself, one parameter of Optuna's: a range, or the labels of a choice."""
 
     def distribution(self) -> BaseDistribution: ...
 
     def ask(self, trial: Trial, name: str) -> Any: ...
+
+
+@dataclass(frozen=True)
+class When:
+    """What makes a parameter active: a place of its parent's value, and the parent being active.
+
+    The place counts a choice's options, or a list's lengths, from 0.
+    """
+
+    parent: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A parameter by flat name, and when it is active: always, or under a condition."""
+
+    name: str
+    parameter: Parameter
+    when: When | None = None
 
 
 class Domain(ABC):
@@ -85,8 +107,8 @@ class Domain(ABC):
         """Yield (path below this domain, extreme value)."""
 
     @abstractmethod
-    def parameters(self, name: str) -> Iterator[tuple[str, Parameter]]:
-        """Yield every Optuna parameter that may occur; constants have none."""
+    def axes(self, name: str, when: When | None) -> Iterator[Axis]:
+        """Yield every parameter that may occur, parents first; constants have none."""
 
     @abstractmethod
     def encode(self, value: Any, name: str) -> Iterator[tuple[str, Parameter, Any]]:
@@ -118,7 +140,7 @@ def product(sizes: Iterable[int | float]) -> int | float:
 
 def varies(domain: Domain) -> bool:
     """Return whether a domain has any Optuna parameter."""
-    return next(domain.parameters(""), None) is not None
+    return next(domain.axes("", None), None) is not None
 
 
 def grid_size_at(key: str, domain: Domain) -> int:

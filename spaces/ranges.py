@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from spaces.domain import Domain, Parameter, Trial
+from spaces.domain import Axis, Domain, Parameter, Trial, When
 from spaces.errors import SpaceError, show
 
 if TYPE_CHECKING:
@@ -110,9 +110,9 @@ class Range(Domain):
         spread = _spread(self.low, self.top, self.grid, self.log)
         return tuple(dict.fromkeys(self.nearest(point) for point in spread))
 
-    def parameters(self, name: str) -> Iterator[tuple[str, Parameter]]:
+    def axes(self, name: str, when: When | None) -> Iterator[Axis]:
         if self.size != 1:
-            yield name, self
+            yield Axis(name, self, when)
 
     def encode(self, value: Any, name: str) -> Iterator[tuple[str, Parameter, Any]]:
         if self.size != 1:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from spaces import form
 from spaces.canonical import fingerprint
-from spaces.domain import Trial
+from spaces.domain import Axis, Trial
 from spaces.errors import ROOT, SpaceError, show
 
 if TYPE_CHECKING:
@@ -99,13 +100,32 @@ class Space:
         """
         self._root.check(config)
 
-    def distributions(self) -> dict[str, BaseDistribution]:
-        """Return Optuna's distributions of all parameters that may occur, by flat name.
+    @cached_property
+    def axes(self) -> tuple[Axis, ...]:
+        """All parameters that may occur, by flat name, parents first.
 
         A branch is part of the name ("optimizer.sgd.momentum"), so that the same key in two
-        branches is two parameters. What has a single value has no distribution.
+        branches is two parameters. What has a single value is no parameter.
         """
-        return {name: p.distribution() for name, p in self._root.parameters("")}
+        return tuple(self._root.axes("", None))
+
+    def values(self, config: Config) -> dict[str, Any]:
+        """Return the values of the parameters active in a valid configuration, by flat name.
+
+        A choice's value is the label of its option.
+        """
+        return {name: value for name, _, value in self._root.encode(config, "")}
+
+    def config(self, values: Mapping[str, Any]) -> Config:
+        """Return the configuration with these values, the inverse of `values`.
+
+        Values of inactive parameters are ignored.
+        """
+        return self._root.suggest(_Given(values), "")
+
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """Return Optuna's distributions of all `axes`, by flat name."""
+        return {axis.name: axis.parameter.distribution() for axis in self.axes}
 
     def suggest(self, trial: Trial) -> Config:
         """Build a configuration from an Optuna trial, with the names of `distributions`."""
@@ -139,3 +159,23 @@ class Space:
 
     def __repr__(self) -> str:
         return f"Space({self.to_json()!r})"
+
+
+class _Given:
+    """A trial whose suggestions are given by name."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values = values
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        return self.values[name]  # type: ignore[no-any-return]
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        return self.values[name]  # type: ignore[no-any-return]
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        return self.values[name]

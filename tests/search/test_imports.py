@@ -39,17 +39,22 @@ def test_importing_the_core_is_light(module):
     assert loaded(f"import search.{module}") == []
 
 
-@pytest.mark.parametrize("sampler", ["grid", "random"])
+@pytest.mark.parametrize("sampler", ["grid", "random", "tpe"])
 def test_a_sweep_of_our_own_samplers_is_light(sampler):
     assert loaded(SIMULATE, sampler) == []
 
 
-def test_the_few_first_draws_of_tpe_need_no_optuna():
-    assert loaded(SIMULATE, "tpe") == []
-
-
-def test_tpe_brings_optuna_and_nothing_else_along():
+def test_the_model_of_tpe_is_light_too():
     code = SIMULATE.replace("Plugin(sys.argv[1])", 'Plugin("tpe", {"startup": 2})')
+    assert loaded(code) == []
+
+
+def test_the_few_first_draws_of_optunas_tpe_need_no_optuna():
+    assert loaded(SIMULATE, "optuna:tpe") == []
+
+
+def test_optunas_tpe_brings_optuna_and_nothing_else_along():
+    code = SIMULATE.replace("Plugin(sys.argv[1])", 'Plugin("optuna:tpe", {"startup": 2})')
     assert set(loaded(code)) <= {"optuna", "sklearn", "pandas"}
     assert "optuna" in loaded(code)
 

@@ -297,8 +297,28 @@ def test_what_tpe_proposes_depends_on_what_was_good():
     assert low < 0.3
 
 
-def test_stopped_trials_do_not_rank_among_those_that_trained_to_the_end():
-    sweep = Sweep(spec("tpe", Space({"x": Float(0, 1)}), scheduler="asha"))
+def test_tpe_ranks_by_the_last_rung_reached_then_by_score():
+    sweep = Sweep(replace(spec("tpe", Space({"x": Float(0, 1)})), retries={}))
+    for score in (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3):
+        run = sweep.ask()
+        sweep.report(run.number, [(1, {"score": score})])  # only the first goes on
+    sweep.report(0, [(3, {"score": 0.1})])  # still trains: ranks as if it were stopped now
+    bug, bad, early = (sweep.ask().number for _ in range(3))
+    sweep.fail(bug, Failure("bug", ""))
+    sweep.report(bad, [(1, {"score": math.nan})])
+    sweep.report(early, [(1, {"score": 0.95})])
+    sweep.complete(early)  # it ended by itself: nothing better would have come
+    running = [sweep.ask().number for _ in range(2)]
+    sweep.sampler.ask(sweep.history, len(sweep.history))
+    table = sweep.sampler.inner._tables[sweep.history]
+    assert table.ranked().tolist() == [early, 0, 1, 2, 3, 4, 5, 6]
+    good, rest = table.split(table.ranked())
+    assert good.tolist() == [early]
+    assert rest.tolist() == [0, 1, 2, 3, 4, 5, 6, *running]  # the liars; failed ones count nowhere
+
+
+def test_optunas_tpe_is_told_which_trials_were_stopped():
+    sweep = Sweep(spec("optuna:tpe", Space({"x": Float(0, 1)}), scheduler="asha"))
     for number in range(15):
         run = sweep.ask()
         decision = Continue(run.until)

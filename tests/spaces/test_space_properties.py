@@ -9,7 +9,7 @@ import optuna
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from spaces import Space, SpaceError, fingerprint, flatten
+from spaces import Int, Space, SpaceError, fingerprint, flatten
 from spaces.canonical import canonical
 
 # Derandomized, so that a run fails by chance never; raise max_examples to explore.
@@ -164,6 +164,30 @@ def test_grid_points_are_valid_and_distinct(space):
     for config in configs:
         space.validate(config)
     assert len(set(map(fingerprint, configs))) == len(chosen)
+
+
+@check
+@given(all_spaces, seeds)
+def test_axes_say_which_values_a_configuration_has(space, seed):
+    axes = {axis.name: axis for axis in space.axes}
+    assert list(axes) == list(space.distributions())
+    for config in samples(space, seed):
+        values = space.values(config)
+        assert canonical(space.config(values)) == canonical(config)
+        active = set()
+        for name, axis in axes.items():
+            if axis.when is None or is_met(axis.when, axes, values, active):
+                active.add(name)
+        assert set(values) == active
+
+
+def is_met(when, axes, values, active):
+    if when.parent not in active:  # parents come first
+        return False
+    parent, value = axes[when.parent].parameter, values[when.parent]
+    is_list = isinstance(parent, Int)
+    place = value - parent.low if is_list else parent.values.index(value)
+    return when.first <= place <= when.last
 
 
 @check
