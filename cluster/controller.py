@@ -84,11 +84,9 @@ class Controller:
         ended: list[int] = []
         orders = [order for outcome in outcomes for order in self._take(outcome, ended)]
         self._look_around()
-        self._is_hungry = False
-        if self._ending is None:
-            if self.executor.refills:
-                idle += sum(isinstance(order, Halt) for order in orders)
-            orders += self._fill(idle)
+        if self.executor.refills:
+            idle += sum(isinstance(order, Halt) for order in orders)
+        orders += self._fill(idle)
         is_over = self._finish()
         self._commit()
         self.executor.send(orders)
@@ -120,8 +118,9 @@ class Controller:
     def _fill(self, idle: int) -> list[Order]:
         orders: list[Order] = []
         began = time.monotonic()
-        while len(orders) < idle:
-            if orders and time.monotonic() - began >= ASKING:
+        self._is_hungry = False
+        while len(orders) < idle and self._ending is None:
+            if time.monotonic() - began >= ASKING:
                 self._is_hungry = True
                 break
             answer = self.sweep.ask()

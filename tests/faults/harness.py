@@ -38,6 +38,18 @@ budget: {{trials: {trials}, epochs: {epochs}}}
 
 TRIALS = 12
 SWEEP = sweep_file("killed", TRIALS, epochs=27)
+DIGITS = f"""
+name: killed
+data: {{source: "sklearn:digits"}}
+model: mlp
+objective: {{maximize: val_accuracy}}
+space:
+  hidden: {{repeat: {{times: [1, 2], of: {{int: [16, 64]}}}}}}
+  lr: {{float: [1e-3, 1e-1], log: true}}
+sampler: random
+scheduler: {{asha: {{eta: 3, min_epochs: 3}}}}
+budget: {{trials: {TRIALS}, epochs: 27}}
+"""
 
 
 def records(home: Path) -> int:
@@ -123,6 +135,8 @@ def _tell(sweep: Sweep, event: ev.Event) -> None:
             sweep.lost(number)
         case ev.Ticked(seconds):
             sweep.tick(seconds)
+        case ev.Noted(topic, text):
+            sweep.note(topic, text)
         case ev.Interrupted(reason):
             sweep.interrupt(reason)
         case ev.Closed(_, reason):

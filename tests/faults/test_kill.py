@@ -8,7 +8,9 @@ import signal
 import subprocess
 import time
 from dataclasses import replace
+from pathlib import Path
 
+import psutil
 import pytest
 from commandline import (
     TRAIN,
@@ -20,6 +22,7 @@ from commandline import (
     parents,
 )
 from harness import (
+    DIGITS,
     SWEEP,
     TRIALS,
     check_all,
@@ -33,18 +36,7 @@ from harness import (
 from dashboards.state import DUE, read_cursor, write_cursor
 from search.home import Home
 
-DIGITS = f"""
-name: killed
-data: {{source: "sklearn:digits"}}
-model: mlp
-objective: {{maximize: val_accuracy}}
-space:
-  hidden: {{repeat: {{times: [1, 2], of: {{int: [16, 64]}}}}}}
-  lr: {{float: [1e-3, 1e-1], log: true}}
-sampler: random
-scheduler: {{asha: {{eta: 3, min_epochs: 3}}}}
-budget: {{trials: {TRIALS}, epochs: 27}}
-"""
+LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("tune", "packed")]
 # (executor, number of journal records at which the group is killed); the first is the launch
 # record alone, before Ray, torch or MLflow is imported.
 POINTS = [
@@ -56,6 +48,10 @@ POINTS = [
     ("tune", SWEEP, 12),
     pytest.param("tune", DIGITS, 12, marks=pytest.mark.long),
     pytest.param("tune", DIGITS, 30, marks=pytest.mark.long),
+    pytest.param("packed", SWEEP, 12, marks=pytest.mark.long),
+    pytest.param("packed", DIGITS, 2, marks=pytest.mark.long),
+    ("packed", DIGITS, 12),
+    pytest.param("packed", DIGITS, 30, marks=pytest.mark.long),
 ]
 
 
@@ -72,7 +68,37 @@ def test_a_killed_sweep_resumes_to_exactly_what_was_asked(
     check_all(lanewise, "killed", before, TRIALS)
 
 
-@pytest.mark.parametrize("executor", ["inline", pytest.param("tune", marks=pytest.mark.long)])
+@pytest.mark.long
+def test_a_killed_pack_worker_costs_its_lanes_an_attempt_and_the_sweep_nothing(
+    lanewise: Lanewise,
+) -> None:
+    lanewise.write("killed.yaml", DIGITS)
+    process = lanewise.start("run", "killed.yaml", "--executor", "packed", "max_concurrent=4")
+    wait_until(lambda: records(lanewise.home) >= 12, process)
+    worker = next(worker for worker in pack_workers(process.pid))
+    worker.kill()
+    assert process.wait(timeout=200) == 0
+    check_all(lanewise, "killed", None, TRIALS)
+    trials = [trial for trial in view_of(lanewise, "killed").history if trial.failures]
+    assert trials
+    for trial in trials:
+        assert [failure.kind for failure in trial.failures] == ["node_lost"]
+        assert trial.attempt == 2
+    assert not left_over(lanewise.home)
+
+
+def pack_workers(command: int) -> list[psutil.Process]:
+    """Ray's actors of a command that runs, wherever in its tree."""
+    found = psutil.Process(command).children(recursive=True)
+    return [each for each in found if "ray::PackActor" in " ".join(each.cmdline())]
+
+
+def left_over(home: Path) -> list[Path]:
+    """What pack workers write while they live."""
+    return list(home.glob("sweeps/*/checkpoints/*.note"))
+
+
+@pytest.mark.parametrize("executor", ["inline", *LONG])
 def test_ctrl_c_ends_gracefully_and_the_sweep_resumes(executor: str, lanewise: Lanewise) -> None:
     lanewise.write("killed.yaml", SWEEP)
     process = lanewise.start("run", "killed.yaml", "--executor", executor)
@@ -88,7 +114,7 @@ def test_ctrl_c_ends_gracefully_and_the_sweep_resumes(executor: str, lanewise: L
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("executor", ["inline", "tune"])
+@pytest.mark.parametrize("executor", ["inline", "tune", "packed"])
 def test_a_second_ctrl_c_ends_at_once_and_the_sweep_resumes(
     executor: str, lanewise: Lanewise
 ) -> None:

@@ -1,4 +1,4 @@
-"""`kill -9` at 20 moments that nobody chose, each followed by a resume."""
+"""`kill -9` at 26 moments that nobody chose, each followed by a resume."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 import pytest
 from commandline import Lanewise, mlflow_runs
 from harness import (
+    DIGITS,
     SWEEP,
     TRIALS,
     check_history,
@@ -27,17 +28,19 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 # Of a whole life that is measured first: start-up, trials, and the wait for MLflow at the end.
 MOMENTS = [pytest.param("inline", seed, 4, id=f"inline-{seed}") for seed in range(4)]
 MOMENTS += [pytest.param("tune", seed, 2, id=f"tune-{seed}") for seed in range(2)]
+MOMENTS += [pytest.param("packed", seed, 2, id=f"packed-{seed}") for seed in range(3)]
 
 
 @pytest.mark.parametrize(("executor", "seed", "kills"), MOMENTS)
 def test_a_kill_at_any_moment_loses_nothing(
     executor: str, seed: int, kills: int, lanewise: Lanewise
 ) -> None:
-    """20 moments in all, and none of them chosen for what the journal holds."""
+    """26 moments in all, and none of them chosen for what the journal holds."""
     draw = random.Random(seed)
+    sweep = DIGITS if executor == "packed" else SWEEP
     names = [f"killed-{place}" for place in range(kills + 1)]
     for name in names:
-        text = SWEEP.replace("name: killed", f"name: {name}\nmlflow: {{experiment: killed}}")
+        text = sweep.replace("name: killed", f"name: {name}\nmlflow: {{experiment: killed}}")
         lanewise.write(f"{name}.yaml", text)
     began = time.monotonic()
     assert lanewise.run("run", f"{names[0]}.yaml", "--executor", executor).returncode == 0

@@ -126,7 +126,7 @@ def train(config, report):
 """
 
 
-@pytest.mark.parametrize("executor", ["inline", "tune"])
+@pytest.mark.parametrize("executor", ["inline", "tune", "packed"])
 def test_a_trial_that_always_runs_out_of_memory_is_given_up(
     executor: str, lanewise: Lanewise
 ) -> None:
@@ -155,14 +155,17 @@ def train(config, report):
 """
 
 
-def test_rays_memory_monitor_ends_the_greedy_trial_and_not_the_sweep(lanewise: Lanewise) -> None:
+@pytest.mark.parametrize("executor", ["tune", "packed"])
+def test_rays_memory_monitor_ends_the_greedy_trial_and_not_the_sweep(
+    executor: str, lanewise: Lanewise
+) -> None:
     """Tune itself gives up there; trials beside the greedy one are not held to account."""
     memory = psutil.virtual_memory()
     if memory.available < 10e9:
         pytest.skip(f"needs 10 GB of free memory, {memory.available / 1e9:.1f} are there")
     limit = (memory.total - memory.available + 4e9) / memory.total
     ways = ["hog", "beside", "fine"]
-    options = ("--executor", "tune", "resources.cpus=1")
+    options = ("--executor", executor, "resources.cpus=1")
     hog, beside, fine = run(
         lanewise, HOG, ways, *options, RAY_memory_usage_threshold=f"{limit:.4f}"
     )
@@ -186,10 +189,11 @@ def train(config, report):
 """
 
 
-def test_a_trial_that_hangs_is_ended_and_says_where(lanewise: Lanewise) -> None:
+@pytest.mark.parametrize("executor", ["tune", "packed"])
+def test_a_trial_that_hangs_is_ended_and_says_where(executor: str, lanewise: Lanewise) -> None:
     """Also in C code that holds Python's lock, where nothing of Python's can run any more."""
     ways = ["sleeps", "computes", "fine"]
-    trials = run(lanewise, HANGING, ways, "limits.epoch=2s", "--executor", "tune")
+    trials = run(lanewise, HANGING, ways, "limits.epoch=2s", "--executor", executor)
     lines = {"sleeps": 'wrong.py", line 7 in train', "computes": 'wrong.py", line 9 in train'}
     told = lanewise.run("show", "wrong").stdout
     for trial, way in zip(trials, ways, strict=True):
@@ -204,6 +208,7 @@ def test_a_trial_that_hangs_is_ended_and_says_where(lanewise: Lanewise) -> None:
     notes = [run["tags"].get("mlflow.note.content", "") for run in children(shown(lanewise))]
     assert sum("wrong.py" in note and "it hung at" in note for note in notes) == 2
     assert not list(Path(lanewise.home).glob("sweeps/*/checkpoints/*.hung-*"))
+    assert not list(Path(lanewise.home).glob("sweeps/*/checkpoints/*.note"))
 
 
 SLOW = """
@@ -216,7 +221,7 @@ def train(config, report):
 """
 
 
-@pytest.mark.parametrize("executor", ["inline", "tune"])
+@pytest.mark.parametrize("executor", ["inline", "tune", "packed"])
 def test_a_trial_over_its_time_ends_and_what_it_reached_counts(
     executor: str, lanewise: Lanewise
 ) -> None:
