@@ -5,7 +5,8 @@
 
 Runs *digits-mlp* (`digits_mlp/`) once in a temporary home, or reads the journal of a sweep that has
 ended, and prints the share of lanes occupied: the time-integral of the trials that were asked for
-and had not ended, over capacity × span. `comparison/occupied.py` says how it is defined; what the
+and had not ended, over capacity × span. `comparison/occupied.py` says how it is defined. A trial
+that waits for a decision, or for its worker to seat it, counts as occupying its lane; what the
 workers say of their lanes themselves, in notes on `lanes`, is printed beside it.
 """
 
@@ -76,7 +77,7 @@ def _lines(found: Occupancy) -> str:
     lines = [
         f"{found.share:.1%} of {found.capacity} lanes ({whose}) occupied",
         f"from {found.filled:.2f} s after the first ask, the first fill, "
-        f"to {found.last_ask:.2f} s, the last ask",
+        f"to {found.last_ask:.2f} s, the last ask ({found.with_filling:.1%} with the filling)",
         *(f"lanes: {note}" for note in found.notes),
     ]
     return "\n".join(lines)

@@ -38,12 +38,14 @@ _ONE_COMMIT = 0.001
 class Occupancy:
     """share: occupied lane-seconds over capacity × span, at most 1.
 
+    with_filling: the same from the first ask on, so that a slow or late fill shows.
     capacity: in lanes; stated: by the executor, not just seen.
     filled, last_ask: seconds since the first ask.
     notes: what the workers say of their lanes themselves.
     """
 
     share: float
+    with_filling: float
     capacity: int
     stated: bool
     filled: float
@@ -63,11 +65,16 @@ def occupancy(records: Sequence[Record]) -> Occupancy | None:
     filled = next(at for at, level in levels if level == most)
     if filled >= asks[-1]:
         return None
-    steps = [*((max(at, filled), level) for at, level in levels), (asks[-1], 0)]
-    taken = sum(level * (end - at) for (at, level), (end, _) in pairwise(steps))
     capacity = max(stated, most)
+
+    def share(since: float) -> float:
+        steps = [*((max(at, since), level) for at, level in levels), (asks[-1], 0)]
+        taken = sum(level * (end - at) for (at, level), (end, _) in pairwise(steps))
+        return taken / (capacity * (asks[-1] - since))
+
     return Occupancy(
-        share=taken / (capacity * (asks[-1] - filled)),
+        share=share(filled),
+        with_filling=share(asks[0]),
         capacity=capacity,
         stated=stated >= most,
         filled=filled - asks[0],

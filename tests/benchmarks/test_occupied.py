@@ -47,6 +47,7 @@ def test_an_empty_lane_counts_until_it_is_refilled() -> None:
     assert found is not None
     # From 2 to 10 s two lanes, less 4 to 5, 6 to 7 and 9 to 10 s of one of them.
     assert found.share == pytest.approx(13 / 16)
+    assert found.with_filling == pytest.approx(14 / 18)  # and one lane from 1 to 2 s
 
 
 def test_a_stated_capacity_wins() -> None:
