@@ -6,7 +6,7 @@ values with a JSON form (``encode``/``decode``), the only form that reaches stor
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 Params = dict[str, Any]
@@ -187,12 +187,14 @@ EVENTS: dict[str, type[Any]] = {
 
 
 def encode(event: Event) -> dict[str, Any]:
-    """The JSON form of an event, without its kind."""
-    body = asdict(event)
-    if isinstance(event, Reported):
-        body["rows"] = [[epoch, metrics] for epoch, metrics in event.rows]
-        body["decision"] = encode_decision(event.decision)
-    return body
+    """The JSON form of an event, without its kind; to be written, not to be changed."""
+    match event:
+        case Reported(number, rows, decision):
+            return {"number": number, "rows": rows, "decision": encode_decision(decision)}
+        case Failed(number, failure, retry):
+            return {"number": number, "failure": vars(failure), "retry": retry}
+        case _:
+            return vars(event)  # of JSON values throughout
 
 
 def decode(kind: str, body: dict[str, Any]) -> Event:

@@ -35,6 +35,11 @@ class Trial:
     def is_open(self) -> bool:
         return self.status in OPEN
 
+    @property
+    def granted(self) -> int:
+        """How many epochs it may still train without asking again."""
+        return max(0, self.until - self.epoch) if self.status == RUNNING else 0
+
     def metrics_at(self, epoch: int) -> Metrics:
         """All metrics of one reported epoch; KeyError for an epoch never reported."""
         for row_epoch, metrics in reversed(self.rows):
@@ -63,6 +68,7 @@ class History:
         self.opened: ev.Opened | None = None
         self.best: Trial | None = None
         self.spent = 0  # epochs reported, over all trials
+        self.granted = 0  # epochs that running trials may still train
         self._running: dict[int, Trial] = {}
         self._waiting: dict[int, Trial] = {}
         self._scores: dict[int, list[float]] = {rung: [] for rung in self.rungs}
@@ -75,6 +81,15 @@ class History:
     @property
     def waiting(self) -> list[Trial]:
         return list(self._waiting.values())
+
+    @property
+    def is_anyone_running(self) -> bool:
+        return bool(self._running)
+
+    @property
+    def first_waiting(self) -> Trial | None:
+        """The trial that has waited for the longest, if any."""
+        return next(iter(self._waiting.values()), None)
 
     def __iter__(self) -> Iterator[Trial]:
         return iter(self.trials.values())
@@ -96,6 +111,13 @@ class History:
 
     def apply(self, event: Event) -> None:
         """Takes one more event in; the caller guarantees that it may happen now."""
+        trial = self.trials.get(getattr(event, "number", -1))
+        before = trial.granted if trial else 0
+        self._fold(event)
+        if trial := self.trials.get(getattr(event, "number", -1)):
+            self.granted += trial.granted - before
+
+    def _fold(self, event: Event) -> None:
         match event:
             case ev.Asked(number, params, until):
                 trial = Trial(number, params, until)
@@ -183,4 +205,5 @@ class History:
         status = CANCELLED if event.reason == ev.BY_A_PERSON else STOPPED
         for trial in [*self.running, *self.waiting]:
             self._move(trial.number, status).reason = event.reason
+        self.granted = 0
         self.closed = event

@@ -25,6 +25,8 @@ from search.events import Event, Launched, decode, encode
 # An older journal stays as it is while it is read; the first append raises its format.
 FORMAT = 2
 
+_encoded = json.JSONEncoder(separators=(",", ":"), allow_nan=True).encode
+
 _META = sa.MetaData()
 _ABOUT = sa.Table(
     "about",
@@ -218,7 +220,7 @@ def _engine(path: Path) -> sa.Engine:
 
 
 def _row(sweep: str, seq: int, at: float, event: Event) -> dict[str, Any]:
-    body = json.dumps(encode(event), separators=(",", ":"), allow_nan=True)
+    body = _encoded(encode(event))
     crc = _checksum(sweep, seq, event.kind, body)
     return {"sweep": sweep, "seq": seq, "at": at, "kind": event.kind, "body": body, "crc": crc}
 

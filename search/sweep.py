@@ -81,9 +81,8 @@ class Sweep:
         """The next attempt to start: a waiting trial first, else a new configuration."""
         if self.is_over:
             return self._nothing()
-        if self.history.waiting:
-            return self._rerun(self.history.waiting[0])
-        return self._new()
+        waiting = self.history.first_waiting
+        return self._new() if waiting is None else self._rerun(waiting)
 
     @property
     def is_over(self) -> bool:
@@ -115,7 +114,7 @@ class Sweep:
         return Run(trial.number, trial.params, seed, trial.attempt, trial.epoch, trial.until)
 
     def _nothing(self) -> Wait | Done:
-        return Wait() if self.history.running else Done()
+        return Wait() if self.history.is_anyone_running else Done()
 
     def _grant(self, epoch: int) -> int:
         """Up to which epoch a trial at ``epoch`` may train: its next rung, within total_epochs.
@@ -127,8 +126,8 @@ class Sweep:
         total = self.spec.budget.total_epochs
         if total is None:
             return rung
-        granted = sum(max(0, trial.until - trial.epoch) for trial in self.history.running)
-        return min(rung, epoch + max(0, total - self.history.spent - granted))
+        left = total - self.history.spent - self.history.granted
+        return min(rung, epoch + max(0, left))
 
     # -- what happened -------------------------------------------------------------------------
 

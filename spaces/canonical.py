@@ -9,6 +9,8 @@ from typing import Any
 
 from spaces.errors import SpaceError, show
 
+_encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
 NAME = "name"  # the key of a mapping that holds the chosen option's name
 
 
@@ -18,7 +20,12 @@ def plain(value: object) -> Any:
     Raises:
         SpaceError: a value that JSON cannot hold: NaN, an infinity, an object, a key not text.
     """
-    if value is None or isinstance(value, bool):
+    # Exact types first: the checks against abstract numbers cost many times as much.
+    if value is None or type(value) in (bool, int, str):
+        return value
+    if type(value) is float:
+        return _finite(value)
+    if isinstance(value, bool):
         return value
     if isinstance(value, str):
         return str(value)
@@ -37,7 +44,7 @@ def canonical(value: object) -> str:
     Raises:
         SpaceError: as `plain`.
     """
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _encoded(plain(value))
 
 
 def fingerprint(config: object) -> str:
@@ -75,7 +82,7 @@ def thawed(value: Any) -> Any:
     return [thawed(item) for item in value] if isinstance(value, tuple) else value
 
 
-def _finite(value: numbers.Real) -> float:
+def _finite(value: float | numbers.Real) -> float:
     if not math.isfinite(value):
         raise SpaceError(f"must be finite, got {show(value)}")
     return float(value) + 0.0  # -0.0 + 0.0 is 0.0

@@ -67,7 +67,7 @@ class Space:
         """The SHA-256 (hex) of the canonical JSON form; key order is irrelevant."""
         return fingerprint(self.to_json())
 
-    @property
+    @cached_property
     def size(self) -> int | float:
         """The exact number of distinct configurations, or math.inf."""
         return self._root.size
