@@ -79,7 +79,7 @@ def start(way: str, workers: int) -> dict[str, float]:
 
     with tempfile.TemporaryDirectory() as folder:
         reference = ray.put(recipe)
-        job = Job(lambda: ray.get(reference), Storage(folder, 300), NO_LIMITS, 1)
+        job = Job(lambda: ray.get(reference), Storage(folder, 300), NO_LIMITS)
         ends = BY[way](job, workers, Path(folder))
     times["an epoch each"] = max(ends)
     session.close()

@@ -36,12 +36,19 @@ Message = Order | Leave | Finish
 
 @dataclass(frozen=True)
 class Job:
-    """What the workers of a sweep share. ``recipe`` gets it from the object store."""
+    """What the workers of a sweep share.
+
+    Attributes:
+        recipe: gets it from the object store.
+        lanes: the most that a worker is asked to train at once, if there is such a limit.
+        at_any_price: see ``Pool``.
+    """
 
     recipe: Callable[[], Recipe]
     storage: Storage
     limits: Limits
-    lanes: int | None
+    lanes: int | None = None
+    at_any_price: bool = False
 
 
 @dataclass
@@ -105,12 +112,11 @@ class PackActor:
 
     def _work(self) -> None:
         from cluster.pack_worker import PackWorker
-        from trainables.pool import Pool
+        from trainables.pool import LANES, Pool
 
         job = self._job
-        recipe = job.recipe()
-        # Functions train one after another: of what they take, nothing is known.
-        pool = Pool(recipe, 1 if recipe.train is not None else job.lanes)
+        lanes = None if job.lanes is None else min(job.lanes, LANES)
+        pool = Pool(job.recipe(), lanes, packs_at_any_price=job.at_any_price)
         worker = PackWorker(pool, job.storage, job.limits, job.storage.note(self._name))
         told: dict[str, str] = {}
         self._tell([], worker, told)

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -20,7 +21,7 @@ from cluster.limits import NO_LIMITS, Limits, hang_message, where_it_hung, who_t
 from cluster.memory import is_low_memory
 from cluster.pack_actor import Job, Leave, Message, News, PackActor
 from cluster.placement import Seating, choose, shape_of
-from cluster.ray_session import RaySession
+from cluster.ray_session import RaySession, quiet
 from cluster.resources import Resources
 from search.events import Failure
 from search.sweep import Run
@@ -59,10 +60,12 @@ class PackedExecutor:
 
     Args:
         recipe: shared by all trials; put into the object store once.
+        folder: for Ray's log.
         resources: of one worker.
         most: trials at a time over all workers; None for as many as there are lanes for.
         enough: trials at a time beyond which more are of no use, but one for each worker is.
         limits: of a trial's and an epoch's time.
+        at_any_price: trials train in packs even where a worker's probe finds no gain in it.
     """
 
     name = "packed"
@@ -72,19 +75,24 @@ class PackedExecutor:
         self,
         recipe: Recipe,
         storage: Storage,
+        folder: Path,
         resources: Resources,
         address: str | None = None,
         most: int | None = None,
         enough: int | None = None,
         limits: Limits = NO_LIMITS,
+        at_any_price: bool = False,
     ) -> None:
         self._recipe = recipe
         self._storage = storage
+        self._folder = folder
         self._resources = resources
         self._session = RaySession(address)
         self._most = most
         self._enough = enough
         self._limits = limits
+        self._at_any_price = at_any_price
+        self._held = contextlib.ExitStack()
         folds = len(recipe.prepared.folds) if recipe.prepared and recipe.train is None else 1
         self._lanes = folds * recipe.seeds  # of a trial
         self._workers: list[_Worker] = []
@@ -95,6 +103,7 @@ class PackedExecutor:
         self._notes: dict[str, str] = {}
 
     def open(self) -> None:
+        self._held.enter_context(quiet(self._folder))
         self._slots = self._resources.slots(self._session.open())
         import ray
 
@@ -123,9 +132,13 @@ class PackedExecutor:
             max_restarts=0,
             concurrency_groups={"orders": 1, "news": 1},  # each keeps its order
         )(PackActor)
-        most = min((m for m in (self._most, self._soft) if m is not None), default=None)
-        lanes = None if most is None else math.ceil(most / self._slots) * self._lanes
-        job = Job(_Fetch(self._reference), self._storage, self._limits, lanes)
+        job = Job(
+            recipe=_Fetch(self._reference),
+            storage=self._storage,
+            limits=self._limits,
+            lanes=None if self._most is None else math.ceil(self._most / self._slots) * self._lanes,
+            at_any_price=self._at_any_price,
+        )
         name = uuid4().hex[:12]
         worker = _Worker(name, actor_class.remote(job, name))
         self._listen(worker)
@@ -268,6 +281,7 @@ class PackedExecutor:
                     ray.kill(worker.actor)
                 self._storage.note(worker.name).unlink(missing_ok=True)
         self._session.close()
+        self._held.close()
 
 
 @dataclass(frozen=True)

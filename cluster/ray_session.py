@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from cluster.errors import ClusterError
@@ -83,6 +86,20 @@ class RaySession:
 
             ray.shutdown()
             self.is_ours = False
+
+
+@contextlib.contextmanager
+def quiet(folder: Path) -> Iterator[None]:
+    """Sends what Ray prints and logs in this process to a file: standard output is for results."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "ray.log").open("a") as log, contextlib.redirect_stdout(log):
+        handler = logging.StreamHandler(log)
+        logger = logging.getLogger("ray")
+        kept, logger.handlers, logger.propagate = logger.handlers, [handler], False
+        try:
+            yield
+        finally:
+            logger.handlers = kept
 
 
 def _check_answers(address: str | None) -> None:

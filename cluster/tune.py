@@ -7,12 +7,10 @@ continued or stopped before the journal holds it.
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import queue
 import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +21,7 @@ from cluster.errors import ClusterError
 from cluster.executor import Halt, Order, Outcome, Proceed, Start
 from cluster.limits import NO_LIMITS, Limits, hang_message, process_of, where_it_hung
 from cluster.memory import greediest, is_low_memory
-from cluster.ray_session import RaySession
+from cluster.ray_session import RaySession, quiet
 from cluster.resources import Resources
 from cluster.rungs import next_until
 from search.events import Failure
@@ -80,7 +78,6 @@ class TuneExecutor:
         slots = self._resources.slots(available)
         if self._session.address is None:
             self._most = min(self._most or slots, slots)
-        self._folder.mkdir(parents=True, exist_ok=True)
         self._thread = threading.Thread(target=self._fit, name="tune", daemon=True)
         self._thread.start()
 
@@ -191,7 +188,7 @@ class TuneExecutor:
 
     def _fit(self) -> None:
         try:
-            with self._quiet():
+            with quiet(self._folder):
                 self._tuner().fit()
         except BaseException as error:
             self._bridge.inbox.put(error)
@@ -231,18 +228,6 @@ class TuneExecutor:
                 failure_config=tune.FailureConfig(max_failures=0),
             ),
         )
-
-    @contextlib.contextmanager
-    def _quiet(self) -> Iterator[None]:
-        """Sends what Tune prints to a file: standard output is for results."""
-        with (self._folder / "ray.log").open("a") as log, contextlib.redirect_stdout(log):
-            handler = logging.StreamHandler(log)
-            logger = logging.getLogger("ray")
-            kept, logger.handlers, logger.propagate = logger.handlers, [handler], False
-            try:
-                yield
-            finally:
-                logger.handlers = kept
 
 
 def _trial_name(trial: Any) -> str:

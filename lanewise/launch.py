@@ -33,6 +33,7 @@ from search.sweep import Sweep
 from search.view import View, find, open_view
 
 if TYPE_CHECKING:
+    from cluster.checkpoints import Storage
     from cluster.controller import Controller
     from cluster.executor import Executor
 
@@ -261,13 +262,15 @@ def _drive(
     from cluster.checkpoints import Checkpoints, Storage
     from cluster.controller import Controller
 
-    name, why = choose_executor(options.executor or plan.file.executor, plan.file)
+    asked = options.executor or plan.file.executor
+    name, why = choose_executor(asked, plan.file)
     folder = options.home.checkpoints(sweep_id)
     folder.mkdir(parents=True, exist_ok=True)
     storage = Storage(str(folder), plan.file.checkpoint.every)
     address = None if name == "inline" else options.address
     rungs = sweep.scheduler.rungs
-    executor = _executor(name, plan, rungs, storage, options.home.sweep(sweep_id), address)
+    ray = options.home.sweep(sweep_id) / "ray"
+    executor = _executor(name, plan, rungs, storage, ray, address, packs=asked == "packed")
     checkpoints = Checkpoints(storage, plan.file.checkpoint.limit)
     here = {"host": socket.gethostname(), "pid": os.getpid(), "address": address}
     sweep.opened(name, why, here)
@@ -278,8 +281,16 @@ def _drive(
 
 
 def _executor(
-    name: str, plan: Plan, rungs: tuple[int, ...], storage: Any, folder: Path, address: str | None
+    name: str,
+    plan: Plan,
+    rungs: tuple[int, ...],
+    storage: Storage,
+    folder: Path,
+    address: str | None,
+    *,
+    packs: bool,
 ) -> Executor:
+    """The executor of that name. Who asks for packs gets them, even where they gain nothing."""
     from cluster.limits import Limits
 
     limits = Limits(plan.file.limits.trial, plan.file.limits.epoch)
@@ -297,11 +308,13 @@ def _executor(
         return PackedExecutor(
             plan.recipe(),
             storage,
+            folder,
             resources,
             address=address,
             most=file.max_concurrent,
             enough=_enough(plan.spec),
             limits=limits,
+            at_any_price=packs,
         )
     from cluster.tune import TuneExecutor
 
@@ -309,7 +322,7 @@ def _executor(
         plan.recipe(),
         storage,
         rungs,
-        folder / "ray",
+        folder,
         resources,
         address=address,
         most=file.max_concurrent,

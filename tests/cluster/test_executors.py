@@ -108,7 +108,7 @@ class Bench:
         if self.name == "inline":
             return InlineExecutor(lambda: recipe, storage)
         if self.name == "packed":
-            return PackedExecutor(recipe, storage, Resources(1, 0))
+            return PackedExecutor(recipe, storage, self.folder / "ray", Resources(1, 0))
         return TuneExecutor(recipe, storage, rungs, self.folder / "ray", Resources(1, 0))
 
 

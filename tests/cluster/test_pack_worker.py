@@ -305,7 +305,7 @@ def hear(actor: PackActor, count: int) -> list[list[Outcome]]:
 
 
 def test_messages_of_many_lanes_travel_together(functions: Functions) -> None:
-    job = Job(lambda: functions.recipe, functions.storage, Limits(), None)
+    job = Job(lambda: functions.recipe, functions.storage, Limits())
     actor = PackActor(job, "w")
     assert actor.receive(60.0).lanes == 1  # functions train one after another
     actor.deliver([Start(functions.run(n, 1)) for n in range(3)])
@@ -326,6 +326,6 @@ def test_an_error_of_ours_is_raised_to_who_asks(functions: Functions) -> None:
     def broken() -> Recipe:
         raise ImportError("no torch here")
 
-    actor = PackActor(Job(broken, functions.storage, Limits(), None), "w")
+    actor = PackActor(Job(broken, functions.storage, Limits()), "w")
     with pytest.raises(RuntimeError, match="a pack worker cannot go on: no torch here"):
         actor.receive(60.0)
