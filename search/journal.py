@@ -116,11 +116,11 @@ class Journal:
             .order_by(_EVENTS.c.seq)
         )
         with self._explained(), self._engine.connect() as connection:
-            rows = connection.execute(query).mappings().all()
+            rows = connection.execute(query).all()
         records: list[Record] = []
         for seq, row in enumerate(rows, after + 1):
-            record = _record(row)
-            if row["seq"] != seq:
+            record = _record(*row)
+            if row.seq != seq:
                 raise JournalError(f"{self.path}: record {seq} of sweep {sweep} is missing")
             if record is not None:
                 records.append(record)
@@ -145,10 +145,10 @@ class Journal:
         """The first record of every sweep with its time, oldest first."""
         query = sa.select(_EVENTS).where(_EVENTS.c.seq == 0).order_by(_EVENTS.c.at)
         with self._explained(), self._engine.connect() as connection:
-            rows = connection.execute(query).mappings().all()
+            rows = connection.execute(query).all()
         found = []
         for row in rows:
-            record = _record(row)
+            record = _record(*row)
             if record and isinstance(record.event, Launched):
                 found.append((record.event, record.at))
         return found
@@ -225,12 +225,12 @@ def _row(sweep: str, seq: int, at: float, event: Event) -> dict[str, Any]:
     return {"sweep": sweep, "seq": seq, "at": at, "kind": event.kind, "body": body, "crc": crc}
 
 
-def _record(row: Any) -> Record | None:
+def _record(sweep: str, seq: int, at: float, kind: str, body: str, crc: int) -> Record | None:
     """The record of a row, None for a broken one."""
-    if _checksum(row["sweep"], row["seq"], row["kind"], row["body"]) != row["crc"]:
+    if _checksum(sweep, seq, kind, body) != crc:
         return None
     try:
-        return Record(row["seq"], row["at"], decode(row["kind"], json.loads(row["body"])))
+        return Record(seq, at, decode(kind, json.loads(body)))
     except (KeyError, TypeError, ValueError):
         return None
 
