@@ -35,7 +35,7 @@ class Column:
         self.axis = axis
         self.is_choice = isinstance(axis.parameter, Labels)
         self.size: int | float = len(self._labels) if self.is_choice else self.range.size
-        self.is_ruled = self.size <= FEW
+        self.is_ruled = self.is_choice or self.size <= FEW
 
     @property
     def _labels(self) -> Sequence[Any]:

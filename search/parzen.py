@@ -9,8 +9,8 @@ option is not mistaken for good beside another.
 
 A point is drawn and weighed group by group, a group being the axes that become active together.
 Given the groups before it, a group has the same form of density with other weights: w_n times
-the kernels so far. Were all groups weighed at once, options with many parameters would win by
-the larger scatter of their ratios alone.
+the kernels so far (damped, see ``search.tpe``). Were all groups weighed at once, options with
+many parameters would win by the larger scatter of their ratios alone.
 
 All logs of kernels are linear in features of x (x^2, x, 1, or one of several places), so those of
 all kernels at all points are one matrix product.

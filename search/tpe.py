@@ -26,6 +26,10 @@ from spaces import Space
 
 IGNORED, WORST, RANKED = 0, 1, 2  # what the model makes of a trial
 
+# How far the kernels near a point decide on its further groups. A product over many axes is too
+# sure which observation a point is near: with 1, only that one's options are tried again.
+TRUST = 0.3
+
 
 class TPE:
     """Multivariate TPE over conditional spaces; running trials repel new ones.
@@ -68,7 +72,7 @@ class TPE:
         """The best of several points, group by group of the axes that become active."""
         rng = generator(self.seed, number)
         row = np.full(len(self._columns), np.nan)
-        log_l, log_g = good.log_weight, rest.log_weight
+        log_l, log_g = good.log_weight, rest.log_weight  # weights, given the groups so far
         for group in self._columns.groups:
             if self._columns.is_active(group, row):
                 x_PG = good.draw(group, log_l, rng, self.candidates)
@@ -76,8 +80,8 @@ class TPE:
                 log_g_PN = log_g + rest.log_kernels(group, x_PG)
                 best = int((log_sum(log_l_PN) - log_sum(log_g_PN)).argmax())
                 row[group.places] = x_PG[best]
-                log_l, log_g = log_l_PN[best], log_g_PN[best]
-                log_l, log_g = log_l - log_sum(log_l), log_g - log_sum(log_g)
+                log_l = damped(log_l_PN[best], good.log_weight)
+                log_g = damped(log_g_PN[best], rest.log_weight)
         return row
 
 
@@ -173,6 +177,11 @@ def log_sum(log_N: Floats) -> Floats:
     below = np.maximum(log_N - top, -100.0)  # exp is slow where its result is subnormal
     summed: Floats = top[..., 0] + np.log(np.exp(below, out=below).sum(axis=-1))
     return summed
+
+
+def damped(log_N: Floats, log_weight: Floats) -> Floats:
+    """Weights between those given a point and those without: w K^TRUST."""
+    return log_weight + TRUST * (log_N - log_sum(log_N) - log_weight)
 
 
 def gamma(count: int) -> int:

@@ -297,6 +297,31 @@ def test_what_tpe_proposes_depends_on_what_was_good():
     assert low < 0.3
 
 
+EDGES = {
+    "many options": {"word": Choice([f"w{i}" for i in range(60)]), "x": Float(0, 1)},
+    "options that look alike": {"word": Choice([1, "1", True, [1], None])},
+    "one long list": {"list": Repeat(Int(0, 3), times=(0, 40))},
+    "neighbouring floats": {"x": Float(1.0, 1.0 + 2**-52, log=True), "y": Float(0, 1)},
+    "huge integers": {"n": Int(-(2**53), 2**53), "log": Int(1, 2**53, log=True)},
+    "steps": {"x": Float(-0.3, 0.3, step=0.1), "y": Float(0, 100, step=0.5)},
+    "two values": {"a": Int(0, 1), "b": Int(1, 2, log=True), "c": Float(0, 1, step=1)},
+    "nested": {"a": Choice([{"b": {"c": Choice([{"d": {"e": Float(0, 1)}}, "f"])}}, "g"])},
+    "constants in branches": {"a": Choice([{"b": {"c": 3}}, {"d": {"c": 4, "x": Float(0, 1)}}])},
+}
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_tpe_models_spaces_at_the_edges(edge):
+    space = Space(EDGES[edge])
+    asked = spec("tpe", space, scheduler="none")
+    sweep = Sweep(asked, sampler=make_sampler(asked).inner)  # repeats and all
+    for number in range(60):
+        run = sweep.ask()
+        space.validate(run.params)
+        if number % 3:
+            sweep.report(number, [(9, {"score": number * 0.37 % 1})])
+
+
 def test_tpe_ranks_by_the_last_rung_reached_then_by_score():
     sweep = Sweep(replace(spec("tpe", Space({"x": Float(0, 1)})), retries={}))
     for score in (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3):
