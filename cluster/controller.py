@@ -78,15 +78,13 @@ class Controller:
 
     def _turn(self) -> bool:
         """One turn of the loop; True when the sweep is over or left."""
-        outcomes, idle = self.executor.poll(0.0 if self._is_hungry else LOOK)
+        outcomes = self.executor.poll(0.0 if self._is_hungry else LOOK)
         for topic, text in self.executor.notes().items():
             self.sweep.note(topic, text)
         ended: list[int] = []
         orders = [order for outcome in outcomes for order in self._take(outcome, ended)]
         self._look_around()
-        if self.executor.refills:
-            idle += sum(isinstance(order, Halt) for order in orders)
-        orders += self._fill(idle)
+        orders += self._fill(self.executor.room(orders))
         is_over = self._finish()
         self._commit()
         self.executor.send(orders)
@@ -115,11 +113,11 @@ class Controller:
             ended.append(number)
         return [] if outcome.failure else [Halt(number)]
 
-    def _fill(self, idle: int) -> list[Order]:
+    def _fill(self, room: int) -> list[Order]:
         orders: list[Order] = []
         began = time.monotonic()
         self._is_hungry = False
-        while len(orders) < idle and self._ending is None:
+        while len(orders) < room and self._ending is None:
             if time.monotonic() - began >= ASKING:
                 self._is_hungry = True
                 break

@@ -53,21 +53,20 @@ Order = Start | Proceed | Halt
 
 
 class Executor(Protocol):
-    """Runs attempts. After every outcome without failure it awaits a Proceed or a Halt for it.
-
-    Attributes:
-        refills: the orders that halt an attempt may start another one in its place.
-    """
+    """Runs attempts. After every outcome without failure it awaits a Proceed or a Halt for it."""
 
     name: str
-    refills: bool
 
     def open(self) -> None:
         """Gets ready; raises ClusterError where it cannot."""
         ...
 
-    def poll(self, timeout: float) -> tuple[list[Outcome], int]:
-        """What has happened (waits up to ``timeout`` seconds), and how many runs it could start."""
+    def poll(self, timeout: float) -> list[Outcome]:
+        """What has happened; waits for it up to ``timeout`` seconds."""
+        ...
+
+    def room(self, orders: Sequence[Order]) -> int:
+        """How many runs could be started behind these orders, which are to be sent with them."""
         ...
 
     def send(self, orders: Sequence[Order]) -> None:

@@ -30,7 +30,6 @@ class InlineExecutor:
     """
 
     name = "inline"
-    refills = False
 
     def __init__(
         self, recipe: Callable[[], Recipe], storage: Storage, limits: Limits = NO_LIMITS
@@ -46,15 +45,19 @@ class InlineExecutor:
 
         self._worker = Worker(self._recipe(), self._storage, self._limits)
 
-    def poll(self, timeout: float) -> tuple[list[Outcome], int]:
+    def poll(self, timeout: float) -> list[Outcome]:
         assert self._worker is not None
         if not self._until:
-            return [], 1
+            return []
         outcome = self._worker.advance(self._until)
         if outcome.failure:
             print(outcome.failure.message, file=sys.stderr)
             self._until = 0
-        return [outcome], 0
+        return [outcome]
+
+    def room(self, orders: Sequence[Order]) -> int:
+        is_free = not self._until or any(isinstance(order, Halt) for order in orders)
+        return 1 if is_free else 0
 
     def send(self, orders: Sequence[Order]) -> None:
         assert self._worker is not None

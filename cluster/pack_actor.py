@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -116,23 +117,27 @@ class PackActor:
 
         job = self._job
         lanes = None if job.lanes is None else min(job.lanes, LANES)
-        pool = Pool(job.recipe(), lanes, packs_at_any_price=job.at_any_price)
+        recipe = job.recipe()
+        pool = Pool(recipe, lanes, packs_at_any_price=job.at_any_price)
         worker = PackWorker(pool, job.storage, job.limits, job.storage.note(self._name))
+        with contextlib.closing(worker), _threads(recipe):
+            self._serve(worker)
+
+    def _serve(self, worker: PackWorker) -> None:
         told: dict[str, str] = {}
         self._tell([], worker, told)
-        with contextlib.closing(worker):
-            while True:
-                outcomes = []
-                for message in self._take(waits=worker.is_idle):
-                    match message:
-                        case Finish():
-                            return
-                        case Leave():
-                            outcomes += worker.leave()
-                        case order:
-                            outcomes += worker.obey([order])
-                outcomes += worker.turn()
-                self._tell(outcomes, worker, told)
+        while True:
+            outcomes = []
+            for message in self._take(waits=worker.is_idle):
+                match message:
+                    case Finish():
+                        return
+                    case Leave():
+                        outcomes += worker.leave()
+                    case order:
+                        outcomes += worker.obey([order])
+            outcomes += worker.turn()
+            self._tell(outcomes, worker, told)
 
     def _take(self, *, waits: bool) -> list[Message]:
         with self._changed:
@@ -153,3 +158,12 @@ class PackActor:
                 self._news.notes |= fresh
                 self._is_news = True
                 self._changed.notify_all()
+
+
+def _threads(recipe: Recipe) -> AbstractContextManager[object]:
+    """Torch's, for all that a worker does with a model; a function's own code sets its own."""
+    if recipe.train is not None:
+        return contextlib.nullcontext()
+    from trainables.training import threads
+
+    return threads(recipe.threads)

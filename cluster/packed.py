@@ -69,7 +69,6 @@ class PackedExecutor:
     """
 
     name = "packed"
-    refills = True
 
     def __init__(
         self,
@@ -157,7 +156,7 @@ class PackedExecutor:
 
     # -- the controller's side ---------------------------------------------------------------
 
-    def poll(self, timeout: float) -> tuple[list[Outcome], int]:
+    def poll(self, timeout: float) -> list[Outcome]:
         import ray
 
         if time.monotonic() - self._grown_at >= GROWTH:
@@ -166,8 +165,7 @@ class PackedExecutor:
         ready, _ = ray.wait(list(workers), num_returns=1, timeout=timeout)
         if ready:
             ready, _ = ray.wait(list(workers), num_returns=len(workers), timeout=0)
-        outcomes = [said for waiting in ready for said in self._hear(workers[waiting])]
-        return outcomes, self._room()
+        return [said for waiting in ready for said in self._hear(workers[waiting])]
 
     def _hear(self, worker: _Worker) -> list[Outcome]:
         import ray
@@ -187,9 +185,13 @@ class PackedExecutor:
                 worker.drop(said.number)
         return news.outcomes
 
-    def _room(self) -> int:
-        free = sum(worker.seating.free for worker in self._workers)
-        running = sum(len(worker.runs) for worker in self._workers)
+    def room(self, orders: Sequence[Order]) -> int:
+        halted = {order.number for order in orders if isinstance(order, Halt)}
+        free = running = 0
+        for worker in self._workers:
+            seated = len(worker.runs.keys() - halted)
+            running += seated
+            free += max(0, worker.seating.places - seated)
         limits = [limit for limit in (self._most, self._soft) if limit is not None]
         return max(0, min([free, *(limit - running for limit in limits)]))
 

@@ -46,7 +46,6 @@ class TuneExecutor:
     """
 
     name = "tune"
-    refills = False
 
     def __init__(
         self,
@@ -83,23 +82,24 @@ class TuneExecutor:
 
     # -- the controller's side ---------------------------------------------------------------
 
-    def poll(self, timeout: float) -> tuple[list[Outcome], int]:
+    def poll(self, timeout: float) -> list[Outcome]:
         try:
             said = self._bridge.inbox.get(timeout=timeout)
         except queue.Empty:
             self._check_alive()
-            return [], 0
+            return []
         if isinstance(said, BaseException):
             if not is_low_memory(str(said)) or not self._session.is_ours:
                 raise ClusterError(f"ray: {said}") from said
-            return self._begin_anew(str(said)), 0
+            return self._begin_anew(str(said))
         if isinstance(said, Loss):
             self._runs.pop(said.number, None)
-            return [self._explained(said)], 0
+            return [self._explained(said)]
         self._asking = said
-        if isinstance(said, Outcome):
-            return [said], 0
-        return [], 0 if self._again else 1
+        return [said] if isinstance(said, Outcome) else []
+
+    def room(self, orders: Sequence[Order]) -> int:
+        return 1 if isinstance(self._asking, Want) and not self._again else 0
 
     def _explained(self, loss: Loss) -> Outcome:
         """A worker that ended itself for having hung has left a note; of others, what Ray says."""

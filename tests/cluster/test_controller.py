@@ -26,7 +26,6 @@ class Scripted:
     """
 
     name = "scripted"
-    refills = False
 
     def __init__(self, journal: Journal, fails: dict[int, list[Failure]] | None = None) -> None:
         self.journal = journal
@@ -39,7 +38,7 @@ class Scripted:
 
     def open(self) -> None: ...
 
-    def poll(self, timeout: float) -> tuple[list[Outcome], int]:
+    def poll(self, timeout: float) -> list[Outcome]:
         outcomes, self.late = self.late, []
         for number, run in list(self.running.items()):
             failures = self.fails.get(number, [])
@@ -51,7 +50,10 @@ class Scripted:
             rows = tuple((epoch, {"score": run.params["x"] * epoch}) for epoch in epochs)
             self.running[number] = Run(**{**vars(run), "epoch": self.until[number]})
             outcomes.append(Outcome(number, run.attempt, rows))
-        return outcomes, 2 - len(self.running)
+        return outcomes
+
+    def room(self, orders: Sequence[Order]) -> int:
+        return 2 - len(self.running) + sum(isinstance(order, Halt) for order in orders)
 
     def send(self, orders: Sequence[Order]) -> None:
         asked = [r.event for r in self.journal.read("s") if r.event.kind in ("asked", "rerun")]
@@ -133,10 +135,10 @@ def test_a_failure_is_retried_within_its_budget(journal: Journal) -> None:
 
 def test_an_attempt_that_comes_back_late_has_no_say(journal: Journal) -> None:
     class Late(Scripted):
-        def poll(self, timeout: float) -> tuple[list[Outcome], int]:
-            outcomes, idle = super().poll(timeout)
+        def poll(self, timeout: float) -> list[Outcome]:
+            outcomes = super().poll(timeout)
             stale = [Outcome(o.number, o.attempt - 1, ((9, {"score": 1e9}),)) for o in outcomes]
-            return [*stale, *outcomes], idle
+            return [*stale, *outcomes]
 
     assert controller(journal, Late(journal)).run() == "done"
     best = replayed(journal).history.best
@@ -151,7 +153,7 @@ def test_an_interrupted_sweep_goes_on_where_it_was(journal: Journal) -> None:
     polls = 0
     real_poll = executor.poll
 
-    def poll(timeout: float) -> tuple[list[Outcome], int]:
+    def poll(timeout: float) -> list[Outcome]:
         nonlocal polls
         polls += 1
         if polls == 3:

@@ -17,7 +17,7 @@ import pytest
 from cluster.checkpoints import Checkpoints, Storage
 from cluster.controller import Controller
 from cluster.errors import ClusterError
-from cluster.executor import Executor
+from cluster.executor import Executor, Outcome
 from cluster.inline import InlineExecutor
 from cluster.limits import process_of
 from cluster.packed import PackedExecutor
@@ -179,8 +179,8 @@ class Killing(PackedExecutor):
 
     killed: tuple[int, ...] = ()
 
-    def poll(self, timeout: float) -> Any:
-        outcomes, idle = super().poll(timeout)
+    def poll(self, timeout: float) -> list[Outcome]:
+        outcomes = super().poll(timeout)
         heard = [o.number for o in outcomes if o.rows]
         worker = next((w for w in self._workers if heard and heard[0] in w.runs), None)
         if worker is not None and not self.killed:
@@ -188,7 +188,7 @@ class Killing(PackedExecutor):
             process = process_of(self._storage.note(worker.name))
             assert process is not None
             os.kill(process, signal.SIGKILL)
-        return outcomes, idle
+        return outcomes
 
 
 def test_trials_of_a_killed_worker_go_on_elsewhere(
@@ -239,14 +239,14 @@ executor = packed(iris(), folder, address=cluster.address)
 sizes, poll = [], executor.poll
 
 def growing(timeout):
-    outcomes, idle = poll(timeout)
+    outcomes = poll(timeout)
     if outcomes:
         sizes.append(sum(bool(worker.runs) for worker in executor._workers))
         if len(sizes) == 1:
             cluster.add_node(num_cpus=1)
     if sizes and sizes[-1] == 2:
         driven.interrupt()
-    return outcomes, idle
+    return outcomes
 
 executor.poll = growing
 driven = controller(executor, folder, replace(SPEC, budget=Budget(epochs=9, time=100)))
