@@ -313,6 +313,9 @@ class SweepMachine(RuleBasedStateMachine):
         assert [trial.number for trial in history.waiting] == self.waiting
         assert {trial.number for trial in history.running} == set(self.in_state("running"))
         assert history.count("running", "waiting") == len(history.running) + len(history.waiting)
+        assert history.is_anyone_running == bool(history.running)
+        assert history.first_waiting is next(iter(history.waiting), None)
+        assert history.granted == sum(max(0, t.until - t.epoch) for t in history.running)
 
     @invariant()
     def every_row_is_kept_once(self):
