@@ -17,15 +17,16 @@ import pytest
 from cluster.checkpoints import Checkpoints, Storage
 from cluster.controller import Controller
 from cluster.errors import ClusterError
-from cluster.executor import Executor, Outcome
+from cluster.executor import Executor, Halt, Outcome
 from cluster.inline import InlineExecutor
 from cluster.limits import process_of
-from cluster.packed import PackedExecutor
+from cluster.packed import PackedExecutor, _Worker
+from cluster.placement import Seating
 from cluster.resources import Resources
 from search import events as ev
 from search.journal import Journal
 from search.spec import Budget, Objective, Plugin, Spec
-from search.sweep import Sweep
+from search.sweep import Run, Sweep
 from spaces import Choice, Float, Int, Repeat, Space
 from trainables.data import load
 from trainables.dataset import prepare
@@ -160,6 +161,28 @@ def tell(sweep: Sweep, event: ev.Event) -> None:
             sweep.note(topic, text)
         case ev.Closed(_, reason):
             sweep.close(reason)
+
+
+def test_no_more_is_started_than_there_is_room_for(recipe: Recipe, tmp_path: Path) -> None:
+    """A worker has fewer places when what comes next does not pack."""
+    halts = [Halt(number) for number in range(8)]
+
+    def room(places: int, orders: int, **more: int) -> int:
+        executor = packed(recipe, tmp_path, **more)
+        worker = _Worker("w", None, seating=Seating(places))
+        for number in range(5):
+            worker.seat(Run(number, {"hidden": [8]}, 0, 1, 0, 1))
+        executor._workers = [worker]
+        return executor.room(halts[:orders])
+
+    assert room(8, 0) == 3
+    assert room(8, 2) == 5
+    assert room(1, 0) == 0
+    assert room(1, 4) == 0
+    assert room(1, 5) == 1
+    assert room(8, 0, most=6) == 1
+    assert room(8, 0, enough=7) == 2
+    assert room(8, 0, most=2) == 0
 
 
 def test_folds_and_seeds_are_lanes_of_one_trial(
