@@ -119,7 +119,13 @@ class PackActor:
         lanes = None if job.lanes is None else min(job.lanes, LANES)
         recipe = job.recipe()
         pool = Pool(recipe, lanes, packs_at_any_price=job.at_any_price)
-        worker = PackWorker(pool, job.storage, job.limits, job.storage.note(self._name))
+        worker = PackWorker(
+            pool,
+            job.storage,
+            job.limits,
+            job.storage.note(self._name),
+            apart=lambda: Pool(recipe, 1, packs_at_any_price=True),  # without a probe
+        )
         with contextlib.closing(worker), _threads(recipe):
             self._serve(worker)
 

@@ -6,7 +6,7 @@ No Ray here: ``pack_actor`` carries orders in and outcomes out.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,12 +19,21 @@ from search.sweep import Run
 from trainables.pool import Member, Pool
 
 
+@dataclass(frozen=True)
+class Apart(Start):
+    """Begin an attempt whose trial may have been the end of its last workers, in turns of its own.
+
+    If it is, the note names it alone, and its neighbours do not pay for it.
+    """
+
+
 @dataclass
 class _Seat:
-    """An attempt in the pool."""
+    """An attempt in a pool."""
 
     attempt: Attempt
     member: Member
+    pool: Pool
     heard_at: float = field(default_factory=time.monotonic)
     seconds: float = 0.0  # of the member's, as far as they are counted
 
@@ -33,10 +42,12 @@ class PackWorker:
     """Trains the attempts that it is ordered to, a turn of one pack at a time.
 
     Args:
+        pool: of all but those who train apart.
         limits: a trial over its time fails with kind ``timeout``. A turn over an epoch's time, for
             each of those that it trains, ends this whole process and leaves where it was in
             ``note``.
         note: which attempts train; by default one beside the checkpoints.
+        apart: makes a pool for one trial; without it, all share one.
     """
 
     def __init__(
@@ -45,8 +56,11 @@ class PackWorker:
         storage: Storage,
         limits: Limits = NO_LIMITS,
         note: Path | None = None,
+        apart: Callable[[], Pool] | None = None,
     ) -> None:
         self._pool = pool
+        self._apart = apart or (lambda: pool)
+        self._pools = [pool]  # the one whose turn it is comes first
         self._storage = storage
         self._limits = limits
         self._alarm = PackAlarm(note or storage.note("alone"))
@@ -65,7 +79,7 @@ class PackWorker:
     @property
     def is_idle(self) -> bool:
         """Whether only an order can give it something to do."""
-        return not self._pool.due()
+        return not any(pool.due() for pool in self._pools)
 
     def obey(self, orders: Sequence[Order]) -> list[Outcome]:
         """Carries orders out, in their order; what there is to say of attempts at once."""
@@ -73,7 +87,8 @@ class PackWorker:
         for order in orders:
             match order:
                 case Start(run):
-                    said += self._start(run)
+                    pool = self._apart() if isinstance(order, Apart) else self._pool
+                    said += self._start(run, pool)
                 case Proceed(number, until):
                     if number in self._seats:
                         self._seats[number].member.until = until
@@ -81,29 +96,34 @@ class PackWorker:
                     self._drop(number)
         return said
 
-    def _start(self, run: Run) -> list[Outcome]:
+    def _start(self, run: Run, pool: Pool) -> list[Outcome]:
         self._drop(run.number)
         attempt = Attempt(run, self._storage, self._limits)
         try:
             with self._alarm.around([_name(attempt)], self._limits.epoch):
-                member = attempt.open(lambda path: self._pool.open(run.params, run.seed, path))
+                member = attempt.open(lambda path: pool.open(run.params, run.seed, path))
         except Exception as error:
             return [attempt.failed(error)]
         member.until = run.until
-        seat = self._seats[run.number] = _Seat(attempt, member)
+        seat = self._seats[run.number] = _Seat(attempt, member, pool)
+        if pool not in self._pools:
+            self._pools.append(pool)
         # From a checkpoint it may have all that it was to train, without having been heard of.
         return [self._report(seat, due=False)] if member.epoch >= run.until else []
 
     def turn(self) -> list[Outcome]:
-        """Trains one turn of the pool, if any is due; what there is to say of attempts."""
-        due = self._pool.due()
-        if not due:
+        """Trains one turn of a pool, if any is due; what there is to say of attempts."""
+        pool = next((pool for pool in self._pools if pool.due()), None)
+        if pool is None:
             return []
+        self._pools.remove(pool)
+        self._pools.append(pool)
+        due = pool.due()
         seats = {id(seat.member): seat for seat in self._seats.values()}
         who = [_name(seats[id(member)].attempt) for member in due]
         limit = self._limits.epoch
         with self._alarm.around(who, None if limit is None else limit * len(due)):
-            trained = self._pool.turn()
+            trained = pool.turn()
         return [said for m in trained if (said := self._look_at(seats[id(m)])) is not None]
 
     def _look_at(self, seat: _Seat) -> Outcome | None:
@@ -144,6 +164,8 @@ class PackWorker:
         seat = self._seats.pop(number, None)
         if seat is not None:
             seat.attempt.close()
+            if seat.pool is not self._pool:
+                self._pools.remove(seat.pool)
 
 
 def _name(attempt: Attempt) -> str:

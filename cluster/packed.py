@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from cluster.executor import Halt, Order, Outcome, Proceed, Start
 from cluster.limits import NO_LIMITS, Limits, hang_message, where_it_hung, who_trained
 from cluster.memory import is_low_memory
 from cluster.pack_actor import Job, Leave, Message, News, PackActor
+from cluster.pack_worker import Apart
 from cluster.placement import Seating, choose, shape_of
 from cluster.ray_session import RaySession, quiet
 from cluster.resources import Resources
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 HEARD = 5.0  # seconds after which a worker that has nothing to tell says so
 GROWTH = 3.0  # seconds between two looks at what the cluster has
+TWICE = 2  # of a trial's workers have died under it: from then on it trains in turns of its own
 DEATHS = 12  # of workers in a row, with no epoch trained in between, at which the executor gives up
 _AT_START = 4  # for how many of them one counts that died before it was ready
 _PATIENCE = 5.0  # seconds for workers to let go at the end
@@ -99,6 +102,7 @@ class PackedExecutor:
         self._slots = 0
         self._grown_at = -math.inf
         self._deaths = 0
+        self._died_with: Counter[int] = Counter()  # trial -> workers that died while it trained
         self._notes: dict[str, str] = {}
 
     def open(self) -> None:
@@ -211,7 +215,8 @@ class PackedExecutor:
             if isinstance(order, Start):
                 worker = self._place(order.run)
                 worker.seat(order.run)
-                letters[worker.name].append(order)
+                is_suspect = self._died_with[order.run.number] >= TWICE
+                letters[worker.name].append(Apart(order.run) if is_suspect else order)
         for worker in self._workers:
             if letters[worker.name]:
                 self._deliver(worker, letters[worker.name])
@@ -252,17 +257,18 @@ class PackedExecutor:
         where = where_it_hung(note)
         note.unlink(missing_ok=True)
         text = str(error)
-        failure, is_theirs = Failure("node_lost", text), False
+        failure = Failure("node_lost", text)
         if where is not None:
-            failure, is_theirs = Failure("hang", hang_message(self._limits, where)), True
+            failure = Failure("hang", hang_message(self._limits, where))
         elif is_low_memory(text):
-            failure, is_theirs = Failure("out_of_memory", text), True
+            failure = Failure("out_of_memory", text)
         elif getattr(error, "preempted", False):
             failure = Failure("preempted", text)
         outcomes = []
         for run in worker.runs.values():
-            is_innocent = is_theirs and bool(suspects) and (run.number, run.attempt) not in suspects
+            is_innocent = bool(suspects) and (run.number, run.attempt) not in suspects
             own = Failure("preempted", text) if is_innocent else failure
+            self._died_with[run.number] += own.kind == "node_lost"
             outcomes.append(Outcome(run.number, run.attempt, failure=own))
         return outcomes
 

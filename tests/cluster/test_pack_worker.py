@@ -16,7 +16,7 @@ from cluster.checkpoints import Storage
 from cluster.executor import Halt, Outcome, Proceed, Start
 from cluster.limits import Limits, where_it_hung, who_trained
 from cluster.pack_actor import Job, Leave, PackActor
-from cluster.pack_worker import PackWorker
+from cluster.pack_worker import Apart, PackWorker
 from search.sweep import Run
 from trainables.errors import BadValue
 from trainables.pool import Pool
@@ -250,6 +250,21 @@ def test_neighbours_of_a_pack_that_broke_are_innocent(tmp_path: Path) -> None:
     kinds = {number: each.failure.kind for number, each in said.items() if each.failure}
     assert kinds == {1: "bad_value", 2: "preempted", 3: "out_of_memory"}
     assert epochs(until_idle(worker), 0) == [1, 2, 3]
+    worker.close()
+
+
+def test_a_suspect_trains_in_turns_of_its_own(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path), 300)
+    note = storage.note("w")
+    worker = PackWorker(Breaking(), storage, note=note, apart=Breaking)  # type: ignore[arg-type]
+    worker.obey([Start(run(0)), Start(run(1)), Apart(run(2)), Apart(run(3))])
+    turns = []
+    while not worker.is_idle:
+        worker.turn()
+        turns.append(sorted(number for number, _ in who_trained(note)))
+    assert turns == [[0, 1], [2], [3]] * 3
+    worker.obey([Halt(2), Proceed(3, 4)])
+    assert epochs(until_idle(worker), 3) == [4]
     worker.close()
 
 

@@ -19,7 +19,7 @@ from cluster.controller import Controller
 from cluster.errors import ClusterError
 from cluster.executor import Executor, Halt, Outcome
 from cluster.inline import InlineExecutor
-from cluster.limits import process_of
+from cluster.limits import Limits, process_of
 from cluster.packed import PackedExecutor, _Worker
 from cluster.placement import Seating
 from cluster.resources import Resources
@@ -185,6 +185,34 @@ def test_no_more_is_started_than_there_is_room_for(recipe: Recipe, tmp_path: Pat
     assert room(8, 0, most=2) == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "end", "kind"),
+    [
+        ("9 0-1 1-1\n", "the process has ended", "node_lost"),
+        (
+            "9 0-1 1-1\n",
+            "1 worker(s) killed due to the node running low on memory",
+            "out_of_memory",
+        ),
+        ("9 0-1 1-1\nTimeout!\nThread 1:\n  File trainables/pool.py in turn\n", "gone", "hang"),
+    ],
+)
+def test_who_trained_last_is_to_blame_for_a_workers_end(
+    text: str, end: str, kind: str, recipe: Recipe, tmp_path: Path
+) -> None:
+    executor = packed(recipe, tmp_path, limits=Limits(epoch=60))
+    for death in (1, 2, 3):
+        worker = _Worker("w", None, seating=Seating(8))
+        for number in range(4):
+            worker.seat(Run(number, {}, 0, 1, 0, 1))
+        executor._storage.note("w").write_text(text)
+        said = executor._ends(worker, RuntimeError(end))
+        found = [outcome.failure.kind for outcome in said if outcome.failure]
+        assert found == [kind, kind, "preempted", "preempted"]
+        assert executor._died_with[0] == (death if kind == "node_lost" else 0)
+    assert executor._died_with[2] == 0
+
+
 def test_folds_and_seeds_are_lanes_of_one_trial(
     recipe: Recipe, tmp_path: Path, ray_local: None
 ) -> None:
@@ -222,7 +250,7 @@ def test_trials_of_a_killed_worker_go_on_elsewhere(
     assert executor.killed
     failed = [event for event in events if isinstance(event, ev.Failed)]
     assert failed  # and others, perhaps, which were sent to it when it was dead already
-    assert {event.failure.kind for event in failed} == {"node_lost"}
+    assert {event.failure.kind for event in failed} <= {"node_lost", "preempted"}
     assert all(event.retry for event in failed)
     sweep = Sweep.replay(SPEC, events)
     assert sorted(sweep.history.trials) == list(range(12))

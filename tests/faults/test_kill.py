@@ -82,7 +82,8 @@ def test_a_killed_pack_worker_costs_its_lanes_an_attempt_and_the_sweep_nothing(
     trials = [trial for trial in view_of(lanewise, "killed").history if trial.failures]
     assert trials
     for trial in trials:
-        assert [failure.kind for failure in trial.failures] == ["node_lost"]
+        # Those of a pack that waited for its turn are innocent beyond doubt.
+        assert [failure.kind for failure in trial.failures] in (["node_lost"], ["preempted"])
         assert trial.attempt == 2
     assert not left_over(lanewise.home)
 
