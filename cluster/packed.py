@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from trainables.trial import Recipe
 
 HEARD = 5.0  # seconds after which a worker that has nothing to tell says so
+WAITING = 30.0  # seconds without any worker after which people are told
 GROWTH = 3.0  # seconds between two looks at what the cluster has
 TWICE = 2  # of a trial's workers have died under it: from then on it trains in turns of its own
 DEATHS = 12  # of workers in a row, with no epoch trained in between, at which the executor gives up
@@ -101,6 +102,7 @@ class PackedExecutor:
         self._reference: Any = None  # to the recipe
         self._slots = 0
         self._grown_at = -math.inf
+        self._ready_at = time.monotonic()  # when a worker was last seen ready; at first the start
         self._deaths = 0
         self._died_with: Counter[int] = Counter()  # trial -> workers that died while it trained
         self._notes: dict[str, str] = {}
@@ -112,6 +114,7 @@ class PackedExecutor:
 
         self._reference = ray.put(self._recipe)
         self._grow()
+        self._ready_at = time.monotonic()
 
     # -- workers -----------------------------------------------------------------------------
 
@@ -165,11 +168,23 @@ class PackedExecutor:
 
         if time.monotonic() - self._grown_at >= GROWTH:
             self._grow()
+        self._watch()
         workers = {worker.waiting: worker for worker in self._workers}
         ready, _ = ray.wait(list(workers), num_returns=1, timeout=timeout)
         if ready:
             ready, _ = ray.wait(list(workers), num_returns=len(workers), timeout=0)
         return [said for waiting in ready for said in self._hear(workers[waiting])]
+
+    def _watch(self) -> None:
+        """Says so where a sweep stands still because no worker has come up."""
+        waited = time.monotonic() - self._ready_at
+        if any(worker.seating.places for worker in self._workers):
+            if waited >= WAITING:
+                self._notes["workers"] = f"none was up for {waited:.0f} s"
+            self._ready_at = time.monotonic()
+        elif waited >= WAITING:
+            takes = f"{self._resources.cpus:g} CPUs and {self._resources.gpus:g} GPUs"
+            self._notes["workers"] = f"none is up yet: they start, or wait for {takes} each"
 
     def _hear(self, worker: _Worker) -> list[Outcome]:
         import ray

@@ -185,6 +185,23 @@ def test_no_more_is_started_than_there_is_room_for(recipe: Recipe, tmp_path: Pat
     assert room(8, 0, most=2) == 0
 
 
+def test_a_sweep_that_waits_for_workers_says_so(recipe: Recipe, tmp_path: Path) -> None:
+    executor = packed(recipe, tmp_path)
+    executor._workers = [worker := _Worker("w", None)]
+    executor._watch()
+    assert executor.notes() == {}
+    executor._ready_at -= 40
+    executor._watch()
+    assert executor.notes() == {
+        "workers": "none is up yet: they start, or wait for 1 CPUs and 0 GPUs each"
+    }
+    worker.seating.places = 8
+    executor._watch()
+    assert executor.notes() == {"workers": "none was up for 40 s"}
+    executor._watch()
+    assert executor.notes() == {}
+
+
 @pytest.mark.parametrize(
     ("text", "end", "kind"),
     [
