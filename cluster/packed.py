@@ -261,7 +261,10 @@ class PackedExecutor:
         outcomes = self._ends(worker, error)
         self._deaths += 1 if worker.seating.places else _AT_START
         if self._deaths >= DEATHS:
-            raise ClusterError(f"ray: pack workers end again and again: {error}") from error
+            lines = [line for line in str(error).splitlines() if line.strip()]
+            # What an exception says stands last; of a process that is gone, what Ray says first.
+            line = lines[-1 if isinstance(error, ray.exceptions.RayTaskError) else 0]
+            raise ClusterError(f"ray: pack workers end again and again: {line}") from error
         self._grow()
         return outcomes
 
