@@ -142,8 +142,8 @@ class PackActor:
                         outcomes += worker.leave()
                     case order:
                         outcomes += worker.obey([order])
-            outcomes += worker.turn()
-            self._tell(outcomes, worker, told)
+            self._tell(outcomes, worker, told)  # a turn takes long, and there may be room now
+            self._tell(worker.turn(), worker, told)
 
     def _take(self, *, waits: bool) -> list[Message]:
         with self._changed:
