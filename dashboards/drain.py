@@ -44,7 +44,8 @@ def drain(
                 "tracking URI again"
             )
         with projector_lock(home, wait, launch):
-            _drain(Tail(home, journal, launch, uri, rebuild=rebuild), attempts)
+            tail = Tail(home, journal, launch, uri, rebuild=rebuild, at_once=True)
+            _drain(tail, attempts)
         return pending(home, sweep, journal)
 
 

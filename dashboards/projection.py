@@ -198,10 +198,12 @@ class Projection:
     def draft(self, number: int | None) -> Draft:
         return self.sweep if number is None else self.trials[number]
 
-    def unsent(self) -> list[int]:
-        """The trials with something to send, those that waited longest first."""
+    def unsent(self) -> tuple[list[int], list[int]]:
+        """The trials with something to send, those that waited longest first: (ended, open)."""
         found = [(d.unsent, n) for n, d in self.trials.items() if d.unsent is not None]
-        return [number for _, number in sorted(found)]
+        numbers = [number for _, number in sorted(found)]
+        is_open = {number: self.history.trials[number].is_open for number in numbers}
+        return [n for n in numbers if not is_open[n]], [n for n in numbers if is_open[n]]
 
     def touch_all(self) -> None:
         """The sweep's run and those of its open trials are to be sent again, as they are now."""

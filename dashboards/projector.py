@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ from threading import Thread
 
 from dashboards.service import quiet, serve
 from search.home import Home
+
+NICENESS = 10  # added while a sweep trains
 
 
 def main() -> None:
@@ -32,9 +35,25 @@ def main() -> None:
     # Ctrl-C and a closed terminal reach the whole process group: it drains and ends by itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with suppress(OSError):
-        os.nice(10)
-    serve(_await_home(given.database) if given.spare else Home.find(given.home))
+    yield_to = yielding()
+    yield_to(True)
+    home = _await_home(given.database) if given.spare else Home.find(given.home)
+    serve(home, yield_to)
+
+
+def yielding() -> Callable[[bool], None]:
+    """Makes this process nice while a sweep trains; what is left then, a person waits for.
+
+    Only root may lower a niceness again. Anyone else's projector stays nice, which costs nothing on
+    cores that nobody else wants.
+    """
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+
+    def yield_to(trains: bool) -> None:
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, min(19, before + NICENESS * trains))
+
+    return yield_to
 
 
 def _await_home(spare: Path | None) -> Home:

@@ -7,6 +7,7 @@ import math
 import posixpath
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from dashboards.datasets import Dataset
@@ -96,6 +97,7 @@ def data_tags(launch: Launched) -> dict[str, str]:
     return {f"lanewise.data.{key}": str(data[key]) for key in ("source", "hash") if key in data}
 
 
+@lru_cache(maxsize=4096)
 def _key(name: str) -> str:
     """The name as MLflow allows it: no odd characters, no path that leads elsewhere."""
     clean = re.sub(r"[^\w.\-/: ]", "_", name)[:250]

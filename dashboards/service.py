@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from dashboards.errors import ProjectionError
@@ -35,12 +36,21 @@ class Service:
     Args:
         secret: serve this sweep alone, whose URI has a password that only this process knows.
             The others' projector leaves such sweeps alone, and has another lock.
+        yield_to: called with whether some sweep is training now, whenever that changes.
     """
 
-    def __init__(self, home: Home, journal: Journal, secret: str | None = None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        journal: Journal,
+        secret: str | None = None,
+        yield_to: Callable[[bool], None] = lambda trains: None,
+    ) -> None:
         self.home = home
         self.journal = journal
         self.secret = secret
+        self.yield_to = yield_to
+        self.trains: bool | None = None
         self.tails: dict[str, Tail] = {}
         self._looked_at = -math.inf
         self._worked_at = self._lived_at = time.monotonic()
@@ -60,6 +70,10 @@ class Service:
         """One look at everything; returns whether something was new."""
         self._look()
         moved = [tail.attempt() for tail in self.tails.values()]
+        trains = any(tail.is_running for tail in self.tails.values())
+        if trains != self.trains:
+            self.trains = trains
+            self.yield_to(trains)
         for sweep in [sweep for sweep, tail in self.tails.items() if tail.is_over]:
             self.tails.pop(sweep).close()
         return any(moved)
@@ -94,15 +108,18 @@ class Service:
         return now - max(self._lived_at, self._worked_at) > GIVE_UP
 
 
-def serve(home: Home) -> None:
-    """The whole life of a projector process."""
+def serve(home: Home, yield_to: Callable[[bool], None]) -> None:
+    """The whole life of a projector process; ``yield_to`` as for ``Service``."""
     quiet()
     with open_journal(home) as journal:
         mine = os.environ.get(SWEEP_VARIABLE)
         launch = find_launch(journal, mine) if mine else None
         secret = mine if launch and is_masked(tracking_uri(home, launch)) else None
         with projector_lock(home, math.inf, launch):
-            Service(home, journal, secret).run()
+            # What is imported by now stays: not to be looked through again and again.
+            gc.freeze()
+            gc.set_threshold(20_000, 20, 100)
+            Service(home, journal, secret, yield_to).run()
 
 
 def known_uri(home: Home, launch: Launched) -> str | None:

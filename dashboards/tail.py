@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 FIRST_RETRY, LAST_RETRY = 0.5, 15.0  # seconds
 PARENT_EVERY = 2.0  # seconds between updates of a running sweep's own run
 CURSOR_EVERY = 0.2
+LOOK_EVERY = 1.0  # seconds of sending after which the journal is looked at again
+PATIENCE = 2.0  # seconds for which news of an open trial may wait for its end
+LONGEST = 10.0  # the same while trials that have ended wait
 
 
 class Tail:
@@ -38,16 +41,25 @@ class Tail:
     Args:
         uri: the tracking URI with its password.
         rebuild: ignore the cursor and project everything again.
+        at_once: send the news of open trials without waiting for more.
     """
 
     def __init__(
-        self, home: Home, journal: Journal, launch: Launched, uri: str, *, rebuild: bool = False
+        self,
+        home: Home,
+        journal: Journal,
+        launch: Launched,
+        uri: str,
+        *,
+        rebuild: bool = False,
+        at_once: bool = False,
     ) -> None:
         self.home = home
         self.journal = journal
         self.launch = launch
         self.uri = uri
         self.rebuild = rebuild
+        self.at_once = at_once
         self.cursor = read_cursor(home, launch.sweep)
         self.retry_at = 0.0
         self.failures = 0
@@ -56,6 +68,7 @@ class Tail:
         self._reporter = Reporter(home, launch)
         self._parent_at = 0.0
         self._cursor_at = 0.0
+        self._since: dict[int, float] = {}  # open trial -> when its news began to wait
 
     def step(self) -> bool:
         """Takes in and sends what is new; returns whether anything was.
@@ -87,12 +100,18 @@ class Tail:
             self._writer.close()
         self._reporter.close()
         self._projection = self._writer = None
+        self._since.clear()
 
     @property
     def is_drained(self) -> bool:
         """Whether MLflow shows all that the tail has read, and it has read all there was."""
         projection = self._projection
         return projection is not None and projection.settled == projection.seq
+
+    @property
+    def is_running(self) -> bool:
+        """Whether somebody works on the sweep, as far as the tail has read."""
+        return self._projection is not None and self._projection.status == "running"
 
     @property
     def is_idle(self) -> bool:
@@ -187,20 +206,48 @@ class Tail:
         assert writer is not None
         if None not in writer.runs:
             self._write(projection, writer, None)
-        for number in projection.unsent():
-            self._write(projection, writer, number)
-            self._save(projection)
+        ended, open_ = projection.unsent()
+        self._send_trials(projection, writer, ended, open_)
         if projection.sweep.unsent is not None and self._parent_is_due(projection):
             self._write(projection, writer, None)
             self._parent_at = time.monotonic()
         self._save(projection, final=True)
 
+    def _send_trials(
+        self, projection: Projection, writer: Writer, ended: list[int], open_: list[int]
+    ) -> None:
+        """Those that have ended first, and for a while: what comes meanwhile may end others."""
+        until = time.monotonic() + LOOK_EVERY
+        left = len(ended)
+        for number in ended:
+            self._write(projection, writer, number)
+            self._save(projection)
+            left -= 1
+            if time.monotonic() > until:
+                break
+        for number in self._due(projection, open_, LONGEST if left else PATIENCE):
+            self._write(projection, writer, number)
+            self._save(projection)
+
+    def _due(self, projection: Projection, open_: list[int], patience: float) -> list[int]:
+        """Open trials whose news has waited; of one that ends soon, only the end is sent."""
+        if self.at_once or projection.status != "running":
+            return open_
+        now = time.monotonic()
+        self._since = {number: self._since.get(number, now) for number in open_}
+        return [number for number, since in self._since.items() if now - since >= patience]
+
     def _parent_is_due(self, projection: Projection) -> bool:
-        return projection.status != "running" or time.monotonic() - self._parent_at >= PARENT_EVERY
+        """While the sweep runs from time to time; its end behind those of all trials."""
+        if projection.status == "running":
+            return time.monotonic() - self._parent_at >= PARENT_EVERY
+        return not any(projection.unsent())
 
     def _write(self, projection: Projection, writer: Writer, number: int | None) -> None:
         writer.write(projection.run(number))
         projection.sent(number)
+        if number is not None:
+            self._since.pop(number, None)
 
     def _save(self, projection: Projection, *, final: bool = False) -> None:
         """Moves the cursor to before the first record that some run still lacks."""
@@ -211,6 +258,8 @@ class Tail:
         self._cursor_at = now
         parent, seq = self._writer.runs.get(None), projection.settled
         at_rest = seq == projection.seq and projection.status != "running"
+        if seq != self.cursor.seq:
+            self._writer.flush()
         self._put(
             replace(
                 self.cursor,

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset as MlflowDataset
@@ -71,8 +73,9 @@ class Writer:
     def __init__(
         self, home: Home, uri: str, experiment: str, sweep: str, *, revive: bool = False
     ) -> None:
-        if uri == local_uri(home):
-            database.ready(home.root / "mlflow.db")
+        self._database = home.root / "mlflow.db" if uri == local_uri(home) else None
+        if self._database is not None:
+            database.ready(self._database)
         self.home = home
         self.uri = uri
         self.sweep = sweep
@@ -90,6 +93,11 @@ class Writer:
 
     def close(self) -> None:
         self._folder.cleanup()
+
+    def flush(self) -> None:
+        """All that was written is in MLflow for good."""
+        if self._database is not None:
+            database.flush(self._database)
 
     def write(self, run: Run) -> None:
         """Brings one run to where it should be: made if missing, what is new in one batch."""
@@ -109,7 +117,7 @@ class Writer:
         known = self.runs[number]
         if known.gone:
             return
-        file = Path(self._folder.name) / name
+        file = self._draft(name)
         shutil.copyfile(path, file)
         repository, folder = self._repository(known.artifact_uri)
         repository.log_artifact(str(file), folder)
@@ -216,11 +224,20 @@ class Writer:
     def _store(self, known: Known, name: str, text: str) -> None:
         if known.files.get(name) == text:
             return
-        file = Path(self._folder.name) / name
-        file.write_text(text, "utf-8")
-        repository, folder = self._repository(known.artifact_uri)
-        repository.log_artifact(str(file), folder)
+        if (folder := _folder_at(known.artifact_uri)) is not None:
+            # As MLflow's client would, which takes ten times as long.
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, "utf-8")
+        else:
+            file = self._draft(name)
+            file.write_text(text, "utf-8")
+            repository, inside = self._repository(known.artifact_uri)
+            repository.log_artifact(str(file), inside)
         known.files[name] = text
+
+    def _draft(self, name: str) -> Path:
+        """Where a file of that name is put together."""
+        return Path(self._folder.name) / name
 
     def _repository(self, uri: str) -> tuple[Any, str | None]:
         """A repository and a folder in it. One serves all runs below the experiment's location."""
@@ -248,6 +265,14 @@ def _known(found: Any) -> tuple[int | None, Known]:
         gone=info.lifecycle_stage != LifecycleStage.ACTIVE,
     )
     return (None if trial is None else int(trial)), known
+
+
+def _folder_at(uri: str) -> Path | None:
+    """The folder that an artifact URI means on this machine, if it means one."""
+    parts = urlsplit(uri)
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or parts.query:
+        return None
+    return Path(url2pathname(parts.path))
 
 
 def _input(dataset: Dataset) -> DatasetInput:

@@ -74,3 +74,22 @@ def test_killed_while_it_is_made_it_is_made_anew(tmp_path, after):
         os.kill(process.pid, signal.SIGKILL)
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     assert {"runs", "experiments", "inputs"} <= tables(path)
+
+
+def test_only_the_homes_databases_wait_for_no_disk(tmp_path):
+    import sqlalchemy as sa
+
+    def synchronous(path):
+        engine = sa.create_engine(f"sqlite:///{path}")
+        with engine.connect() as connection:
+            found = connection.execute(sa.text("PRAGMA synchronous")).scalar()
+        engine.dispose()
+        return found
+
+    sqlite3.connect(tmp_path / "mlflow.db").close()
+    assert synchronous(tmp_path / "mlflow.db") == 2
+    (tmp_path / "mlflow.db").touch()
+    database.ready(tmp_path / "mlflow.db")
+    assert synchronous(tmp_path / "mlflow.db") == 1
+    assert synchronous(tmp_path / "other.db") == 2
+    database.flush(tmp_path / "mlflow.db")  # without a log there is nothing to flush

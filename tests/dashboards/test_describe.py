@@ -60,7 +60,9 @@ def test_what_is_settled_never_overtakes_what_is_unsent(lab):
     projection = projected(lab)
     assert projection.settled == -1
     projection.sent(None)
-    for number in projection.unsent():
+    ended, open_ = projection.unsent()
+    assert not open_
+    for number in ended:
         before = projection.settled
         projection.sent(number)
         assert projection.settled >= before

@@ -383,3 +383,71 @@ def test_a_retried_trial_keeps_its_run(lab):
     lab.drain()
     tags = lab.runs()[1][0].data.tags
     assert (tags["lanewise.outcome"], tags["lanewise.attempt"]) == ("completed", "2")
+
+
+def noting(calls, name, call):
+    def note(*args, **kwargs):
+        calls.append(name)
+        return call(*args, **kwargs)
+
+    return note
+
+
+def test_a_trial_that_ends_soon_is_written_once(lab, monkeypatch):
+    from mlflow import MlflowClient
+
+    calls = []
+    for name in ("create_run", "log_batch", "set_terminated", "update_run"):
+        call = getattr(MlflowClient, name)
+        monkeypatch.setattr(MlflowClient, name, noting(calls, name, call))
+    sweep = lab.begun(lab.spec(trials=2, scheduler="none"))
+    with lab.home.controller_lock("s1"):
+        run = sweep.ask()
+        lab.take(sweep)
+        tail = tails.Tail(lab.home, lab.journal, lab.journal.launches()[0][0], lab.uri)
+        monkeypatch.setattr(tails, "PARENT_EVERY", 100.0)
+        tail.step()
+        assert lab.runs()[1] == {}  # it may end any moment
+        sweep.report(0, [(1, lab.curve(run.params, 1))])
+        lab.take(sweep)
+        tail.step()
+        calls.clear()
+        sweep.report(0, [(epoch, lab.curve(run.params, epoch)) for epoch in range(2, 10)])
+        sweep.ask()
+        lab.take(sweep)
+        tail.step()
+        assert calls == ["create_run", "log_batch", "set_terminated"]
+        assert lab.runs()[1].keys() == {0}
+        monkeypatch.setattr(tails, "PATIENCE", 0.0)  # the other one goes on
+        tail.step()
+        assert lab.runs()[1][1].info.status == "RUNNING"
+        tail.close()
+
+
+def test_the_sweep_has_ended_when_its_trials_have(lab, monkeypatch):
+    lab.write(lab.simulated(8))
+    monkeypatch.setattr(tails, "LOOK_EVERY", 0.0)  # a look at the journal behind every trial
+    tail = tails.Tail(lab.home, lab.journal, lab.journal.launches()[0][0], lab.uri)
+    statuses = []
+    while not tail.is_drained:
+        tail.step()
+        parent, children = lab.runs()
+        statuses.append((parent.data.tags["lanewise.status"], len(children)))
+    tail.close()
+    assert len(statuses) > 4
+    assert statuses[-1] == ("done", 8)
+
+
+def test_the_service_says_when_a_sweep_trains(lab):
+    said = []
+    sweep = lab.begun(lab.spec(trials=1))
+    with lab.home.controller_lock("s1"):
+        service = Service(lab.home, lab.journal, yield_to=said.append)
+        service.step()
+        run = sweep.ask()
+        sweep.report(0, [(1, lab.curve(run.params, 1))])
+        sweep.close("trials")
+        lab.take(sweep)
+        service.step()
+        service.step()
+    assert said == [True, False]
