@@ -1,7 +1,8 @@
 """Losses by name, and what label smoothing and class weights make of them. N rows, C outputs.
 
-Outputs and targets as in `scores.py`. What is reported is always the plain loss of that name, so
-that trials with different settings can be compared; what is descended may be the shaped one.
+Outputs and targets as in `scores.py`, with lanes in front or without. What is reported is always
+the plain loss of that name, so that trials with different settings can be compared; what is
+descended may be the shaped one.
 """
 
 from __future__ import annotations
@@ -13,22 +14,27 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
-Loss = Callable[[Tensor, Tensor], Tensor]  # outputs [N, C], targets [N] → mean over rows
+Loss = Callable[[Tensor, Tensor], Tensor]  # outputs [..., N, C], targets [..., N] → mean over N
 Criterion = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # what to descend, what to report
 Options = Mapping[str, Any]
 
 
 def _cross_entropy(options: Options) -> Loss:
-    def loss(output_NC: Tensor, y_N: Tensor) -> Tensor:
-        if output_NC.shape[1] == 1:
-            return F.binary_cross_entropy_with_logits(output_NC.squeeze(1), y_N)
-        return F.cross_entropy(output_NC, y_N)
+    def loss(output: Tensor, y: Tensor) -> Tensor:
+        if output.shape[-1] == 1:
+            if output.ndim == 2:
+                return F.binary_cross_entropy_with_logits(output.squeeze(1), y)
+            each = F.binary_cross_entropy_with_logits(output.squeeze(-1), y, reduction="none")
+            return each.mean(-1)
+        if output.ndim == 2:
+            return F.cross_entropy(output, y)
+        return -output.log_softmax(-1).gather(-1, y.unsqueeze(-1)).squeeze(-1).mean(-1)
 
     return loss
 
 
 def _focal(options: Options) -> Loss:
-    return lambda output_NC, y_N: classification_loss(output_NC, y_N, gamma=options["gamma"])
+    return lambda output, y: classification_loss(output, y, gamma=options["gamma"])
 
 
 def _regression(function: Callable[..., Tensor]) -> Callable[[Options], Loss]:
@@ -36,7 +42,13 @@ def _regression(function: Callable[..., Tensor]) -> Callable[[Options], Loss]:
 
     def make(options: Options) -> Loss:
         own = {key: value for key, value in options.items() if key != "name"}
-        return lambda output_NC, y_N: function(output_NC.squeeze(1), y_N, **own)
+
+        def loss(output: Tensor, y: Tensor) -> Tensor:
+            if output.ndim == 2:
+                return function(output.squeeze(1), y, **own)
+            return function(output.squeeze(-1), y, reduction="none", **own).mean(-1)
+
+        return loss
 
     return make
 
@@ -57,36 +69,37 @@ def make_loss(loss: Options) -> Loss:
     return LOSSES[loss["name"]](loss)
 
 
-def make_criterion(loss: Options, smoothing: float, weight_C: Tensor | None) -> Criterion:
+def make_criterion(loss: Options, smoothing: float | Tensor, weight: Tensor | None) -> Criterion:
     """What training descends, and beside it the plain loss; one computation where they are one.
 
     Args:
-        smoothing: label smoothing in [0, 1); weight_C: of each class. Classification only.
+        smoothing: label smoothing in [0, 1), or one of each lane, [K]; classification only.
+        weight: of each class, [C], or of each lane's, [K, C].
     """
     plain = make_loss(loss)
-    if not smoothing and weight_C is None:
+    if isinstance(smoothing, float | int) and not smoothing and weight is None:
 
-        def same(output_NC: Tensor, y_N: Tensor) -> tuple[Tensor, Tensor]:
-            found = plain(output_NC, y_N)
+        def same(output: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+            found = plain(output, y)
             return found, found.detach()
 
         return same
 
     gamma = loss.get("gamma", 0.0)
 
-    def shaped(output_NC: Tensor, y_N: Tensor) -> tuple[Tensor, Tensor]:
-        descended = classification_loss(output_NC, y_N, gamma, smoothing, weight_C)
-        return descended, plain(output_NC.detach(), y_N)
+    def shaped(output: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        descended = classification_loss(output, y, gamma, smoothing, weight)
+        return descended, plain(output.detach(), y)
 
     return shaped
 
 
 def classification_loss(
-    output_NC: Tensor,
-    y_N: Tensor,
+    output: Tensor,
+    y: Tensor,
     gamma: float = 0.0,
-    smoothing: float = 0.0,
-    weight_C: Tensor | None = None,
+    smoothing: float | Tensor = 0.0,
+    weight: Tensor | None = None,
 ) -> Tensor:
     """Σ over rows and classes of t·w·(1 − p)^gamma·(−log p), divided by Σ over rows of w.
 
@@ -94,21 +107,26 @@ def classification_loss(
     that of the row's class. gamma = 0 is torch's cross_entropy with its `weight` and
     `label_smoothing`; gamma > 0 the focal loss of Lin et al., "Focal Loss for Dense Object
     Detection", 2017, eq. 4. One logit counts as the two logits (0, z).
+
+    Args:
+        output: [..., N, C]; y: [..., N].
+        smoothing: one, or [...]; weight: [..., C].
     """
-    log_p_NC = log_probabilities(output_NC)
-    codes_N1 = y_N.long().unsqueeze(1)
-    terms_NC = -log_p_NC
+    log_p = log_probabilities(output)
+    codes = y.long().unsqueeze(-1)
+    terms = -log_p
     if gamma:
         # Not 0 to the power: its slope is infinite below gamma = 1.
-        other_NC = -torch.expm1(log_p_NC).clamp_max(-torch.finfo(log_p_NC.dtype).tiny)
-        terms_NC = terms_NC * other_NC**gamma
-    rows: Tensor | int = len(y_N)
-    if weight_C is not None:
-        terms_NC = terms_NC * weight_C
-        rows = weight_C[codes_N1].sum()
-    total = (1 - smoothing) * terms_NC.gather(1, codes_N1).sum()
-    if smoothing:
-        total = total + smoothing / terms_NC.shape[1] * terms_NC.sum()
+        other = -torch.expm1(log_p).clamp_max(-torch.finfo(log_p.dtype).tiny)
+        terms = terms * other**gamma
+    rows: Tensor | int = y.shape[-1]
+    if weight is not None:
+        weight = weight.unsqueeze(-2)
+        terms = terms * weight
+        rows = weight.expand_as(log_p).gather(-1, codes).sum((-2, -1))
+    total = (1 - smoothing) * terms.gather(-1, codes).sum((-2, -1))
+    if isinstance(smoothing, Tensor) or smoothing:
+        total = total + smoothing / terms.shape[-1] * terms.sum((-2, -1))
     return total / rows
 
 

@@ -36,4 +36,9 @@ def keep_mask(generator: np.random.Generator, size: int, p: float) -> Array:
     Raw 16-bit words against a threshold: seven times as fast as drawing floats.
     """
     words = generator.bit_generator.random_raw((size + 3) // 4)
-    return np.asarray(words, dtype=np.uint64).view(np.uint16)[:size] >= round(p * _LEVELS)
+    return np.asarray(words, dtype=np.uint64).view(np.uint16)[:size] >= keep_threshold(p)
+
+
+def keep_threshold(p: float) -> int:
+    """The least 16-bit number that keeps a unit."""
+    return round(p * _LEVELS)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from trainables import penalties
 from trainables.config import MODELS, check_task
@@ -133,7 +134,13 @@ def make_replicas(
         for fold, data in enumerate(fold_tensors(recipe.prepared, device, recipe.dtype))
         for place in range(recipe.seeds)
     ]
-    if config["activity_l1"] and for_build is given and not penalties.activations(made[0].module):
+    if for_build is given:
+        check_activations(config, made[0].module)
+    return made
+
+
+def check_activations(config: Mapping[str, Any], module: nn.Module) -> None:
+    """Raise ModelError where a user's module has nothing that `activity_l1` could see."""
+    if config["activity_l1"] and not penalties.activations(module):
         message = "activity_l1 needs activation modules (nn.ReLU, …), and the module has none"
         raise ModelError("model", message)
-    return made

@@ -1,0 +1,216 @@
+"""How the forward passes of K lanes are run at once: as a program, or by `vmap` of any module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from trainables import penalties
+from trainables.dropout import Masks
+from trainables.lane import Lane
+from trainables.program import Group, Op, Running, lifts_zero, run
+
+
+class Engine(Protocol):
+    """Runs lanes that compute the same."""
+
+    def mask_shape(self, key: int, size: int) -> tuple[int, ...]:
+        """Of a dropout's mask for one lane and a batch of `size` rows."""
+        ...
+
+    def bound(self, lanes: Sequence[Lane]) -> Bound:
+        """Ready for these lanes, in this order."""
+        ...
+
+
+class Bound(Protocol):
+    """An engine that knows its lanes."""
+
+    def forward(
+        self,
+        params: Sequence[Tensor],
+        buffers: Mapping[str, Tensor],
+        x: Tensor,
+        masks: Mapping[int, Tensor],
+        *,
+        is_training: bool,
+        activity: list[Tensor] | None,
+    ) -> Tensor:
+        """Outputs [K, B, C].
+
+        params: [K, …], in order; buffers: [K, …], by name, which training may change in place.
+        x: [K, B, …], or [B, …] for the same rows in every lane.
+        masks: [K, …] by a slot's key.
+        activity: gets Σ|a| over the activations of each lane, [K].
+        """
+        ...
+
+
+class ProgramEngine:
+    """Lanes of up to the widths of `shapes`.
+
+    Args:
+        ops: of every lane's program.
+        widths: of the stack, behind each place.
+    """
+
+    def __init__(self, ops: Sequence[Op], widths: Sequence[int]) -> None:
+        self.ops, self.widths = ops, widths
+
+    def mask_shape(self, key: int, size: int) -> tuple[int, ...]:
+        return (size, self.widths[key])
+
+    def bound(self, lanes: Sequence[Lane]) -> Bound:
+        return _BoundProgram(self, lanes)
+
+
+class _BoundProgram:
+    def __init__(self, engine: ProgramEngine, lanes: Sequence[Lane]) -> None:
+        self.ops = engine.ops
+        programs = [lane.program for lane in lanes if lane.program is not None]
+        device = lanes[0].data.x_train.device
+        self.true: list[Tensor | None] = []
+        for place, width in enumerate(engine.widths):
+            true = [program.widths[place] for program in programs]
+            is_padded = any(each != width for each in true)
+            self.true.append(torch.tensor(true, device=device) if is_padded else None)
+        self.groups: dict[int, list[Group]] = {}
+        self.back: dict[int, Tensor] = {}
+        self.units: dict[int, Tensor] = {}
+        made: dict[tuple[str, ...], tuple[list[Group], Tensor]] = {}
+        for place in programs[0].activations:
+            modules = [program.activations[place] for program in programs]
+            kinds = tuple(map(repr, modules))
+            if kinds not in made:
+                made[kinds] = _grouped(modules, kinds, device)
+            self.groups[place], self.back[place] = made[kinds]
+
+    def forward(
+        self,
+        params: Sequence[Tensor],
+        buffers: Mapping[str, Tensor],
+        x: Tensor,
+        masks: Mapping[int, Tensor],
+        *,
+        is_training: bool,
+        activity: list[Tensor] | None,
+    ) -> Tensor:
+        if x.ndim == 2:  # the same rows for all
+            x = x.expand(len(params[0]), *x.shape)
+        on = Running(
+            params,
+            buffers,
+            masks,
+            self.true,
+            self.groups,
+            self.back,
+            is_training,
+            activity,
+            self.units,
+        )
+        return run(self.ops, x, on)
+
+
+def _grouped(
+    modules: Sequence[nn.Module], kinds: Sequence[str], device: torch.device
+) -> tuple[list[Group], Tensor]:
+    """Lanes by activation, and where each lane's part is once the groups stand in a row."""
+    members = {kind: [k for k, other in enumerate(kinds) if other == kind] for kind in kinds}
+    groups = [
+        Group(modules[lanes[0]], torch.tensor(lanes, device=device), lifts_zero(modules[lanes[0]]))
+        for lanes in members.values()
+    ]
+    together = torch.cat([group.lanes for group in groups])
+    return groups, torch.argsort(together)
+
+
+class VmapEngine:
+    """Any module: the code of one, with the parameters and buffers of all lanes.
+
+    Args:
+        module: the one; masks: what its dropouts ask.
+        names: of the parameters that are trained, in order.
+        shapes: of the dropouts' masks, by slot and size of the batch.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        masks: Masks,
+        names: Sequence[str],
+        shapes: Mapping[int, Mapping[int, tuple[int, ...]]],
+    ) -> None:
+        self.module, self.masks, self.names = module, masks, names
+        self._slots, self._shapes = _slots(module), shapes
+
+    def mask_shape(self, key: int, size: int) -> tuple[int, ...]:
+        return self._shapes[key][size]
+
+    def bound(self, lanes: Sequence[Lane]) -> Bound:
+        return self
+
+    def forward(
+        self,
+        params: Sequence[Tensor],
+        buffers: Mapping[str, Tensor],
+        x: Tensor,
+        masks: Mapping[int, Tensor],
+        *,
+        is_training: bool,
+        activity: list[Tensor] | None,
+    ) -> Tensor:
+        named = {**dict(zip(self.names, params, strict=True)), **buffers}
+        is_shared = not is_training
+
+        def one(
+            tensors: dict[str, Tensor], x: Tensor, masks: dict[int, Tensor]
+        ) -> tuple[Tensor, Tensor | None]:
+            for name, tensor in tensors.items():
+                for home, key in self._slots[name]:
+                    home[key] = tensor
+            with self.masks.replaced(_Handed(masks)), penalties.watched(self.module) as sums:
+                output: Tensor = self.module(x)
+            return output, sum(sums, output.new_zeros(())) if activity is not None else None
+
+        self.module.train(is_training)
+        kept = {
+            name: [(home, key, home[key]) for home, key in s] for name, s in self._slots.items()
+        }
+        in_dims = (0, None if is_shared else 0, 0)
+        try:
+            output, total = torch.vmap(one, in_dims=in_dims)(named, x, dict(masks))
+        finally:
+            for places in kept.values():
+                for home, key, tensor in places:
+                    home[key] = tensor
+        if activity is not None and total is not None:
+            activity.append(total)
+        return output
+
+
+class _Handed(Masks):
+    """Hands out masks that were drawn before, in the order of the calls."""
+
+    def __init__(self, masks: Mapping[int, Tensor]) -> None:
+        super().__init__()
+        self._drawn, self._calls = masks, 0
+
+    def apply(self, x: Tensor, p: float) -> Tensor:
+        mask = self._drawn.get(self._calls)
+        self._calls += 1
+        return x if mask is None else x * mask
+
+
+def _slots(module: nn.Module) -> dict[str, list[tuple[dict[str, Tensor | None], str]]]:
+    """Where each parameter and buffer hangs in the tree; a tied one at several places."""
+    names = {id(t): n for n, t in (*module.named_parameters(), *module.named_buffers())}
+    found: dict[str, list[tuple[dict[str, Tensor | None], str]]] = {n: [] for n in names.values()}
+    for part in module.modules():
+        for home in (part._parameters, part._buffers):
+            for key, tensor in home.items():
+                if tensor is not None:
+                    found[names[id(tensor)]].append((home, key))  # type: ignore[arg-type]
+    return found
