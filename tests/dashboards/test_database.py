@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+from sqlalchemy import IteratorResult
 
 from dashboards import database, launcher
 from dashboards.state import wait_drained
@@ -93,3 +94,37 @@ def test_only_the_homes_databases_wait_for_no_disk(tmp_path):
     assert synchronous(tmp_path / "mlflow.db") == 1
     assert synchronous(tmp_path / "other.db") == 2
     database.flush(tmp_path / "mlflow.db")  # without a log there is nothing to flush
+
+
+def test_what_a_connection_knows_is_not_repeated(tmp_path):
+    """MLflow's words at the beginning of a session reach a connection once; others go through."""
+    import sqlalchemy as sa
+    from sqlalchemy.orm import Session
+
+    heard = []
+
+    def count_in(path):
+        engine = sa.create_engine(f"sqlite:///{path}")
+        sa.event.listen(engine, "before_cursor_execute", lambda *args: heard.append(args[2]))
+        heard.clear()
+        with Session(engine) as session:
+            for setting in database.SETTINGS:
+                session.execute(sa.text(setting))
+            on = session.execute(sa.text("PRAGMA foreign_keys")).scalar()
+        engine.dispose()
+        return on, len(heard)
+
+    database.ready(tmp_path / "mlflow.db")
+    assert count_in(tmp_path / "mlflow.db") == (1, 1)
+    assert count_in(tmp_path / "other.db") == (1, 4)
+
+
+def test_mlflow_still_says_these_words(lab, new_database, monkeypatch):
+    """If a release of MLflow words its settings differently, they go through: slower, not wrong."""
+    skipped = []
+    monkeypatch.setattr(
+        database, "IteratorResult", lambda *args: skipped.append(1) or IteratorResult(*args)
+    )
+    lab.write(lab.simulated(1))
+    lab.drain()
+    assert len(skipped) > 10
