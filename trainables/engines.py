@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from trainables import penalties
 from trainables.dropout import Masks
 from trainables.lane import Lane
-from trainables.program import Group, Op, Running, lifts_zero, run
+from trainables.program import Group, Op, Running, lifts_zero, norm_parameters, run
+from trainables.stack import Stack
 
 
 class Engine(Protocol):
@@ -46,6 +47,24 @@ class Bound(Protocol):
         masks: [K, …] by a slot's key.
         activity: gets Σ|a| over the activations of each lane, [K].
         """
+        ...
+
+    def training(self, stack: Stack, rows_KP: Tensor, buffers: Mapping[str, Tensor]) -> Training:
+        """Ready for the steps of an epoch; rows: the lanes' parameters, changed by each step."""
+        ...
+
+
+class Training(Protocol):
+    """The forward and backward passes of one step after the other."""
+
+    def forward(
+        self, x: Tensor, masks: Mapping[int, Tensor], activity: list[Tensor] | None
+    ) -> Tensor:
+        """As `Bound.forward`."""
+        ...
+
+    def backward(self, total: Tensor) -> Tensor:
+        """The gradient [K, P] of something that came of the outputs; good until the next step."""
         ...
 
 
@@ -100,7 +119,17 @@ class _BoundProgram:
     ) -> Tensor:
         if x.ndim == 2:  # the same rows for all
             x = x.expand(len(params[0]), *x.shape)
-        on = Running(
+        return run(self.ops, x, self.running(params, buffers, masks, is_training, activity))
+
+    def running(
+        self,
+        params: Sequence[Tensor],
+        buffers: Mapping[str, Tensor],
+        masks: Mapping[int, Tensor],
+        is_training: bool,
+        activity: list[Tensor] | None,
+    ) -> Running:
+        return Running(
             params,
             buffers,
             masks,
@@ -108,10 +137,44 @@ class _BoundProgram:
             self.groups,
             self.back,
             is_training,
-            activity,
-            self.units,
+            activity=activity,
+            known_units=self.units,
         )
-        return run(self.ops, x, on)
+
+    def training(self, stack: Stack, rows_KP: Tensor, buffers: Mapping[str, Tensor]) -> Training:
+        return _ProgramTraining(self, stack, rows_KP, buffers)
+
+
+class _ProgramTraining:
+    """Linear layers put their gradients where they belong; those of norms are small, and copied."""
+
+    def __init__(
+        self, bound: _BoundProgram, stack: Stack, rows_KP: Tensor, buffers: Mapping[str, Tensor]
+    ) -> None:
+        self.bound, self.buffers = bound, buffers
+        self.gradient_KP = torch.zeros_like(rows_KP)
+        self.gradients = stack.views(self.gradient_KP)
+        self.params = stack.views(rows_KP.detach())
+        self.small = norm_parameters(bound.ops)
+        for number in self.small:
+            self.params[number].requires_grad_()
+        self.is_wanted = torch.zeros((), requires_grad=True)
+
+    def forward(
+        self, x: Tensor, masks: Mapping[int, Tensor], activity: list[Tensor] | None
+    ) -> Tensor:
+        on = self.bound.running(self.params, self.buffers, masks, True, activity)
+        on.gradients, on.is_wanted = self.gradients, self.is_wanted
+        return run(self.bound.ops, x, on)
+
+    def backward(self, total: Tensor) -> Tensor:
+        total.backward()  # type: ignore[no-untyped-call]
+        for number in self.small:
+            slope = self.params[number].grad
+            assert slope is not None
+            self.gradients[number].copy_(slope)
+            self.params[number].grad = None
+        return self.gradient_KP
 
 
 def _grouped(
@@ -189,6 +252,29 @@ class VmapEngine:
         if activity is not None and total is not None:
             activity.append(total)
         return output
+
+    def training(self, stack: Stack, rows_KP: Tensor, buffers: Mapping[str, Tensor]) -> Training:
+        return _VmapTraining(self, stack, rows_KP, buffers)
+
+
+class _VmapTraining:
+    def __init__(
+        self, engine: VmapEngine, stack: Stack, rows_KP: Tensor, buffers: Mapping[str, Tensor]
+    ) -> None:
+        self.engine, self.stack, self.buffers = engine, stack, buffers
+        self.leaf_KP = rows_KP.detach().requires_grad_()
+
+    def forward(
+        self, x: Tensor, masks: Mapping[int, Tensor], activity: list[Tensor] | None
+    ) -> Tensor:
+        params = self.stack.views(self.leaf_KP)
+        return self.engine.forward(
+            params, self.buffers, x, masks, is_training=True, activity=activity
+        )
+
+    def backward(self, total: Tensor) -> Tensor:
+        (gradient_KP,) = torch.autograd.grad(total, self.leaf_KP)
+        return gradient_KP
 
 
 class _Handed(Masks):

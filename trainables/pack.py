@@ -193,7 +193,7 @@ class Epoch:
         criterion = self._criterion()
         activity_K = self._column("activity_l1")
         is_active = bool(activity_K.any())
-        leaf_KP = self.rows_KP.detach().requires_grad_()
+        training = self.engine.training(self.stack, self.rows_KP, self.buffers)
         lrs = [lane.config["lr"] for lane in self.lanes]
         changing = [
             (k, lane.rate) for k, lane in enumerate(self.lanes) if not lane.rate.is_constant
@@ -204,19 +204,12 @@ class Epoch:
             for k, rate in changing:
                 lrs[k] = rate.at(before[k] + number)
             sums: list[Tensor] | None = [] if is_active else None
-            output_KBC = self.engine.forward(
-                self.stack.views(leaf_KP),
-                self.buffers,
-                x_KBF,
-                masks,
-                is_training=True,
-                activity=sums,
-            )
+            output_KBC = training.forward(x_KBF, masks, sums)
             loss_K, plain_K = criterion(output_KBC, y_KB)
             total = loss_K.sum()
             if sums:
                 total = total + (activity_K / y_KB.shape[1] * sum(sums)).sum()
-            (gradient_KP,) = torch.autograd.grad(total, leaf_KP)
+            gradient_KP = training.backward(total)
             norm_K = adjust(gradient_KP) if adjust.does_something else None
             _take(steps, gradient_KP, lrs)
             losses.append(plain_K)

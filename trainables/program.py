@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,46 @@ _LAYERS = (nn.Sequential, nn.Identity, nn.Linear, nn.BatchNorm1d, nn.LayerNorm, 
 _KNOWN = {*_ELEMENTWISE, *_LAYERS}  # these types themselves: a subclass may do anything
 
 
+class _Affine(torch.autograd.Function):
+    """x·Wᵀ + b of all lanes, whose gradients by W and b are written where they are wanted.
+
+    What autograd would do puts every gradient together by copies, as many bytes as the products
+    themselves read and write.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x_KBI: Tensor,
+        is_wanted: Tensor,
+        weight_KHI: Tensor,
+        bias_KH: Tensor | None,
+        into_KHI: Tensor,
+        into_KH: Tensor | None,
+    ) -> Tensor:
+        """`is_wanted` requires a gradient, also where the inputs do not."""
+        ctx.save_for_backward(x_KBI, weight_KHI)
+        ctx.into = into_KHI, into_KH
+        return _affine(x_KBI, weight_KHI, bias_KH)
+
+    @staticmethod
+    def backward(ctx: Any, slope_KBH: Tensor) -> Any:
+        x_KBI, weight_KHI = ctx.saved_tensors
+        into_KHI, into_KH = ctx.into
+        torch.bmm(slope_KBH.transpose(1, 2), x_KBI, out=into_KHI)
+        if into_KH is not None:
+            torch.sum(slope_KBH, 1, out=into_KH)
+        further = torch.bmm(slope_KBH, weight_KHI) if ctx.needs_input_grad[0] else None
+        return further, None, None, None, None, None
+
+
+def _affine(x_KBI: Tensor, weight_KHI: Tensor, bias_KH: Tensor | None) -> Tensor:
+    weight_KIH = weight_KHI.transpose(1, 2)
+    if bias_KH is None:
+        return torch.bmm(x_KBI, weight_KIH)
+    return torch.baddbmm(bias_KH.unsqueeze(1), x_KBI, weight_KIH)
+
+
 @dataclass(frozen=True)
 class Linear:
     place: int
@@ -34,10 +75,15 @@ class Linear:
     bias: int | None
 
     def run(self, x_KBI: Tensor, on: Running) -> Tensor:
-        weight_KIH = on.params[self.weight].transpose(1, 2)
-        if self.bias is None:
-            return torch.bmm(x_KBI, weight_KIH)
-        return torch.baddbmm(on.params[self.bias].unsqueeze(1), x_KBI, weight_KIH)
+        weight = on.params[self.weight]
+        bias = None if self.bias is None else on.params[self.bias]
+        if on.gradients is None:
+            return _affine(x_KBI, weight, bias)
+        into = None if self.bias is None else on.gradients[self.bias]
+        found: Tensor = _Affine.apply(  # type: ignore[no-untyped-call]
+            x_KBI, on.is_wanted, weight, bias, on.gradients[self.weight], into
+        )
+        return found
 
 
 @dataclass(frozen=True)
@@ -52,12 +98,17 @@ class Start:
 
 @dataclass(frozen=True)
 class Activation:
+    """is_fresh: nothing else needs the values that it is given; they may be overwritten."""
+
     place: int
+    is_fresh: bool
 
     def run(self, x_KBH: Tensor, on: Running) -> Tensor:
         groups = on.activations[self.place]
         if len(groups) == 1:
-            y_KBH: Tensor = groups[0].module(x_KBH)
+            module = groups[0].module
+            overwrites = self.is_fresh and type(module) is nn.ReLU
+            y_KBH: Tensor = x_KBH.relu_() if overwrites else module(x_KBH)
         else:
             parts = [group.module(x_KBH.index_select(0, group.lanes)) for group in groups]
             y_KBH = torch.cat(parts).index_select(0, on.back[self.place])
@@ -170,6 +221,8 @@ class Running:
     masks: of dropout behind a place, [K, B, H] with 1 / (1 − p) in it; absent for none.
     widths: of the lanes behind a place, [K], or None where none is padded.
     activations: groups of lanes at a place; back: their order put right, where there are several.
+    gradients: where those of linear layers are put, like params; None for a pass without them.
+    is_wanted: something that requires a gradient, for layers whose inputs do not.
     activity: gets Σ|a| of each activation, [K]; None where nobody wants it.
     """
 
@@ -180,6 +233,8 @@ class Running:
     activations: Mapping[int, Sequence[Group]]
     back: Mapping[int, Tensor]
     is_training: bool
+    gradients: Sequence[Tensor] | None = None
+    is_wanted: Tensor | None = None
     activity: list[Tensor] | None = None
     known_units: dict[int, Tensor] = field(default_factory=dict)  # a memo of `units`
 
@@ -202,6 +257,18 @@ def run(ops: Sequence[Op], x: Tensor, on: Running) -> Tensor:
         if mask is not None:
             x = x * mask
     return x
+
+
+def norm_parameters(ops: Sequence[Op]) -> list[int]:
+    """The numbers of the parameters that norms scale and shift by."""
+    found: list[int] = []
+    for op in ops:
+        match op:
+            case BatchNorm() | LayerNorm():
+                found += [op.weight, op.bias]
+            case Block():
+                found += norm_parameters((*op.skip, *op.branch, *op.after))
+    return found
 
 
 def lifts_zero(module: nn.Module) -> bool:
@@ -274,8 +341,10 @@ class _Compiler:
         self.activations: dict[int, nn.Module] = {}
         self.rates: dict[int, float] = {}
         self.seen: set[int] = set()
+        self.is_fresh = False  # see Activation
 
     def start(self) -> Start:
+        self.is_fresh = False
         return Start(self._place())
 
     def sequence(self, module: nn.Module) -> list[Op]:
@@ -292,8 +361,11 @@ class _Compiler:
             self._dropout(module.p)
             return []
         if isinstance(module, Residual):
+            self.is_fresh = False
             return [self._block(module)]
-        return [self._leaf(module)]
+        leaf = self._leaf(module)
+        self.is_fresh = isinstance(leaf, Linear | BatchNorm | LayerNorm)
+        return [leaf]
 
     def _leaf(self, module: nn.Module) -> Op:
         if type(module) is nn.Linear:
@@ -309,7 +381,7 @@ class _Compiler:
             if getattr(plain, "inplace", False):
                 plain.inplace = False  # type: ignore[assignment]
             self.activations[place] = plain
-            return Activation(place)
+            return Activation(place, self.is_fresh)
         if type(module) is nn.BatchNorm1d:
             return self._batch_norm(module)
         if type(module) is nn.LayerNorm:
@@ -341,9 +413,11 @@ class _Compiler:
         if self.width != skipped:
             raise _UnknownLayerError
         after = (self.start(), *self.sequence(module.after))
+        self.is_fresh = False
         return Block(self._place(), skip, branch, after)
 
     def _dropout(self, p: float) -> None:
+        self.is_fresh = False
         place = len(self.widths) - 1
         if place in self.rates:
             raise _UnknownLayerError
