@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
-from trainables.dataset import Info
+from trainables.dataset import Info, Prepared
 from trainables.preprocess import Preprocess
 
 if TYPE_CHECKING:
@@ -27,10 +28,24 @@ def describe(
         "seed": seed,
         "seeds": recipe.seeds,
         "replicas": len(folds) * recipe.seeds,
-        "info": asdict(prepared.info) if prepared else None,
-        "preprocess": [fold.preprocess.to_json() for fold in folds],
-        "data": prepared.identity if prepared else None,
+        **_describe_data(prepared),
     }
+
+
+# Of data that stay the same, the description does, too: every checkpoint of every trial has it.
+_DATA: WeakKeyDictionary[Prepared, dict[str, Any]] = WeakKeyDictionary()
+
+
+def _describe_data(prepared: Prepared | None) -> dict[str, Any]:
+    if prepared is None:
+        return {"info": None, "preprocess": [], "data": None}
+    if prepared not in _DATA:
+        _DATA[prepared] = {
+            "info": asdict(prepared.info),
+            "preprocess": [fold.preprocess.to_json() for fold in prepared.folds],
+            "data": prepared.identity,
+        }
+    return _DATA[prepared]
 
 
 def read_info(state: Mapping[str, Any]) -> Info:
