@@ -7,6 +7,7 @@ beside it. An epoch is the unit: between two of them lanes come and go.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -91,7 +92,15 @@ class Pack:
         self._loss = complete_loss(recipe.loss, info.task)
         self._loss_of = make_loss(self._loss)
         names = reported(recipe.metrics, recipe.monitor)
+        self._scratch: dict[int, Array] = {}
         self._measured, self._wants_norm = of_weights(names), "grad_norm" in names
+
+    def scratch(self, key: int, count: int, numpy_type: type) -> Array:
+        """Room for `count` values, the same one each time: fresh memory costs as much as masks."""
+        known = self._scratch.get(key)
+        if known is None or known.size < count:
+            known = self._scratch[key] = np.empty(count, dtype=numpy_type)
+        return known[:count]
 
     # -- seating ------------------------------------------------------------------------------
 
@@ -292,8 +301,9 @@ class Epoch:
         numpy_type = np.float64 if self.dtype == torch.float64 else np.float32
         masks: dict[int, Array] = {}
         for key in keys:
-            shape = self.pack.engine.mask_shape(key, size)
-            masks[key] = np.ones((steps, self.count, *shape), dtype=numpy_type)
+            shape = (steps, self.count, *self.pack.engine.mask_shape(key, size))
+            masks[key] = self.pack.scratch(key, math.prod(shape), numpy_type).reshape(shape)
+            masks[key].fill(1)
         drawing = iter(generators)
         for k, lane in enumerate(self.lanes):
             if lane.slots:

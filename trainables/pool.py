@@ -141,11 +141,10 @@ class Pool:
 
             self._packer = Packer(self)
         made = self._packer.open(merged, seed, checkpoint)
-        if not isinstance(made, str) and (gain := self._packer.gain) and not self._packs:
-            self.notes["packing"] = (
-                f"up to {self._lanes} lanes a worker; a probe trained {gain:.1f} times as fast as "
-                "one trial after the other"
-            )
+        if not isinstance(made, str) and not self._packs:
+            gain = self._packer.gain
+            told = "" if gain is None else f"; a probe trained {gain:.1f} times as fast as alone"
+            self.notes["packing"] = f"up to {self._lanes} lanes a worker{told}"
         return made
 
     def due(self) -> Sequence[Member]:
