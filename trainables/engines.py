@@ -230,13 +230,13 @@ class VmapEngine:
 
         def one(
             tensors: dict[str, Tensor], x: Tensor, masks: dict[int, Tensor]
-        ) -> tuple[Tensor, Tensor | None]:
+        ) -> tuple[Tensor, ...]:
             for name, tensor in tensors.items():
                 for home, key in self._slots[name]:
                     home[key] = tensor
             with self.masks.replaced(_Handed(masks)), penalties.watched(self.module) as sums:
                 output: Tensor = self.module(x)
-            return output, sum(sums, output.new_zeros(())) if activity is not None else None
+            return (output,) if activity is None else (output, sum(sums, output.new_zeros(())))
 
         self.module.train(is_training)
         kept = {
@@ -244,13 +244,13 @@ class VmapEngine:
         }
         in_dims = (0, None if is_shared else 0, 0)
         try:
-            output, total = torch.vmap(one, in_dims=in_dims)(named, x, dict(masks))
+            output, *total = torch.vmap(one, in_dims=in_dims)(named, x, dict(masks))
         finally:
             for places in kept.values():
                 for home, key, tensor in places:
                     home[key] = tensor
-        if activity is not None and total is not None:
-            activity.append(total)
+        if activity is not None:
+            activity += total
         return output
 
     def training(self, stack: Stack, rows_KP: Tensor, buffers: Mapping[str, Tensor]) -> Training:

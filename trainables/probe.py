@@ -36,12 +36,14 @@ def why_not(lane: Lane) -> str:
         x = lane.data.x_train
         numbers = torch.arange(2 * _ROWS, device=x.device).view(2, _ROWS) % len(x)
         x_2BF = x[numbers].double() if x.is_floating_point() else x[numbers]
+        solo = [_alone(copy.deepcopy(m), x_BF) for m, x_BF in zip((one, other), x_2BF, strict=True)]
+        if any(found is None for found in solo):
+            return (
+                "its forward pass is random or remembers, by other means than dropout and buffers"
+            )
         stacked = _stacked([one, other], lane.names, x_2BF)
-        solo = [_alone(module, x_BF) for module, x_BF in zip((one, other), x_2BF, strict=True)]
     except Exception as error:
         return first_line(error)
-    if any(again is None for again in solo):
-        return "its forward pass is random or remembers, by other means than dropout and buffers"
     for k, found in enumerate(solo):
         assert found is not None
         for name, values in found.items():

@@ -94,7 +94,9 @@ def test_gzipped_csv(source, tmp_path):
     assert (table.numeric, len(table)) == (("a",), 2)
 
 
-@pytest.mark.parametrize("cut", [gzip.compress(b"a,y\n1,2\n" * 5000)[:-30], b"a,y\n1,2\n"])
+@pytest.mark.parametrize(
+    "cut", [gzip.compress(b"a,y\n1,2\n" * 5000)[:-30], b"a,y\n1,2\n"], ids=["cut off", "no gzip"]
+)
 def test_a_broken_gzip_is_one_line(cut, tmp_path):
     (tmp_path / "rows.csv.gz").write_bytes(cut)
     assert "rows.csv.gz is no readable CSV" in bad(tmp_path, "rows.csv.gz")
