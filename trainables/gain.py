@@ -6,6 +6,7 @@ gains nothing.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,7 +20,9 @@ from trainables.tensors import FoldTensors
 from trainables.trial import Recipe
 
 LEAST = 1.1  # below, the difference is noise, and alone is simpler
-_LANES, _STEPS, _TIMES = 8, 3, 3
+_LANES, _STEPS, _TIMES = 8, 3, 6
+_CLEAR = 1.5  # a gain at which there is nothing to doubt
+_LONG = 1.0  # seconds
 
 
 def measure_gain(
@@ -63,15 +66,23 @@ def measure_gain(
     for lane in lanes:
         pack.seat(lane)
     epoch = Epoch(pack, lanes)
-    return _LANES * _fastest(lambda: replica.train_epoch(1)) / _fastest(epoch.train)
+    return _LANES * _ratio(lambda: replica.train_epoch(1), epoch.train)
 
 
-def _fastest(work: Callable[[], object]) -> float:
-    """Seconds of the fastest run: what others do on the machine only makes it slower."""
-    work()  # the first one warms up
-    found = []
-    for _ in range(_TIMES):
-        began = time.perf_counter()
-        work()
-        found.append(time.perf_counter() - began)
-    return min(found)
+def _ratio(one: Callable[[], object], other: Callable[[], object]) -> float:
+    """Seconds of one over those of the other, each the fastest of several runs in turn.
+
+    What else runs on the machine only makes them slower. Where lanes are clearly ahead, or a run
+    takes long, fewer runs will do.
+    """
+    one()  # the first ones warm up
+    other()
+    seconds = [math.inf, math.inf]
+    for turn in range(_TIMES):
+        for place, work in enumerate((one, other)):
+            began = time.perf_counter()
+            work()
+            seconds[place] = min(seconds[place], time.perf_counter() - began)
+        if turn and (_LANES * seconds[0] > _CLEAR * seconds[1] or sum(seconds) > _LONG):
+            break
+    return seconds[0] / seconds[1]

@@ -647,3 +647,26 @@ def test_lanes_on_a_gpu(recipe, name):
         pool.turn()
     for seed, (member, config) in enumerate(zip(members, copy.deepcopy(trials), strict=True)):
         assert apart(present(member).cpu(), plain(shared, config, seed, 3)) <= 1e-6
+
+
+def test_a_lane_can_be_copied_into_another(recipe):
+    """As population based training does: the copy goes on as the source would."""
+    shared = recipe("sklearn:wine", dtype="float64", epochs=4)
+    pool = Pool(shared, packs_at_any_price=True)
+    config = {"hidden": [11], "optimizer": "nadam", "batch_size": 32}
+    source, copied = pool.open(config, 5), pool.open(config, 5)
+    pool.open({"hidden": [12]}, 1)
+    source.until = 2
+    while pool.due():
+        pool.turn()
+    (lane,), (other,) = source.replicas, copied.replicas
+    pack = other.pack
+    other.park()
+    other.restore(lane.tensors(), with_optimizer=True)
+    pack.seat(other)
+    assert torch.equal(present(source), present(copied))
+    other.done = copied._course.epoch = 2
+    source.until = copied.until = 4
+    while pool.due():
+        pool.turn()
+    assert torch.allclose(present(source), present(copied), rtol=1e-9, atol=1e-12)
