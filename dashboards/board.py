@@ -17,6 +17,8 @@ from dashboards.words import duration, ending, last_line, number, one_line, sett
 from search.history import Trial
 
 NAME = 9  # columns of the names at the left
+ROOMY = 20  # lines of a screen that has notes, too
+FAST = 120.0  # trials a minute that are told by the second
 BAR = 30  # columns of the bar, at most
 STYLES = {"running": "green", "done": "green", "failed": "red"}
 PLAIN = "yellow"  # starting, resuming, interrupted
@@ -40,7 +42,7 @@ class Setting:
 def header(feed: Feed, snapshot: Snapshot, width: int) -> list[Text]:
     """Budget, trials, rate and best so far, a line each; the best's configuration may take two."""
     lines = [_clock(snapshot, width), _named("trials", in_states(snapshot))]
-    if rates := _rates(snapshot):
+    if rates := rates_of(snapshot):
         lines.append(_named("rate", rates))
     best = feed.view.history.best
     if best is not None:
@@ -58,7 +60,9 @@ def screen(feed: Feed, snapshot: Snapshot, setting: Setting, width: int, height:
     title.append(f" {setting.status} ", style=f"reverse {STYLES.get(setting.status, PLAIN)}")
     title.append(f"  {setting.where}", style="dim")
     top = [title, *header(feed, snapshot, width)]
-    foot = [*_failures(feed), *(_named("", note, "dim") for note in setting.notes)]
+    notes = feed.view.history.notes if height >= ROOMY else {}
+    foot = [_named(f"{topic[: NAME - 1]:{NAME}}", text) for topic, text in notes.items()]
+    foot += [*_failures(feed), *(_named("", note, "dim") for note in setting.notes)]
     left = height - len(top) - len(foot) - 1
     middle: list[Text] = []
     if tall := 5 if left >= 20 else 3 if left >= 12 else 0:
@@ -70,7 +74,19 @@ def screen(feed: Feed, snapshot: Snapshot, setting: Setting, width: int, height:
 def in_states(snapshot: Snapshot) -> str:
     """``4 running, 20 completed``; what is zero is left out."""
     parts = [f"{count} {name}" for name, count in snapshot.counts.items() if count]
-    return ", ".join(parts) or "none yet"
+    lanes = f" · {snapshot.lanes} lanes in use" if snapshot.lanes else ""
+    return (", ".join(parts) or "none yet") + lanes
+
+
+def rates_of(snapshot: Snapshot) -> str:
+    """``12 trials/min · 3.4 epochs/s``, ``41.2 trials/s · 160 epochs/s``; empty without any."""
+    parts, trials = [], snapshot.trials_per_minute
+    if trials:
+        fast = trials >= FAST
+        parts.append(f"{trials / 60:.3g} trials/s" if fast else f"{trials:.3g} trials/min")
+    if snapshot.epochs_per_second:
+        parts.append(f"{snapshot.epochs_per_second:.3g} epochs/s")
+    return " · ".join(parts)
 
 
 # -- parts ---------------------------------------------------------------------------------------
@@ -87,15 +103,6 @@ def _clock(snapshot: Snapshot, width: int) -> Text:
     if snapshot.left is not None:
         text.append(f" · about {duration(snapshot.left)} left")
     return text
-
-
-def _rates(snapshot: Snapshot) -> str:
-    parts = []
-    if snapshot.trials_per_minute:
-        parts.append(f"{snapshot.trials_per_minute:.3g} trials/min")
-    if snapshot.epochs_per_second:
-        parts.append(f"{snapshot.epochs_per_second:.3g} epochs/s")
-    return " · ".join(parts)
 
 
 def _history(feed: Feed, width: int, height: int) -> list[Text]:

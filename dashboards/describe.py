@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from dashboards.runs import cut
 from dashboards.words import settings
 from search.history import Trial
 
@@ -51,7 +52,12 @@ def _task(projection: Projection) -> str:
     ]
     if (opened := projection.history.opened) is not None:
         lines.append(f"- executor: {opened.executor}" + (f", {opened.why}" if opened.why else ""))
+    lines += [f"- {topic}: {_line(text)}" for topic, text in projection.history.notes.items()]
     return "\n".join(line for line in lines if not line.endswith("data: "))
+
+
+def _line(text: str) -> str:
+    return cut(" ".join(text.split()), 500)
 
 
 def _data(data: Mapping[str, Any]) -> str:

@@ -40,6 +40,7 @@ class Snapshot:
     Attributes:
         at: seconds since 1970; where nobody works on the sweep, those of its last record.
         is_live: whether somebody works on it.
+        lanes: of packs, that train a trial; None where trials do not train as lanes.
     """
 
     at: float
@@ -51,6 +52,7 @@ class Snapshot:
     elapsed: float  # seconds, pauses between sessions left out
     left: float | None  # seconds, an estimate
     done: float | None  # share of the budget
+    lanes: int | None = None
 
 
 class Feed:
@@ -165,7 +167,13 @@ class Feed:
             elapsed=elapsed,
             left=self._left(trials, epochs, elapsed) if is_live else None,
             done=self._done(elapsed),
+            lanes=len(self.view.history.running) if is_live and self._is_packed else None,
         )
+
+    @property
+    def _is_packed(self) -> bool:
+        opened = self.view.history.opened
+        return opened is not None and opened.executor == "packed"
 
     def _rates(self, now: float) -> tuple[float | None, float | None]:
         """Trials and epochs per second over the last minute of this session."""

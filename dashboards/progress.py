@@ -10,7 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from dashboards.board import header, in_states
+from dashboards.board import header, in_states, rates_of
 from dashboards.feed import Feed, Snapshot
 from dashboards.words import duration
 from search.home import Home
@@ -94,5 +94,8 @@ def told(snapshot: Snapshot) -> str:
 
 
 def clocked(snapshot: Snapshot, news: str) -> Text:
-    """A plain line, with the time that the sweep has taken."""
-    return Text(f"[{duration(snapshot.elapsed)}] {news}")
+    """A plain line, with the time that the sweep has taken, its rate and what is left."""
+    parts = [news, rates_of(snapshot)]
+    if snapshot.left is not None:
+        parts.append(f"about {duration(snapshot.left)} left")
+    return Text(f"[{duration(snapshot.elapsed)}] " + " · ".join(part for part in parts if part))

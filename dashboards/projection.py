@@ -18,6 +18,7 @@ from dashboards.runs import (
     cut,
     data_tags,
     milliseconds,
+    note_tags,
     params_of,
     points_of,
     sweep_params,
@@ -80,7 +81,7 @@ class Projection:
             self.trials[trial.number].touch(record.seq)
             if not trial.is_open:
                 self._finish(trial, record)
-        if _best_of(history.best) != best or isinstance(event, ev.Asked):
+        if _best_of(history.best) != best or isinstance(event, ev.Asked | ev.Noted):
             self.sweep.touch(record.seq)
         self._turn(record)
 
@@ -289,7 +290,7 @@ class Projection:
             start=draft.start,
             end=draft.end,
             status=self.mlflow_status(None),
-            tags=tags | data_tags(self.launch),
+            tags=note_tags(self.history.notes) | tags | data_tags(self.launch),
             params=sweep_params(self.launch, self.spec),
             points=list(draft.points),
             files=files,

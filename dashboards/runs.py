@@ -6,6 +6,7 @@ import json
 import math
 import posixpath
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from search.journal import Record
 from search.spec import Spec
 from spaces import flatten
 
+LONGEST_TAG = 5000
 LONGEST_PARAM = 6000  # MLflow's limit; the artifact config.json has the whole value
 
 
@@ -95,6 +97,11 @@ def data_tags(launch: Launched) -> dict[str, str]:
     """What is known of the data, as tags."""
     data = launch.details.get("data") or {}
     return {f"lanewise.data.{key}": str(data[key]) for key in ("source", "hash") if key in data}
+
+
+def note_tags(notes: Mapping[str, str]) -> dict[str, str]:
+    """What a person should know of a sweep, as tags: topic ``packing`` as ``lanewise.packing``."""
+    return {_key(f"lanewise.{topic}"): cut(text, LONGEST_TAG) for topic, text in notes.items()}
 
 
 @lru_cache(maxsize=4096)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from dashboards.report.build import report_of
@@ -16,7 +18,17 @@ LATE = 600.0  # seconds after the last record within which draining still belong
 ENDED = (COMPLETED, STOPPED, FAILED, CANCELLED)
 
 
-def summary(view: View, home: Home, *, pending: int | None = None) -> dict[str, Any]:
+class Summary(dict[str, Any]):
+    """What ``--json`` prints, in full.
+
+    Attributes:
+        notes: topic -> what a person should know besides.
+    """
+
+    notes: Mapping[str, str] = MappingProxyType({})
+
+
+def summary(view: View, home: Home, *, pending: int | None = None) -> Summary:
     """The summary of one sweep, as ``run``, ``resume`` and ``show`` print it.
 
     Args:
@@ -27,7 +39,7 @@ def summary(view: View, home: Home, *, pending: int | None = None) -> dict[str, 
         pending = pending_records(home, view.launch.sweep, view.journal)
     opened = view.history.opened
     best_trials, report = best(view), report_of(view, home)
-    return {
+    told: dict[str, Any] = {
         "sweep": view.launch.sweep,
         "name": view.launch.name,
         "status": view.status(home),
@@ -44,6 +56,9 @@ def summary(view: View, home: Home, *, pending: int | None = None) -> dict[str, 
         },
         "report": str(report) if report else None,
     }
+    summed = Summary(told)
+    summed.notes = view.history.notes
+    return summed
 
 
 def counts(view: View) -> dict[str, int]:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dashboards.state import pending
+from dashboards.summary import Summary
 from dashboards.summary import summary as summarised
 from dashboards.words import counted, duration, ending, number, one_line, settings
 from search.history import Trial
@@ -44,6 +45,7 @@ def render_sweep(console: Console, view: View, home: Home) -> None:
     body = summarised(view, home)
     _headline(console, body)
     _say(console, _task(view))
+    _notes(console, body.notes)
     _best(console, body["best"])
     _trials(console, view, body["status"] == "interrupted")
     for trial in view.history:
@@ -82,10 +84,13 @@ def render_summary(
     """The end of a run.
 
     Args:
+        summary: with its notes, if it is one of ``summary.summary``.
         command: the words of one of our commands ("show", sweep) as a person would type it here.
     """
     console.print()
     _headline(console, summary)
+    if isinstance(summary, Summary):
+        _notes(console, summary.notes)
     _best(console, summary["best"])
     sweep, left = summary["sweep"], summary["mlflow"]["pending"]
     console.print()
@@ -107,6 +112,11 @@ def _headline(console: Console, summary: Mapping[str, Any]) -> None:
     executor = f" ({summary['executor']})" if summary["executor"] else ""
     _say(console, f"{summary['name']}: {summary['status']}, {time_}{executor}", bold=True)
     _say(console, counted(summary["trials"]))
+
+
+def _notes(console: Console, notes: Mapping[str, str]) -> None:
+    for topic, text in notes.items():
+        _say(console, f"{topic}: {' '.join(text.split())}")
 
 
 def _task(view: View) -> str:

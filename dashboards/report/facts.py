@@ -170,6 +170,7 @@ def _spent(view: View) -> Iterator[tuple[str, str]]:
         yield "attempts that were repeated", str(again)
     if history.spent and seconds:
         yield "epochs per second", number(history.spent / seconds, 3)
+    yield from history.notes.items()
 
 
 def epochs_saved(history: History, epochs: int) -> int:
