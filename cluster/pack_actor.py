@@ -113,12 +113,11 @@ class PackActor:
 
     def _work(self) -> None:
         from cluster.pack_worker import PackWorker
-        from trainables.pool import LANES, Pool
+        from trainables.pool import Pool
 
         job = self._job
-        lanes = None if job.lanes is None else min(job.lanes, LANES)
         recipe = job.recipe()
-        pool = Pool(recipe, lanes, packs_at_any_price=job.at_any_price)
+        pool = Pool(recipe, job.lanes, packs_at_any_price=job.at_any_price)
         worker = PackWorker(
             pool,
             job.storage,

@@ -1,15 +1,17 @@
-"""Whether lanes train faster than one trial after the other: a few steps of each, timed.
+"""What lanes cost: whether they train faster than one trial after the other, and how many pay.
 
-That depends on how much of a step is overhead. A network that keeps the processor busy by itself
-gains nothing.
+A few steps are timed of a replica alone, of two lanes and of eight. What lanes gain depends on how
+much of a step is overhead: a network that keeps the processor busy by itself gains nothing, and
+beyond some lanes there is no overhead left to share.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trainables.course import Course
@@ -20,20 +22,30 @@ from trainables.tensors import FoldTensors
 from trainables.trial import Recipe
 
 LEAST = 1.1  # below, the difference is noise, and alone is simpler
-_LANES, _STEPS, _TIMES = 8, 3, 6
+_FEW, _LANES, _STEPS, _TIMES = 2, 8, 3, 6
 _CLEAR = 1.5  # a gain at which there is nothing to doubt
 _LONG = 1.0  # seconds
+_OVERHEAD = 0.05  # the share of a step at which more lanes no longer pay
+_MEMORY = 0.5  # of what is free, for the lanes of all workers on the machine
 
 
-def measure_gain(
+@dataclass(frozen=True)
+class Costs:
+    """gain: seconds of a step alone over a lane's among eight; enough: lanes, more hardly pay."""
+
+    gain: float
+    enough: int
+
+
+def measure(
     recipe: Recipe,
     build: Build,
     for_build: Mapping[str, Any],
     course: Course,
     data: FoldTensors,
     device: str,
-) -> float:
-    """Seconds of a few steps of a replica alone, over those of a lane among eight."""
+) -> Costs:
+    """Time a few steps of a configuration on the first rows of a fold."""
     assert recipe.prepared is not None
     rows = _STEPS * course.config["batch_size"]
     data = replace(data, x_train=data.x_train[:rows], y_train=data.y_train[:rows])
@@ -65,24 +77,56 @@ def measure_gain(
     pack = Pack(recipe, join_folds((data,)), lanes[0], lambda pack, why: None)
     for lane in lanes:
         pack.seat(lane)
-    epoch = Epoch(pack, lanes)
-    return _LANES * _ratio(lambda: replica.train_epoch(1), epoch.train)
+    alone, few, many = _fastest(
+        lambda: replica.train_epoch(1),
+        Epoch(pack, lanes[:_FEW]).train,
+        Epoch(pack, lanes).train,
+    )
+    # A step of K lanes takes a + b·K.
+    each = max((many - few) / (_LANES - _FEW), 1e-9)
+    shared = max(0.0, many - each * _LANES)
+    return Costs(_LANES * alone / many, max(_LANES, math.ceil(shared / each / _OVERHEAD)))
 
 
-def _ratio(one: Callable[[], object], other: Callable[[], object]) -> float:
-    """Seconds of one over those of the other, each the fastest of several runs in turn.
+def _fastest(alone: Callable[[], object], *packed: Callable[[], object]) -> list[float]:
+    """Seconds of each, the fastest of several runs in turn.
 
     What else runs on the machine only makes them slower. Where lanes are clearly ahead, or a run
     takes long, fewer runs will do.
     """
-    one()  # the first ones warm up
-    other()
-    seconds = [math.inf, math.inf]
+    works = (alone, *packed)
+    for work in works:
+        work()  # the first one warms up
+    seconds = [math.inf] * len(works)
     for turn in range(_TIMES):
-        for place, work in enumerate((one, other)):
+        for place, work in enumerate(works):
             began = time.perf_counter()
             work()
             seconds[place] = min(seconds[place], time.perf_counter() - began)
-        if turn and (_LANES * seconds[0] > _CLEAR * seconds[1] or sum(seconds) > _LONG):
+        if turn and (_LANES * seconds[0] > _CLEAR * seconds[-1] or sum(seconds) > _LONG):
             break
-    return seconds[0] / seconds[1]
+    return seconds
+
+
+def room_for(lane: Lane, device: str) -> int:
+    """How many lanes like this one memory has room for.
+
+    A lane has its parameters, their gradients and states (as `stack` keeps them, and once more in
+    its module), and for each row of a batch what its layers put out, with gradients and masks.
+    """
+    assert lane.parked is not None
+    item = lane.parked.rows.element_size()
+    widths = sum(lane.program.widths) if lane.program else 16 * lane.data.x_train[0].numel()
+    bytes_each = 2 * lane.parked.rows.nbytes + 4 * max(lane.batch_sizes) * widths * item
+    return max(1, int(_MEMORY * _free(device) / bytes_each))
+
+
+def _free(device: str) -> float:
+    """Bytes that this process may count on."""
+    if device.startswith("cuda"):
+        import torch
+
+        return float(torch.cuda.mem_get_info(device)[0])
+    import psutil
+
+    return float(psutil.virtual_memory().available) / (os.cpu_count() or 1)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trainables import gain
 from trainables.config import check_task
 from trainables.course import Course
+from trainables.gain import Costs
 from trainables.lane import Lane
 from trainables.pack import Data, Pack, join_folds, kind_of
 from trainables.probe import why_not
@@ -20,6 +21,8 @@ from trainables.trial import Row
 
 if TYPE_CHECKING:
     from trainables.pool import Pool
+
+LANES = 64  # the most of a worker: with more, a sampler knows too little of what it asked for
 
 
 class PackedTrial:
@@ -130,12 +133,15 @@ class Packer:
         self._data: Data | None = None
         self._groups: list[Turns] = []
         self._verdicts: dict[Hashable, str] = {}  # why lanes of a kind do not pack; "" if they do
-        self._gains: dict[Hashable, float] = {}
+        self._costs: dict[Hashable, Costs] = {}
+        self._room = LANES
 
     @property
-    def seated(self) -> int:
-        """Lanes in all packs."""
-        return sum(len(group.pack.lanes) for group in self._groups)
+    def lanes(self) -> int:
+        """As many as there is memory for, and as pay: for each size of networks so many."""
+        if not self._costs:
+            return self._room
+        return min(self._room, sum(costs.enough for costs in self._costs.values()))
 
     def open(
         self, given: Mapping[str, Any], seed: int, checkpoint: Path | None
@@ -151,6 +157,7 @@ class Packer:
             why = next((why for lane in lanes if (why := self._why_not(course, lane))), "")
             if why:
                 return why
+            self._room = min(self._room, gain.room_for(lanes[0], self.device))
             trial = PackedTrial(course, lanes, checkpoint)
             for lane in lanes:
                 self._seat(lane)
@@ -190,25 +197,26 @@ class Packer:
             self._verdicts[kind] = "" if lane.program else why_not(lane)
         if self._verdicts[kind] or self.pool.packs_at_any_price:
             return self._verdicts[kind]
-        found = self._gain(kind, course, lane)
+        found = self._cost(kind, course, lane).gain
         if found < gain.LEAST:
             return f"a probe took {1 / found:.2f} times as long as a lane as it did alone"
         return ""
 
-    def _gain(self, kind: Hashable, course: Course, lane: Lane) -> float:
-        """How many times faster lanes of this kind and about this size train than alone."""
+    def _cost(self, kind: Hashable, course: Course, lane: Lane) -> Costs:
+        """Of lanes of this kind and about this size."""
         size = sum(sizes(lane.shapes)).bit_length() // 2  # within a factor of four
-        if (kind, size) not in self._gains:
+        if (kind, size) not in self._costs:
             build, for_build = build_for(self.recipe, course.given, course.config)
-            self._gains[kind, size] = gain.measure_gain(
+            self._costs[kind, size] = gain.measure(
                 self.recipe, build, for_build, course, lane.data, self.device
             )
-        return self._gains[kind, size]
+        return self._costs[kind, size]
 
     @property
     def gain(self) -> float | None:
         """The median of what probes have measured; None without any."""
-        return statistics.median(self._gains.values()) if self._gains else None
+        gains = [costs.gain for costs in self._costs.values()]
+        return statistics.median(gains) if gains else None
 
     def _seat(self, lane: Lane) -> None:
         fitting = [group.pack for group in self._groups if group.pack.has_room_for(lane)]

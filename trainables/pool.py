@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from trainables.packer import Packer
 
 
-LANES = 64  # places in a pool unless told otherwise
-
-
 class Member(Protocol):
     """One trial in the pool.
 
@@ -92,7 +89,7 @@ class Pool:
 
     Args:
         recipe: what they share.
-        lanes: places for lanes, if packs are made.
+        lanes: the most places for lanes; fewer where there is no memory or no gain.
         packs_at_any_price: even where a probe finds that lanes train no faster than alone.
 
     Attributes:
@@ -105,7 +102,7 @@ class Pool:
         self.recipe = recipe
         self.packs_at_any_price = packs_at_any_price
         self.notes: dict[str, str] = {}
-        self._lanes = lanes or LANES
+        self._most = lanes
         self._groups: list[Group] = []  # the one whose turn it is comes first
         self._packer: Packer | None = None
         self._packs = False  # the last trial that was opened
@@ -113,7 +110,9 @@ class Pool:
     @property
     def lanes(self) -> int:
         """Places for replicas at once. One trial after the other until some train in packs."""
-        return self._lanes if self._packs else 1
+        if not self._packs or self._packer is None:
+            return 1
+        return min(self._packer.lanes, self._most or self._packer.lanes)
 
     def open(self, config: Mapping[str, Any], seed: int, checkpoint: Path | None = None) -> Member:
         """A trial, new or continued from a checkpoint, as `trial.open_trial` opens it."""
@@ -123,6 +122,7 @@ class Pool:
             made = self._open_lanes(config, seed, checkpoint)
             self._packs = not isinstance(made, str)
             if not isinstance(made, str):
+                self._tell()
                 return made
             why = made
             self.notes["packing"] = f"{self.recipe.model} trains alone: {why}"
@@ -140,12 +140,13 @@ class Pool:
             from trainables.packer import Packer  # imports torch
 
             self._packer = Packer(self)
-        made = self._packer.open(merged, seed, checkpoint)
-        if not isinstance(made, str) and not self._packs:
-            gain = self._packer.gain
-            told = "" if gain is None else f"; a probe trained {gain:.1f} times as fast as alone"
-            self.notes["packing"] = f"up to {self._lanes} lanes a worker{told}"
-        return made
+        return self._packer.open(merged, seed, checkpoint)
+
+    def _tell(self) -> None:
+        assert self._packer is not None
+        found = self._packer.gain
+        told = "" if found is None else f"; a probe trained {found:.1f} times as fast as alone"
+        self.notes["packing"] = f"up to {self.lanes} lanes a worker{told}"
 
     def due(self) -> Sequence[Member]:
         """Those whose epoch the next turn trains; none when there is nothing to do."""

@@ -561,17 +561,31 @@ def test_patience_ends_a_lane_and_not_its_neighbours(recipe):
 def test_one_trial_at_a_time_until_some_train_in_packs(recipe, monkeypatch):
     from trainables import gain
 
-    monkeypatch.setattr(gain, "measure_gain", lambda *arguments: 0.5)
+    monkeypatch.setattr(gain, "measure", lambda *arguments: gain.Costs(0.5, 8))
     pool = Pool(recipe("sklearn:wine"), 16)
     assert pool.lanes == 1
     member = pool.open({"hidden": [8]}, 0)
     assert member.alone == "a probe took 2.00 times as long as a lane as it did alone"
     assert pool.lanes == 1
-    monkeypatch.setattr(gain, "measure_gain", lambda *arguments: 3.0)
+    monkeypatch.setattr(gain, "measure", lambda *arguments: gain.Costs(3.0, 40))
     pool = Pool(recipe("sklearn:wine"), 16)
     assert pool.open({"hidden": [8]}, 0).alone == ""
     assert pool.lanes == 16
     assert pool.notes["packing"].endswith("3.0 times as fast as alone")
+    pool = Pool(recipe("sklearn:wine"))
+    pool.open({"hidden": [8]}, 0)
+    assert pool.lanes == 40
+    pool.open({"hidden": [200]}, 0)  # networks of another size want lanes of their own
+    assert pool.lanes == 64
+
+
+def test_no_more_lanes_than_memory_has_room_for(recipe, monkeypatch):
+    from trainables import gain
+
+    monkeypatch.setattr(gain, "_free", lambda device: 2e6)
+    pool = Pool(recipe("sklearn:wine"), packs_at_any_price=True)
+    pool.open({"hidden": [100, 100], "batch_size": 32}, 0)
+    assert 1 <= pool.lanes <= 10
 
 
 # --- what does not pack ----------------------------------------------------------------------
