@@ -35,6 +35,8 @@ bench: setup
 	$(BIN)/python benchmarks/trial_cost.py
 	$(BIN)/python benchmarks/pack_start.py
 	$(BIN)/python benchmarks/projection.py
+	$(BIN)/python benchmarks/noop.py
+	$(BIN)/python benchmarks/samplers.py
 	$(BIN)/python benchmarks/occupancy.py
 	rm -f build/auto.jsonl build/quality.jsonl build/compare.jsonl
 	$(BIN)/python benchmarks/auto.py
