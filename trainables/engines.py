@@ -227,6 +227,8 @@ class VmapEngine:
     ) -> Tensor:
         named = {**dict(zip(self.names, params, strict=True)), **buffers}
         is_shared = not is_training
+        if is_shared:
+            x = x.clone()  # the data is shared by all trials, and a module may work in place on it
 
         def one(
             tensors: dict[str, Tensor], x: Tensor, masks: dict[int, Tensor]
