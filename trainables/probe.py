@@ -18,14 +18,15 @@ from trainables.lane import Lane, first_line
 from trainables.recording import Listening
 
 _ROWS = 16
+_EVALUATED = 11  # rows: an evaluation's last part is of any size
 _TOLERANCE = 1e-6  # of the largest value, in float64
 
 
 def why_not(lane: Lane) -> str:
     """Why a module that has no program cannot be a lane, in one line; "" if it can.
 
-    Two lanes with different values take a forward and a backward pass in float64, stacked and one
-    after the other.
+    Two lanes with different values take a forward and a backward pass in float64, and then one
+    of an evaluation, stacked and one after the other.
     """
     try:
         one = copy.deepcopy(lane.module).double().train()
@@ -71,7 +72,10 @@ def _alone(module: nn.Module, x_BF: Tensor) -> dict[str, Tensor] | None:
         found = {"output": output.detach()}
         found |= {f"gradient of {n}": g for n, g in zip(named, gradients, strict=True)}
         found |= {n: b.detach().double() for n, b in module.named_buffers()}
-        passes.append({name: value.clone() for name, value in found.items()})
+        found = {name: value.clone() for name, value in found.items()}
+        with torch.no_grad():
+            passes.append(found | {"evaluation": module.eval()(x_BF[:_EVALUATED].clone())})
+        module.train()
     first, second = passes
     return first if all(torch.equal(first[name], second[name]) for name in first) else None
 
@@ -86,11 +90,18 @@ def _stacked(
     params = [both[name].clone().requires_grad_() for name in names]
     buffers = {name: tensor for name, tensor in both.items() if name not in names}
     engine = VmapEngine(skeleton, _masks_of(skeleton), names, {})
-    output = engine.forward(params, buffers, x_2BF, {}, is_training=True, activity=None)
+    output = engine.forward(params, buffers, x_2BF.clone(), {}, is_training=True, activity=None)
     gradients = torch.autograd.grad(torch.stack([_loss(each) for each in output]).sum(), params)
     found = {"output": output.detach()}
     found |= {f"gradient of {n}": g for n, g in zip(names, gradients, strict=True)}
-    return found | {n: b.double() for n, b in buffers.items()}
+    found |= {n: b.double().clone() for n, b in buffers.items()}
+    # In an evaluation all lanes have the same rows.
+    with torch.no_grad():
+        rows = [
+            engine.forward(params, buffers, x_BF[:_EVALUATED], {}, is_training=False, activity=None)
+            for x_BF in x_2BF
+        ]
+    return found | {"evaluation": torch.stack([rows[0][0], rows[1][1]])}
 
 
 def _loss(output: Tensor) -> Tensor:
