@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trainables import gain
 from trainables.config import check_task
 from trainables.course import Course
+from trainables.errors import CheckpointError
 from trainables.gain import Costs
 from trainables.lane import Lane
 from trainables.pack import Data, Pack, join_folds, kind_of
@@ -89,7 +90,12 @@ class PackedTrial:
     # -- what the pool's owner asks of it -----------------------------------------------------
 
     def save(self, path: Path) -> None:
-        self._course.save(path, self.replicas)
+        if self.error is not None:
+            message = f"the trial failed in epoch {self.epoch + 1}"
+            raise CheckpointError(f"{message}; its last checkpoint stands")
+        # Lanes in several packs end an epoch one after the other: between, the weights are of none.
+        if all(lane.done == self.epoch for lane in self.replicas):
+            self._course.save(path, self.replicas)
 
     def rescue(self, path: Path) -> None:
         self._course.rescue(path, self.replicas)

@@ -60,7 +60,13 @@ class Member(Protocol):
     def lanes(self) -> int: ...
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint at `path` (a file or a folder), atomically."""
+        """Write a checkpoint at `path` (a file or a folder), atomically.
+
+        Where a part of its replicas has one more epoch behind it, the last checkpoint stands.
+
+        Raises:
+            CheckpointError: it has failed inside an epoch.
+        """
         ...
 
     def rescue(self, path: Path) -> None:
