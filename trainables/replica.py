@@ -24,6 +24,11 @@ from trainables.trial import Recipe
 
 Build = Callable[[Mapping[str, Any], Info], nn.Module]
 _GATHER = 1 << 22  # values copied at once when a permutation is applied: 16 MB of float32
+_OPTIONAL = {
+    "momentum": "momentum_buffer",
+    "centered": "grad_avg",
+    "amsgrad": "max_exp_avg_sq",
+}
 _EVALUATE = 8192  # rows per forward pass of an evaluation
 
 
@@ -186,7 +191,12 @@ class Replica:
             if state:
                 home = {key: self._home(key, param) for key in state}
                 moved = {key: t.to(home[key], copy=True) for key, t in state.items()}
-                self.optimizer.state[param] = moved
+                self.optimizer.state[param] = self._begun(param) | moved
+
+    def _begun(self, param: Tensor) -> dict[str, Tensor]:
+        """States that the same optimizer with other options may not have kept; torch wants them."""
+        used = [key for option, key in _OPTIONAL.items() if self.optimizer.defaults.get(option)]
+        return {key: torch.zeros_like(param, requires_grad=False) for key in used}
 
     def _home(self, key: str, param: Tensor) -> torch.device:
         """Counters live on the CPU unless the optimizer is fused, everything else with `param`."""
