@@ -611,10 +611,29 @@ def modules(draw):
     }
 
 
+SHAPE = ("norm", "residual", "pre_norm", "family")
+
+
+@st.composite
+def neighbours(draw, one, most):
+    """Configurations of which most may sit in one pack: of one kind and depth."""
+    first, *others = draw(st.lists(one, min_size=4, max_size=most))
+    found = [first]
+    for other in others:
+        shared = {key: first[key] for key in SHAPE if key in first}
+        if "hidden" in first:
+            wider = draw(st.integers(0, 1))
+            shared["hidden"] = [width + wider for width in first["hidden"]]
+        found.append(other if draw(st.integers(0, 4)) == 4 else {**other, **shared})
+    return found
+
+
 # What happens between two turns: (what, whom, a second one).
 histories = st.lists(
     st.tuples(
-        st.sampled_from(["train", "train", "turn", "turn", "park", "drop", "join", "copy", "fork"]),
+        st.sampled_from(
+            ["train", "train", "turn", "turn", "park", "drop", "join", "copy", "fork", "fork"]
+        ),
         st.integers(0, 11),
         st.integers(0, 11),
     ),
@@ -638,7 +657,7 @@ class Life:
         for what, whom, other in history:
             getattr(self, what)(whom, other)
             self.follow()
-        finish(self.pool, 2, *(member for member, _, _ in self.seated))
+        finish(self.pool, EPOCHS, *(member for member, _, _ in self.seated))
         self.follow()
         for member, plain, config in self.seated:
             agrees(member, [plain], (config, history))
@@ -709,6 +728,8 @@ class Life:
         seed, config = self.waiting[0]
         # Without dropout its layer is not there, and the others have other names.
         shape = ("hidden", "norm", "residual", "pre_norm", "dropout", "family", "activation", "p")
+        if other % 3:  # with what its optimizer remembers, if not its rate's
+            shape += ("optimizer", "schedule") if other % 3 == 1 else ("optimizer",)
         self.waiting[0] = seed, {**config, **{key: their[key] for key in shape if key in their}}
         source.save(self.folder / "checkpoint")
         _, plain, config = self.join(0, 0, self.folder / "checkpoint")
@@ -753,27 +774,27 @@ def live_modules(recipe, folder, trials, history):
 
 
 @many(100)
-@given(st.lists(configs(), min_size=4, max_size=6), histories)
+@given(neighbours(configs(), 6), histories)
 def test_networks_through_random_histories(recipe, tmp_path, trials, history):
     live_mlps(recipe, tmp_path, trials, history)
 
 
 @many(60)
-@given(st.lists(modules(), min_size=4, max_size=6), histories)
+@given(neighbours(modules(), 6), histories)
 def test_modules_through_random_histories(recipe, tmp_path, trials, history):
     live_modules(recipe, tmp_path, trials, history)
 
 
 @pytest.mark.long
 @many(300)
-@given(st.lists(configs(), min_size=4, max_size=9), histories)
+@given(neighbours(configs(), 9), histories)
 def test_networks_through_many_random_histories(recipe, tmp_path, trials, history):
     live_mlps(recipe, tmp_path, trials, history)
 
 
 @pytest.mark.long
 @many(200)
-@given(st.lists(modules(), min_size=4, max_size=9), histories)
+@given(neighbours(modules(), 9), histories)
 def test_modules_through_many_random_histories(recipe, tmp_path, trials, history):
     live_modules(recipe, tmp_path, trials, history)
 
