@@ -54,7 +54,9 @@ def packs_of(*members):
 RICH = {**BASE, "dropout": 0.3, "norm": "batch", "patience": 9}
 
 
-@pytest.mark.parametrize("schedule", ["cosine", {"name": "plateau", "patience": 0}])
+@pytest.mark.parametrize(
+    "schedule", ["cosine", {"name": "plateau", "patience": 0, "threshold": 0.9}]
+)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_checkpoint_of_a_lane_is_that_of_the_trial_alone(recipe, tmp_path, name, schedule):
     """The same tensors and the same bookkeeping, and each goes on from the other's."""
