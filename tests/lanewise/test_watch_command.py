@@ -36,6 +36,8 @@ def leave(lanewise: Lanewise) -> int:
         stdout=terminal,
         stderr=terminal,
         start_new_session=True,
+        # Where the tests themselves run in the background of a shell, this signal is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(terminal)
     seen = b""
