@@ -25,6 +25,7 @@ LEAST = 1.1  # below, the difference is noise, and alone is simpler
 _FEW, _LANES, _STEPS, _TIMES = 2, 8, 3, 6
 _CLEAR = 1.5  # a gain at which there is nothing to doubt
 _LONG = 1.0  # seconds
+_BUSY = 0.01  # seconds of a step beyond which what it calls costs little beside what it computes
 _OVERHEAD = 0.05  # the share of a step at which more lanes no longer pay
 _MEMORY = 0.5  # of what is free, for the lanes of all workers on the machine
 
@@ -60,6 +61,11 @@ def measure(
         number=0,
         device=device,
     )
+    replica.train_epoch(1)  # warms up
+    began = time.perf_counter()
+    replica.train_epoch(1)
+    if time.perf_counter() - began > _BUSY * len(replica.batch_sizes):
+        return Costs(1.0, 1)  # there is little overhead to share, and the probe would take long
     lanes = [
         Lane(
             recipe,
