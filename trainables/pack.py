@@ -104,9 +104,9 @@ class Pack:
 
     # -- seating ------------------------------------------------------------------------------
 
-    def has_room_for(self, lane: Lane, most: int = MOST) -> bool:
+    def has_room_for(self, lane: Lane) -> bool:
         """Whether the lane computes what this pack does, and would not be padded too much."""
-        return len(self.lanes) < most and kind_of(lane) == self.key and self._fits(lane)
+        return len(self.lanes) < MOST and kind_of(lane) == self.key and self._fits(lane)
 
     def _fits(self, lane: Lane) -> bool:
         if lane.shapes == self.shapes:
@@ -163,6 +163,10 @@ class Pack:
         except Exception as error:
             self._broke(lanes, error)
             return
+        except BaseException as error:  # a person's Ctrl-C: the values are of no epoch
+            for lane in lanes:
+                lane.owner.lane_failed(lane, error, is_displaced=True)
+            raise
         share = (time.monotonic() - began) / len(lanes)
         for lane, metrics in zip(lanes, found, strict=True):
             lane.epoch_done(metrics, share)

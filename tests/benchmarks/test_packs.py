@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-
 import pytest
 from packs import SIZES, Size, main, mix, spread_widths
-
-from trainables.pool import Pool
 
 
 def test_mixed_widths_stay_in_their_bucket_and_all_come() -> None:
@@ -22,9 +18,6 @@ def test_what_varies_goes_round() -> None:
     assert {config["batch"] for config in configs} == {64}
 
 
-@pytest.mark.skipif(
-    "lanes" not in inspect.signature(Pool).parameters, reason="the pool has no packs yet"
-)
 def test_every_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--turns", "1", "--lanes", "2", "--sizes", "16x400"])
     shown = capsys.readouterr().out

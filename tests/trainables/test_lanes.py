@@ -15,6 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from trainables.batches import batch_sizes
 from trainables.config import OPTIMIZERS, complete
+from trainables.errors import CheckpointError
 from trainables.losses import class_weights, make_loss
 from trainables.metrics import complete_loss
 from trainables.models import mlp
@@ -533,7 +534,7 @@ def test_a_pack_that_breaks_lets_its_trials_train_alone(recipe, monkeypatch):
     assert again.error is None
 
 
-def test_what_stops_a_person_stops_the_pool(recipe, monkeypatch):
+def test_what_stops_a_person_stops_the_pool(recipe, monkeypatch, tmp_path):
     pool = Pool(recipe("sklearn:wine"), packs_at_any_price=True)
     member = pool.open({"hidden": [8]}, 0)
     member.until = 1
@@ -544,6 +545,8 @@ def test_what_stops_a_person_stops_the_pool(recipe, monkeypatch):
     monkeypatch.setattr(member.replicas[0].pack.engine, "bound", interrupted)
     with pytest.raises(KeyboardInterrupt):
         pool.turn()
+    with pytest.raises(CheckpointError):  # its values are of no epoch
+        member.save(tmp_path / "checkpoint")
 
 
 def test_patience_ends_a_lane_and_not_its_neighbours(recipe):
