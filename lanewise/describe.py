@@ -53,7 +53,7 @@ def sentences(about: dict[str, Any]) -> list[str]:
         lines += [
             f"  data       {_data(data)}",
             *(f"  note       {note}" for note in about["notes"]),
-            f"  task       {about['task']}: {about['inputs'][0]} inputs, "
+            f"  task       {about['task']}: {' × '.join(map(str, about['inputs']))} inputs, "
             f"{about['outputs']} outputs",
         ]
     return lines

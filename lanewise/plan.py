@@ -26,7 +26,15 @@ from spaces import Space, SpaceError
 from spaces.presets import PRESETS
 from trainables.config import LINKED, MODELS, check, check_task, check_together
 from trainables.errors import ConfigError, DataError, listing, nearest
-from trainables.metrics import DIRECTIONS, check_metric, complete_loss, task_of_loss
+from trainables.kinds import KINDS
+from trainables.metrics import (
+    DIRECTIONS,
+    SUPERVISED,
+    TASKS,
+    check_metric,
+    complete_loss,
+    task_of_loss,
+)
 from trainables.trial import check_model
 from trainables.user import is_reference, locate
 
@@ -267,8 +275,20 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
     # A misspelled metric or loss must not first be blamed on the data.
     check_metric(metric, None, "objective")
     loss_task = task_of_loss(file.loss_choice)
-    parts = load_parts(data.source, data.own, target=data.target, base=base, group=data.group)
-    task = infer_task(parts.main.table, task=file.task or loss_task, metric=metric)
+    kind = KINDS.get(file.model_name or "")
+    tasks = kind.tasks if kind else TASKS
+    parts = load_parts(
+        data.source,
+        data.own,
+        target=data.target,
+        base=base,
+        group=data.group,
+        order=data.order,
+        has_target=bool(set(tasks) & set(SUPERVISED)) or data.anomaly is not None,
+    )
+    parts, reading = parts.read_as(kind.forms if kind else None, data.shape)
+    asked = file.task or ("anomaly" if data.anomaly is not None else loss_task)
+    task = infer_task(parts.main.table, task=asked, metric=metric, tasks=tasks)
     check_metric(metric, task, "objective")
     complete_loss(file.loss_choice, task)
     for name in file.metrics:
@@ -282,6 +302,8 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
         folds=file.folds,
         seed=file.seed,
         own=parts.own,
+        reading=reading,
+        anomalies=data.anomalies,
     )
 
 

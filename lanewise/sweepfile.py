@@ -90,7 +90,18 @@ PluginSection = Annotated[
     ),
 ]
 Count = Annotated[int, Field(ge=1)]
+Label = bool | int | float | str
 Executors = Literal["auto", "packed", "tune", "inline"]
+Tasks = Literal[
+    "classification",
+    "binary",
+    "multiclass",
+    "regression",
+    "forecasting",
+    "reconstruction",
+    "anomaly",
+    "generation",
+]
 EXECUTORS: tuple[str, ...] = get_args(Executors)
 
 
@@ -129,12 +140,28 @@ class Data(Section):
     validation: str | None = Field(None, description="a source of its own for the validation part")
     test: str | None = Field(None, description="a source of its own for the test part")
     group: str | None = Field(None, description="column whose equal values stay in one part")
+    order: str | None = Field(
+        None, description="column of numbers or dates; parts and folds then follow each other in it"
+    )
+    shape: list[Count] | None = Field(
+        None, description="of one row's numbers: [channels, height, width] or [steps, features]"
+    )
+    anomaly: Label | list[Label] | None = Field(
+        None,
+        description="label or labels of the target that are anomalies; no model trains on them",
+    )
 
     @property
     def own(self) -> dict[str, str]:
         """The parts with a source of their own."""
         named = {"validation": self.validation, "test": self.test}
         return {part: source for part, source in named.items() if source is not None}
+
+    @property
+    def anomalies(self) -> list[Label] | None:
+        """The labels of anomalies."""
+        one = self.anomaly
+        return one if one is None or isinstance(one, list) else [one]
 
 
 class Objective(Section):
@@ -234,7 +261,7 @@ class SweepFile(Section):
         description="where trials run: many stacked in each worker, each alone in Ray Tune, or in "
         "the command's own process",
     )
-    task: Literal["classification", "binary", "multiclass", "regression"] | None = Field(
+    task: Tasks | None = Field(
         None, description="by default inferred from the objective, then from the target"
     )
     loss: PluginSection | None = Field(

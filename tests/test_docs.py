@@ -91,14 +91,12 @@ def test_every_registered_name_is_in_the_reference() -> None:
     from search.schedulers import SCHEDULERS
     from search.spec import RETRIES
     from trainables.config import (
-        ACTIVATIONS,
-        INITS,
         MODEL_KNOBS,
-        NORMS,
         OPTIMIZERS,
         SCHEDULES,
         TRAINING,
     )
+    from trainables.knobs import ACTIVATIONS, INITS, NORMS
     from trainables.metrics import BASE, LOSSES, OF_TRAINING
 
     reference = (HOUSE / "docs" / "sweep-file.md").read_text(encoding="utf-8")

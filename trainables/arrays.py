@@ -32,7 +32,7 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """Numbers X [N, D] and y [N], and the group of each row [N]."""
+    """Numbers X [N, D], [N, T, F] or [N, C, H, W] and y [N], and the group of each row [N]."""
 
     X: Array
     y: Array
@@ -87,7 +87,9 @@ def normalised(data: Any, groups: Any = None) -> Matrix | Frame:
     matrix = _features(X)
     if len(matrix) != len(labels):
         raise DataError("data", f"X has {len(matrix)} rows and y has {len(labels)}")
-    if matrix.dtype.kind in "biuf" and labels.dtype.kind in "biuf":
+    if matrix.ndim > 2 and labels.dtype.kind not in "biuf":
+        labels = np.array([str(label) for label in labels.tolist()])  # never pickled objects
+    if matrix.dtype.kind in "biuf" and (matrix.ndim > 2 or labels.dtype.kind in "biuf"):
         return Matrix(matrix, labels, _group_labels(groups, len(matrix)))
     return _framed(*_joined(_frame_of(matrix), labels, "target", "y"), groups)
 
@@ -107,8 +109,11 @@ def _features(X: Any) -> Array:
         matrix = np.asarray(X)
     except ValueError:
         raise DataError("data", "the rows of X differ in length") from None
-    if matrix.ndim != 2:
-        raise DataError("data", f"X must be [N, D], not {list(matrix.shape)}")
+    if matrix.ndim not in (2, 3, 4):
+        forms = "[N, D], [N, T, F] or [N, C, H, W]"
+        raise DataError("data", f"X must be {forms}, not {list(matrix.shape)}")
+    if matrix.ndim > 2 and matrix.dtype.kind not in "biuf":
+        raise DataError("data", f"X {list(matrix.shape)} must be numbers, not {matrix.dtype}")
     if matrix.dtype.kind in "OU" and not isinstance(X, np.ndarray):
         return np.array([list(row) for row in X], dtype=object)  # keeps 1 beside "a" a number
     return matrix

@@ -1,6 +1,7 @@
 """The hyperparameters of training and of the built-in models: names, defaults, what is allowed.
 
-A new hyperparameter is a row in TRAINING or MODEL_KNOBS, an optimizer's option in OPTIMIZERS.
+A new hyperparameter is a row in TRAINING or in a model's own file in `kinds/`, an optimizer's
+option one in OPTIMIZERS.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trainables.errors import ConfigError, listing, nearest
+from trainables.kinds import KINDS
 from trainables.knobs import (
     AT_LEAST_ONE,
     BELOW_ONE,
@@ -22,19 +24,11 @@ from trainables.knobs import (
     Family,
     Knob,
     Rule,
-    is_count,
     one_of,
     or_null,
 )
+from trainables.metrics import CLASSIFICATION
 
-ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid")
-INITS = ("he_uniform", "he_normal", "xavier_uniform", "xavier_normal", "orthogonal")
-NORMS = ("batch", "layer")
-
-WIDTHS = Rule(
-    "a list of whole numbers ≥ 1, such as [64, 32]; it may be empty",
-    lambda v: isinstance(v, list | tuple) and all(map(is_count, v)),
-)
 CLASS_WEIGHT = Rule(
     "balanced, a list of numbers > 0 in the order of the classes",
     lambda v: (
@@ -125,24 +119,17 @@ TRAINING: dict[str, Knob] = {
     "activity_l1": Knob(0.0, NOT_NEGATIVE, "adds activity_l1·Σ|a| over a row's activations"),
     "label_smoothing": Knob(0.0, BELOW_ONE, "share of the target spread over all classes"),
     "class_weight": Knob(None, or_null(CLASS_WEIGHT), "the weight of each class in the loss"),
+    "sampling": Knob(
+        None, or_null(one_of(("balanced",))), "balanced: rows of rare classes are drawn more often"
+    ),
+    "noise": Knob(0.0, NOT_NEGATIVE, "standard deviation of noise on standardised inputs"),
     "clip_norm": Knob(None, or_null(POSITIVE), "the largest norm of the whole gradient"),
     "clip_value": Knob(None, or_null(POSITIVE), "the largest value in the gradient"),
     "patience": Knob(None, or_null(COUNT), "epochs without a better objective that end a trial"),
 }
 
-MODEL_KNOBS: dict[str, dict[str, Knob]] = {
-    "mlp": {
-        "hidden": Knob([64, 64], WIDTHS, "the width of each hidden layer"),
-        "activation": Knob("relu", one_of(ACTIVATIONS), "between the layers"),
-        "dropout": Knob(0.0, BELOW_ONE, "share of units dropped after each hidden layer"),
-        "init": Knob(None, or_null(one_of(INITS)), "initial weights; null for torch's own"),
-        "norm": Knob(None, or_null(one_of(NORMS)), "normalisation in each hidden layer"),
-        "residual": Knob(False, FLAG, "each width is two layers and a skip past them"),
-        "pre_norm": Knob(False, FLAG, "a norm before each layer instead of behind it"),
-    },
-}
-
-MODELS = tuple(MODEL_KNOBS)
+MODEL_KNOBS: dict[str, Mapping[str, Knob]] = {name: kind.knobs for name, kind in KINDS.items()}
+MODELS = tuple(KINDS)
 
 
 def check(model: str | None, config: Mapping[str, Any], path: str = "") -> None:
@@ -163,31 +150,23 @@ def check(model: str | None, config: Mapping[str, Any], path: str = "") -> None:
             raise ConfigError(at, f"{model} has no hyperparameter {key!r} ({allowed})")
 
 
-# Between the values of these keys there are rules.
-LINKED = ("batch_size", "hidden", "norm", "pre_norm")
+# Between the values of these keys there are rules, in one model or another.
+LINKED = tuple(dict.fromkeys(key for kind in KINDS.values() for key in kind.linked))
 
 
 def check_together(model: str | None, config: Mapping[str, Any]) -> None:
     """Raise ConfigError, at one of LINKED, unless values that are allowed go together too."""
-    if model != "mlp":
-        return
-    full = complete(model, config)
-    if full["pre_norm"] and full["norm"] is None:
-        raise ConfigError("pre_norm", f"true needs a norm ({listing(NORMS)})")
-    if full["norm"] == "batch" and full["batch_size"] == 1:
-        raise ConfigError("batch_size", "1 is too few: batch normalisation needs 2 rows or more")
-    if full["norm"] == "layer" and 1 in full["hidden"]:
-        message = "a layer norm of a single value is always 0; give widths of 2 or more"
-        raise ConfigError("hidden", message)
+    if model in KINDS:
+        KINDS[model].check(complete(model, config))
 
 
 def check_task(config: Mapping[str, Any], task: str, classes: int) -> None:
     """Raise ConfigError unless the hyperparameters fit the task and its number of classes."""
     weight = config.get("class_weight")
-    if task == "regression":
-        for key in ("label_smoothing", "class_weight"):
+    if task not in CLASSIFICATION:
+        for key in ("label_smoothing", "class_weight", "sampling"):
             if config.get(key):
-                message = f"{config[key]!r} is for classification; this task is a regression"
+                message = f"{config[key]!r} is for classification; this task is {task}"
                 raise ConfigError(key, message)
     elif isinstance(weight, list | tuple) and len(weight) != classes:
         message = f"{len(weight)} weights for {classes} classes; give one of each class"

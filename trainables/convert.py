@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trainables.block import Block
+from trainables.columns import Columns
 from trainables.errors import DataError, listing, nearest
 from trainables.files import check_names
-from trainables.table import Array, Groups, Table, numbers, texts
+from trainables.table import Array, Groups, Order, Table, numbers, texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,39 +30,87 @@ def from_matrix(X: Array, y: Array, names: list[str], groups: Groups | None = No
     return _usable(table, keep)
 
 
-def from_frame(frame: pd.DataFrame, target: str | None, group: str | None, name: str) -> Table:
-    """A table of a data frame with a target column.
+def from_block(X: Array, y: Array, groups: Groups | None = None) -> Block:
+    """Pictures X [N, C, H, W] or sequences [N, T, F] with the target y [N]."""
+    keep, labels = _target(y)
+    if not len(X):
+        raise DataError("data.source", "the data has no rows")
+    if not X[0].size:
+        raise DataError("data.source", f"an example of {list(X.shape[1:])} holds nothing")
+    if not keep.any():
+        raise DataError("data.target", "every value of 'target' is missing")
+    block = Block(X, labels, dropped=int((~keep).sum()), groups=groups)
+    return block if keep.all() else block.take(np.flatnonzero(keep))
+
+
+def from_frame(frame: pd.DataFrame, named: Columns, name: str) -> Table:
+    """A table of a data frame.
 
     Args:
+        named: the columns that are no features.
         name: of the file, or of what else the frame came from, for messages.
     """
+    target, group = named.target, named.group
 
     frame = frame.set_axis([str(column).strip() for column in frame.columns], axis=1)
     columns = list(frame.columns)
     check_names(columns, name)
-    if target is None:
+    if target is None and named.has_target:
         message = f"name the target column of {name} (columns: {listing(columns)})"
         raise DataError("data.target", message)
-    _check_column("data.target", target, columns, name)
-    groups = None
+    if target is not None:
+        _check_column("data.target", target, columns, name)
+    groups, order = None, None
     if group is not None:
         _check_column("data.group", group, columns, name)
         if group == target:
             raise DataError("data.group", f"{group!r} is the target; rows are grouped by another")
         groups = Groups(group, texts(frame[group]))
         frame = frame.drop(columns=group)
-    features = frame.drop(columns=target)
+    if named.order is not None:
+        _check_column("data.order", named.order, columns, name)
+        if named.order in (target, group):
+            raise DataError("data.order", f"{named.order!r} is the target or the group")
+        order = order_of(frame[named.order], named.order)
+        frame = frame.drop(columns=named.order)
+    features = frame if target is None else frame.drop(columns=target)
     numeric = [column for column in features if _is_number(features[column])]
     others = [column for column in features if column not in numeric]
     for column in others:
         check_single(features[column], name)
     categories = {str(column): texts(features[column]) for column in others}
     x_ND = features[numeric].to_numpy(dtype=np.float64, na_value=np.nan)
-    keep, labels = _target(frame[target].to_numpy())
+    nothing = np.zeros(len(frame))
+    keep, labels = _target(nothing if target is None else frame[target].to_numpy())
     every, names = tuple(map(str, features.columns)), tuple(map(str, numeric))
     dropped = int((~keep).sum())
-    table = Table(numbers(x_ND), names, categories, every, labels, target, dropped, groups)
+    table = Table(
+        numbers(x_ND), names, categories, every, labels, target or "", dropped, groups, order
+    )
     return _usable(table, keep)
+
+
+def order_of(column: pd.Series[Any], name: str) -> Order:
+    """When each row is, from numbers or dates: float64, or nanoseconds as int64.
+
+    Raises:
+        DataError: at "data.order", text that is no date, or a missing value.
+    """
+    import pandas as pd
+
+    if not _is_number(column):
+        try:
+            column = pd.to_datetime(column, utc=True)
+        except (ValueError, TypeError) as error:
+            shown = str(error).splitlines()[0][:80]
+            message = f"column {name!r} holds neither numbers nor dates: {shown}"
+            raise DataError("data.order", message) from None
+    missing = int(column.isna().sum())
+    if missing:
+        raise DataError("data.order", f"{missing} rows have no value in column {name!r}")
+    is_date = pd.api.types.is_datetime64_any_dtype(column)
+    moments = column.astype("int64" if is_date else "float64").to_numpy()
+    return Order(name, moments, moments)
 
 
 def _check_column(path: str, column: str, columns: list[str], name: str) -> None:

@@ -5,7 +5,8 @@
 | `sklearn:NAME` | a set that scikit-learn bundles; no network |
 | `csv:PATH`, or a path that ends in .csv or .csv.gz | see `files.read_csv` |
 | `parquet:PATH` | one Parquet file |
-| `npz:PATH` | arrays X [N, D] and y [N]; the groups are an array [N] under any name |
+| `npz:PATH` | arrays X [N, D], [N, T, F] or [N, C, H, W] and y [N]; the groups are an array [N]
+  under any name |
 | `python:FILE.py:name`, `python:package.module:name` | a function without arguments that returns
   what `lw.tune(data=…)` takes: (X, y), (DataFrame, y) or (DataFrame, "target") |
 
@@ -17,14 +18,16 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trainables.arrays import Frame, normalised
-from trainables.convert import from_frame, from_matrix
+from trainables.block import FORMS
+from trainables.columns import Columns as Columns
+from trainables.convert import from_block, from_frame, from_matrix
 from trainables.errors import DataError, ModelError, listing, nearest
 from trainables.files import CSV_SUFFIXES, locate, read_csv, read_npz, read_parquet
-from trainables.table import Groups, Table, texts
+from trainables.table import Groups, Rows, Table, texts
 from trainables.user import resolve
 
 SKLEARN = ("digits", "breast_cancer", "wine", "iris", "diabetes")
@@ -34,30 +37,39 @@ SKLEARN = ("digits", "breast_cancer", "wine", "iris", "diabetes")
 class Request:
     """What a source is asked for.
 
-    name: the source without its kind. target, group: columns, None where the source knows or none
-    is wanted. as_text: columns whose values are kept as written, where the source has a say in it.
+    name: the source without its kind. as_text: columns whose values are kept as written, where the
+    source has a say in it.
     """
 
     name: str
-    target: str | None
-    group: str | None
+    columns: Columns
     base: Path
     as_text: frozenset[str] = frozenset()
 
+    @property
+    def target(self) -> str | None:
+        return self.columns.target
 
-def load(
-    source: str,
-    *,
-    target: str | None,
-    base: Path,
-    group: str | None = None,
-    as_text: frozenset[str] = frozenset(),
-) -> Table:
-    """The table that `source` names; relative paths resolve against `base`.
+    @property
+    def group(self) -> str | None:
+        return self.columns.group
+
+
+def load(source: str, *, target: str | None, base: Path, group: str | None = None) -> Table:
+    """The table that `source` names, as `load_rows`."""
+    rows = load_rows(source, Columns(target, group), base)
+    assert isinstance(rows, Table)
+    return rows
+
+
+def load_rows(
+    source: str, columns: Columns, base: Path, as_text: frozenset[str] = frozenset()
+) -> Rows:
+    """The rows that `source` names; relative paths resolve against `base`.
 
     Raises:
-        DataError: with the path "data.source", "data.target" or "data.group", in one line. An
-            exception inside a user's function is its cause, with its traceback.
+        DataError: with the path "data.source", "data.target", "data.group" or "data.order", in one
+            line. An exception inside a user's function is its cause, with its traceback.
     """
     kind, _, name = source.partition(":")
     if kind not in SOURCES and source.lower().endswith(CSV_SUFFIXES):
@@ -67,10 +79,10 @@ def load(
         allowed = f"{listing(f'{kind}:…' for kind in SOURCES)} or a path that ends in .csv"
         message = f"{source!r} is not a data source ({allowed}{nearest(kind, SOURCES)})"
         raise DataError("data.source", message)
-    return SOURCES[kind](Request(name, target, group, base, as_text))
+    return SOURCES[kind](Request(name, columns, base, as_text))
 
 
-def _load_sklearn(asked: Request) -> Table:
+def _load_sklearn(asked: Request) -> Rows:
     name = asked.name
     if name not in SKLEARN:
         allowed = f"{listing(SKLEARN)}{nearest(name, SKLEARN)}"
@@ -83,22 +95,30 @@ def _load_sklearn(asked: Request) -> Table:
         raise DataError("data.group", message)
     from sklearn import datasets
 
+    _refuse_order(asked, f"sklearn:{name}")
     bunch = getattr(datasets, f"load_{name}")()
-    return from_matrix(bunch.data, bunch.target, [str(column) for column in bunch.feature_names])
+    table = from_matrix(bunch.data, bunch.target, [str(column) for column in bunch.feature_names])
+    return replace(table, shape=(1, 8, 8)) if name == "digits" else table
 
 
-def _load_csv(asked: Request) -> Table:
+def _refuse_order(asked: Request, source: str) -> None:
+    if asked.columns.order is not None:
+        message = f"{source} has no column {asked.columns.order!r} to order its rows by"
+        raise DataError("data.order", message)
+
+
+def _load_csv(asked: Request) -> Rows:
     file = locate(asked.name, asked.base)
     frame = read_csv(file, asked.as_text)
-    return from_frame(frame, asked.target, asked.group, file.name)
+    return from_frame(frame, asked.columns, file.name)
 
 
-def _load_parquet(asked: Request) -> Table:
+def _load_parquet(asked: Request) -> Rows:
     file = locate(asked.name, asked.base)
-    return from_frame(read_parquet(file), asked.target, asked.group, file.name)
+    return from_frame(read_parquet(file), asked.columns, file.name)
 
 
-def _load_npz(asked: Request) -> Table:
+def _load_npz(asked: Request) -> Rows:
     file = locate(asked.name, asked.base)
     if asked.target not in (None, "y", "target"):
         message = f"the target of an NPZ file is its array y, not {asked.target!r}"
@@ -108,20 +128,26 @@ def _load_npz(asked: Request) -> Table:
     grouped = [asked.group] if asked.group else []
     arrays = read_npz(file, ["X", "y", *grouped])
     X, y = arrays["X"], arrays["y"]
-    if X.ndim != 2 or X.dtype.kind not in "biuf" or y.shape != X.shape[:1]:
+    is_wide = X.ndim - 1 in FORMS
+    if not (X.ndim == 2 or is_wide) or X.dtype.kind not in "biuf" or y.shape != X.shape[:1]:
         shapes = f"X is {X.dtype} {X.shape}, y is {y.dtype} {y.shape}"
-        message = f"{file.name}: X must be numbers [N, D] and y [N]; {shapes}"
-        raise DataError("data.source", message)
+        forms = "[N, D], [N, T, F] or [N, C, H, W]"
+        raise DataError(
+            "data.source", f"{file.name}: X must be numbers {forms} and y [N]; {shapes}"
+        )
+    _refuse_order(asked, file.name)
     groups = None
     if asked.group:
         if arrays[asked.group].shape != y.shape:
             shapes = f"{list(arrays[asked.group].shape)}, and y {list(y.shape)}"
             raise DataError("data.group", f"array {asked.group!r} of {file.name} is {shapes}")
         groups = Groups(asked.group, texts(arrays[asked.group]))
+    if is_wide:
+        return from_block(X, y, groups)
     return from_matrix(X, y, _places(X.shape[1]), groups)
 
 
-def _load_python(asked: Request) -> Table:
+def _load_python(asked: Request) -> Rows:
     try:
         function = resolve(asked.name, asked.base, "data.source")
     except ModelError as error:
@@ -141,10 +167,13 @@ def _load_python(asked: Request) -> Table:
         message = f"{asked.name} returns its own target, {own!r}; leave {asked.target!r} out"
         raise DataError("data.target", message)
     if isinstance(given, Frame):
-        return from_frame(given.frame, own, asked.group, asked.name)
+        return from_frame(given.frame, replace(asked.columns, target=own), asked.name)
+    _refuse_order(asked, asked.name)
     if asked.group is not None:
         message = f"{asked.name} returns arrays, which have no column {asked.group!r}"
         raise DataError("data.group", f"{message}; return a DataFrame")
+    if given.X.ndim - 1 in FORMS:
+        return from_block(given.X, given.y)
     return from_matrix(given.X, given.y, _places(given.X.shape[1]))
 
 
@@ -152,7 +181,7 @@ def _places(columns: int) -> list[str]:
     return [f"x{column}" for column in range(columns)]
 
 
-SOURCES: dict[str, Callable[[Request], Table]] = {
+SOURCES: dict[str, Callable[[Request], Rows]] = {
     "sklearn": _load_sklearn,
     "csv": _load_csv,
     "parquet": _load_parquet,

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from trainables import penalties
-from trainables.dropout import Masks
+from trainables.draws import Draws
 from trainables.lane import Lane
+from trainables.penalties import Watched
 from trainables.program import Group, Op, Running, lifts_zero, norm_parameters, run
 from trainables.stack import Stack
 
@@ -38,14 +39,14 @@ class Bound(Protocol):
         masks: Mapping[int, Tensor],
         *,
         is_training: bool,
-        activity: list[Tensor] | None,
+        extra: Watched | None,
     ) -> Tensor:
         """Outputs [K, B, C].
 
         params: [K, …], in order; buffers: [K, …], by name, which training may change in place.
         x: [K, B, …], or [B, …] for the same rows in every lane.
         masks: [K, …] by a slot's key.
-        activity: gets Σ|a| over the activations of each lane, [K].
+        extra: gets Σ|a| over the activations of each lane, and what its terms add, [K].
         """
         ...
 
@@ -57,9 +58,7 @@ class Bound(Protocol):
 class Training(Protocol):
     """The forward and backward passes of one step after the other."""
 
-    def forward(
-        self, x: Tensor, masks: Mapping[int, Tensor], activity: list[Tensor] | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, masks: Mapping[int, Tensor], extra: Watched | None) -> Tensor:
         """As `Bound.forward`."""
         ...
 
@@ -115,11 +114,11 @@ class _BoundProgram:
         masks: Mapping[int, Tensor],
         *,
         is_training: bool,
-        activity: list[Tensor] | None,
+        extra: Watched | None,
     ) -> Tensor:
-        if x.ndim == 2:  # the same rows for all
+        if not is_training:  # the same rows for all
             x = x.expand(len(params[0]), *x.shape)
-        return run(self.ops, x, self.running(params, buffers, masks, is_training, activity))
+        return run(self.ops, x, self.running(params, buffers, masks, is_training, extra))
 
     def running(
         self,
@@ -127,7 +126,7 @@ class _BoundProgram:
         buffers: Mapping[str, Tensor],
         masks: Mapping[int, Tensor],
         is_training: bool,
-        activity: list[Tensor] | None,
+        extra: Watched | None,
     ) -> Running:
         return Running(
             params,
@@ -137,7 +136,7 @@ class _BoundProgram:
             self.groups,
             self.back,
             is_training,
-            activity=activity,
+            activity=extra.activity if extra else None,
             known_units=self.units,
         )
 
@@ -160,10 +159,8 @@ class _ProgramTraining:
             self.params[number].requires_grad_()
         self.is_wanted = torch.zeros((), requires_grad=True)
 
-    def forward(
-        self, x: Tensor, masks: Mapping[int, Tensor], activity: list[Tensor] | None
-    ) -> Tensor:
-        on = self.bound.running(self.params, self.buffers, masks, True, activity)
+    def forward(self, x: Tensor, masks: Mapping[int, Tensor], extra: Watched | None) -> Tensor:
+        on = self.bound.running(self.params, self.buffers, masks, True, extra)
         on.gradients, on.is_wanted = self.gradients, self.is_wanted
         return run(self.bound.ops, x, on)
 
@@ -194,7 +191,7 @@ class VmapEngine:
     """Any module: the code of one, with the parameters and buffers of all lanes.
 
     Args:
-        module: the one; masks: what its dropouts ask.
+        module: the one; draws: what its layers draw from.
         names: of the parameters that are trained, in order.
         shapes: of the dropouts' masks, by slot and size of the batch.
     """
@@ -202,11 +199,11 @@ class VmapEngine:
     def __init__(
         self,
         module: nn.Module,
-        masks: Masks,
+        draws: Draws,
         names: Sequence[str],
         shapes: Mapping[int, Mapping[int, tuple[int, ...]]],
     ) -> None:
-        self.module, self.masks, self.names = module, masks, names
+        self.module, self.draws, self.names = module, draws, names
         self._slots, self._shapes = _slots(module), shapes
 
     def mask_shape(self, key: int, size: int) -> tuple[int, ...]:
@@ -223,7 +220,7 @@ class VmapEngine:
         masks: Mapping[int, Tensor],
         *,
         is_training: bool,
-        activity: list[Tensor] | None,
+        extra: Watched | None,
     ) -> Tensor:
         named = {**dict(zip(self.names, params, strict=True)), **buffers}
         is_shared = not is_training
@@ -236,9 +233,10 @@ class VmapEngine:
             for name, tensor in tensors.items():
                 for home, key in self._slots[name]:
                     home[key] = tensor
-            with self.masks.replaced(_Handed(masks)), penalties.watched(self.module) as sums:
+            with self.draws.replaced(_Handed(masks)), penalties.watched(self.module) as seen:
                 output: Tensor = self.module(x)
-            return (output,) if activity is None else (output, sum(sums, output.new_zeros(())))
+            nothing = output.new_zeros(())
+            return output, sum(seen.activity, nothing), sum(seen.terms, nothing)
 
         self.module.train(is_training)
         kept = {
@@ -246,13 +244,14 @@ class VmapEngine:
         }
         in_dims = (0, None if is_shared else 0, 0)
         try:
-            output, *total = torch.vmap(one, in_dims=in_dims)(named, x, dict(masks))
+            output, activity, terms = torch.vmap(one, in_dims=in_dims)(named, x, dict(masks))
         finally:
             for places in kept.values():
                 for home, key, tensor in places:
                     home[key] = tensor
-        if activity is not None:
-            activity += total
+        if extra is not None:
+            extra.activity.append(activity)
+            extra.terms.append(terms)
         return output
 
     def training(self, stack: Stack, rows_KP: Tensor, buffers: Mapping[str, Tensor]) -> Training:
@@ -266,30 +265,31 @@ class _VmapTraining:
         self.engine, self.stack, self.buffers = engine, stack, buffers
         self.leaf_KP = rows_KP.detach().requires_grad_()
 
-    def forward(
-        self, x: Tensor, masks: Mapping[int, Tensor], activity: list[Tensor] | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, masks: Mapping[int, Tensor], extra: Watched | None) -> Tensor:
         params = self.stack.views(self.leaf_KP)
-        return self.engine.forward(
-            params, self.buffers, x, masks, is_training=True, activity=activity
-        )
+        return self.engine.forward(params, self.buffers, x, masks, is_training=True, extra=extra)
 
     def backward(self, total: Tensor) -> Tensor:
         (gradient_KP,) = torch.autograd.grad(total, self.leaf_KP)
         return gradient_KP
 
 
-class _Handed(Masks):
-    """Hands out masks that were drawn before, in the order of the calls."""
+class _Handed(Draws):
+    """Hands out what was drawn before, in the order of the calls."""
 
     def __init__(self, masks: Mapping[int, Tensor]) -> None:
         super().__init__()
         self._drawn, self._calls = masks, 0
 
-    def apply(self, x: Tensor, p: float) -> Tensor:
+    def dropout(self, x: Tensor, p: float, shape: tuple[int, ...]) -> Tensor:
         mask = self._drawn.get(self._calls)
         self._calls += 1
         return x if mask is None else x * mask
+
+    def normal(self, like: Tensor) -> Tensor:
+        drawn = self._drawn.get(self._calls)
+        self._calls += 1
+        return torch.zeros_like(like) if drawn is None else drawn
 
 
 def _slots(module: nn.Module) -> dict[str, list[tuple[dict[str, Tensor | None], str]]]:

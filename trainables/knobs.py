@@ -119,3 +119,14 @@ AT_LEAST_ONE = real("a number ≥ 1", lambda v: v >= 1)
 COUNT = Rule("a whole number ≥ 1", is_count)
 WHOLE = Rule("a whole number ≥ 0", lambda v: is_count(v, least=0))
 FLAG = Rule("true or false", lambda v: isinstance(v, bool))
+
+ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid")
+INITS = ("he_uniform", "he_normal", "xavier_uniform", "xavier_normal", "orthogonal")
+NORMS = ("batch", "layer")
+
+WIDTHS = Rule(
+    "a list of whole numbers ≥ 1, such as [64, 32]; it may be empty",
+    lambda v: isinstance(v, list | tuple) and all(map(is_count, v)),
+)
+ACTIVATION = Knob("relu", one_of(ACTIVATIONS), "between the layers")
+INIT = Knob(None, or_null(one_of(INITS)), "initial weights; null for torch's own")

@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from trainables.augment import Augmented
 from trainables.batches import batch_sizes
-from trainables.dropout import Masks, own_dropout
+from trainables.draws import Draws, own_draws
+from trainables.epochs import augmented, epoch_rows
 from trainables.errors import CheckpointError, ModelError
 from trainables.losses import class_weights
 from trainables.program import Program, compile_module
@@ -21,7 +23,7 @@ from trainables.replica import Build, build_module
 from trainables.schedules import Rate, Span
 from trainables.stack import BEST, PARAM, ROWS, Shapes, Values, places, sizes
 from trainables.steps import STATE_ROWS, Stepper
-from trainables.streams import keep_threshold, order, stream, torch_seed
+from trainables.streams import keep_threshold, normals_of, stream, torch_seed
 from trainables.table import Array
 from trainables.tensors import FoldTensors
 from trainables.trial import Recipe
@@ -32,15 +34,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Slot:
-    """A dropout in the forward pass, in the order of their draws.
+    """A dropout or noise in the forward pass, in the order of their draws.
 
-    key: what the engine knows it by; p: its rate.
-    shapes: of what it drops from, by the size of the batch.
+    key: what the engine knows it by; p: its rate, None for noise.
+    shapes: of its mask or of the noise, by the size of the batch.
     """
 
     key: int
-    p: float
+    p: float | None
     shapes: Mapping[int, tuple[int, ...]]
+
+    @property
+    def draws(self) -> bool:
+        """Whether it needs random numbers."""
+        return self.p is None or 0 < self.p < 1
+
+    def words(self, size: int) -> int:
+        """How many 64-bit words it draws for a batch of `size` rows."""
+        count = math.prod(self.shapes[size])
+        return (count + 1) // 2 if self.p is None else (count + 3) // 4
+
+    def fill(self, words: Array, size: int, into: Array) -> None:
+        """Fill `into[:, corner]` for some steps from their words [steps, words]."""
+        shape = self.shapes[size]
+        count, steps = math.prod(shape), len(words)
+        corner = into[(slice(None), *(slice(length) for length in shape))]
+        if self.p is None:
+            corner[:] = normals_of(words)[:, :count].reshape(steps, *shape)
+            return
+        ours = words.view(np.uint16)[:, :count].reshape(steps, *shape)
+        scale = corner.dtype.type(1 / (1 - self.p))
+        np.multiply(ours >= keep_threshold(self.p), scale, out=corner)
 
 
 class Owner(Protocol):
@@ -92,8 +116,8 @@ class Lane:
         self.config, self.data = config, data
         start = torch_seed(seed, number, "init", 0)
         built = build_module(build, given, info, seed=start, device=device, dtype=recipe.dtype)
-        self.masks = Masks()
-        self.module = module = own_dropout(built, self.masks).train()
+        self.draws = Draws()
+        self.module = module = own_draws(built, self.draws).train()
         parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
         if not parameters:
             raise ModelError("model", "the module has no parameter to train")
@@ -113,8 +137,8 @@ class Lane:
         self.place = -1
         self.program: Program | None = None
         self.recording: Recording | None = None
-        if len(info.input_shape) == 1 and not self.frozen:
-            self.program = compile_module(module, info.input_shape[0])
+        if not self.frozen:
+            self.program = compile_module(module, info.input_shape)
         if self.program is not None and self.program.widths[-1] != info.outputs:
             self.program = None
         self.obstacle = ""
@@ -126,7 +150,7 @@ class Lane:
         """What fails now fails when it trains alone, too, and then with its whole traceback."""
         try:
             x = self.data.x_train
-            self.recording = record(self.module, self.masks, x, set(self.batch_sizes))
+            self.recording = record(self.module, self.draws, x, set(self.batch_sizes))
         except Exception as error:
             self.obstacle = first_line(error)
             return
@@ -185,8 +209,12 @@ class Lane:
     # -- one epoch ----------------------------------------------------------------------------
 
     def order(self) -> Array:
-        """The permutation of its training rows in the epoch to come."""
-        return order(self.seed, self.number, self.done + 1, len(self.data.x_train))
+        """Its training rows in the order of the epoch to come."""
+        return epoch_rows(self.config, self.data, self.seed, self.number, self.done + 1)
+
+    def augmented(self) -> Augmented | None:
+        """What changes its inputs in the epoch to come."""
+        return augmented(self.config, self.data, self.seed, self.number, self.done + 1)
 
     def start_masks(self) -> np.random.Generator:
         """The stream that the epoch's masks are drawn from."""
@@ -197,21 +225,17 @@ class Lane:
     ) -> None:
         """Fill `into[slot's key][:, corner]` for some steps with batches of `size` rows.
 
-        The same numbers as `dropout.Masks` draws, a step after the other.
+        The same numbers as `draws.Draws` draws, a step after the other.
         """
-        drawn = [s for s in self.slots if 0 < s.p < 1 and s.key in into]
-        words = [(math.prod(s.shapes[size]) + 3) // 4 for s in drawn]
+        drawn = [s for s in self.slots if s.draws and s.key in into]
+        words = [s.words(size) for s in drawn]
         raw = generator.bit_generator.random_raw(steps * sum(words))
-        numbers = np.asarray(raw, dtype=np.uint64).reshape(steps, -1).view(np.uint16)
+        numbers = np.asarray(raw, dtype=np.uint64).reshape(steps, -1)
         first = 0
         for slot, count in zip(drawn, words, strict=True):
-            shape = slot.shapes[size]
-            ours = numbers[:, 4 * first : 4 * first + math.prod(shape)].reshape(steps, *shape)
+            # A copy, since only whole rows can be read as other types.
+            slot.fill(np.ascontiguousarray(numbers[:, first : first + count]), size, into[slot.key])
             first += count
-            mask = into[slot.key]
-            corner = mask[(slice(None), *(slice(length) for length in shape))]
-            scale = corner.dtype.type(1 / (1 - slot.p))
-            np.multiply(ours >= keep_threshold(slot.p), scale, out=corner)
         for slot in self.slots:
             if slot.p == 1 and slot.key in into:
                 into[slot.key][:] = 0

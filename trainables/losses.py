@@ -40,12 +40,18 @@ def _focal(options: Options) -> Loss:
 
 
 def _regression(function: Callable[..., Tensor]) -> Callable[[Options], Loss]:
-    """A loss of torch.nn.functional, whose options have its names."""
+    """A loss of torch.nn.functional, whose options have its names.
+
+    Of several values a row, the mean over them; targets may have further columns behind.
+    """
 
     def make(options: Options) -> Loss:
         own = {key: value for key, value in options.items() if key != "name"}
 
         def loss(output: Tensor, y: Tensor) -> Tensor:
+            if y.ndim == output.ndim:
+                y = y[..., : output.shape[-1]]
+                return function(output, y, reduction="none", **own).mean((-2, -1))
             if output.ndim == 2:
                 return function(output.squeeze(1), y, **own)
             return function(output.squeeze(-1), y, reduction="none", **own).mean(-1)
@@ -53,6 +59,11 @@ def _regression(function: Callable[..., Tensor]) -> Callable[[Options], Loss]:
         return loss
 
     return make
+
+
+def _wasserstein(options: Options) -> Loss:
+    """Mean over columns of the Wasserstein-1 distance between two samples of equal size."""
+    return lambda output, y: (output.sort(-2).values - y.sort(-2).values).abs().mean((-2, -1))
 
 
 LOSSES: dict[str, Callable[[Options], Loss]] = {
@@ -63,22 +74,41 @@ LOSSES: dict[str, Callable[[Options], Loss]] = {
     "mae": _regression(F.l1_loss),
     "huber": _regression(F.huber_loss),
     "smooth_l1": _regression(F.smooth_l1_loss),
+    "wasserstein": _wasserstein,
 }
 
 
-def make_loss(loss: Options) -> Loss:
+def make_loss(loss: Options, task: str = "") -> Loss:
     """The plain loss of a complete section such as {"name": "huber", "delta": 1.0}."""
-    return LOSSES[loss["name"]](loss)
+    made = LOSSES[loss["name"]](loss)
+    return of_normal_rows(made) if task == "anomaly" else made
 
 
-def make_criterion(loss: Options, smoothing: float | Tensor, weight: Tensor | None) -> Criterion:
+def of_normal_rows(loss: Loss) -> Loss:
+    """Of rows whose target's last column, which says that they are anomalies, is 0.
+
+    An anomaly is not to be reconstructed. Their rows count as rows without an error.
+    """
+
+    def normal(output: Tensor, y: Tensor) -> Tensor:
+        is_normal = 1 - y[..., -1:]
+        values = y[..., :-1]
+        share = is_normal.mean((-2, -1))
+        return loss(torch.where(is_normal > 0, output, values), values) / share
+
+    return normal
+
+
+def make_criterion(
+    loss: Options, smoothing: float | Tensor, weight: Tensor | None, task: str = ""
+) -> Criterion:
     """What training descends, and beside it the plain loss; one computation where they are one.
 
     Args:
         smoothing: label smoothing in [0, 1), or one of each lane, [K]; classification only.
         weight: of each class, [C], or of each lane's, [K, C].
     """
-    plain = make_loss(loss)
+    plain = make_loss(loss, task)
     if isinstance(smoothing, float | int) and not smoothing and weight is None:
 
         def same(output: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

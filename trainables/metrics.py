@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 from trainables.errors import ConfigError, listing, nearest
 from trainables.knobs import NOT_NEGATIVE, POSITIVE, Family, Knob
 
-TASKS = ("binary", "multiclass", "regression")
 CLASSIFICATION = ("binary", "multiclass")
-REGRESSION = ("regression",)
+SUPERVISED = (*CLASSIFICATION, "regression")
+RECONSTRUCTION = ("reconstruction", "anomaly")
+VALUES = ("regression", "forecasting", *RECONSTRUCTION)
+TASKS = (*SUPERVISED, "forecasting", *RECONSTRUCTION, "generation")
 PARTS = ("train", "val")
 
 
@@ -29,13 +31,19 @@ BASE = {
     "loss": Metric(TASKS, "min"),
     "accuracy": Metric(CLASSIFICATION, "max"),
     "balanced_accuracy": Metric(CLASSIFICATION, "max"),
-    "f1": Metric(CLASSIFICATION, "max"),
-    "roc_auc": Metric(CLASSIFICATION, "max"),
+    "f1": Metric((*CLASSIFICATION, "anomaly"), "max"),
+    "roc_auc": Metric((*CLASSIFICATION, "anomaly"), "max"),
     "log_loss": Metric(CLASSIFICATION, "min"),
-    "mse": Metric(REGRESSION, "min"),
-    "rmse": Metric(REGRESSION, "min"),
-    "mae": Metric(REGRESSION, "min"),
-    "r2": Metric(REGRESSION, "max"),
+    "mse": Metric(VALUES, "min"),
+    "rmse": Metric(VALUES, "min"),
+    "mae": Metric(VALUES, "min"),
+    "r2": Metric(VALUES, "max"),
+    "skill": Metric(("forecasting",), "max"),
+    "threshold": Metric(("anomaly",), "min"),
+    "wasserstein": Metric(("generation",), "min"),
+    "two_sample": Metric(("generation",), "min"),
+    "precision": Metric(("generation",), "max"),
+    "recall": Metric(("generation",), "max"),
 }
 
 # Of an epoch's training, not of weights on a part: the mean norm of the gradient over its steps,
@@ -62,17 +70,22 @@ LOSSES = {
     "cross_entropy": LossKind(CLASSIFICATION, {}),
     "binary_cross_entropy": LossKind(("binary",), {}),
     "focal": LossKind(CLASSIFICATION, {"gamma": Knob(2.0, NOT_NEGATIVE)}),
-    "mse": LossKind(REGRESSION, {}),
-    "mae": LossKind(REGRESSION, {}),
-    "huber": LossKind(REGRESSION, {"delta": Knob(1.0, POSITIVE)}),
-    "smooth_l1": LossKind(REGRESSION, {"beta": Knob(1.0, POSITIVE)}),
+    "mse": LossKind(VALUES, {}),
+    "mae": LossKind(VALUES, {}),
+    "huber": LossKind(VALUES, {"delta": Knob(1.0, POSITIVE)}),
+    "smooth_l1": LossKind(VALUES, {"beta": Knob(1.0, POSITIVE)}),
+    "wasserstein": LossKind(("generation",), {}),
 }
 LOSS = Family("loss", {name: kind.options for name, kind in LOSSES.items()})
-DEFAULT_LOSS = {"binary": "cross_entropy", "multiclass": "cross_entropy", "regression": "mse"}
+DEFAULT_LOSS = {
+    **dict.fromkeys(CLASSIFICATION, "cross_entropy"),
+    **dict.fromkeys(VALUES, "mse"),
+    "generation": "wasserstein",
+}
 
 
 def task_of_loss(loss: Mapping[str, Any] | None) -> str | None:
-    """ "regression" or "classification", which the loss says of the data; None for None.
+    """ "regression" or "classification", which the loss says of the target; None for None.
 
     Raises:
         ConfigError: as `complete_loss`, but for the task.
@@ -80,7 +93,9 @@ def task_of_loss(loss: Mapping[str, Any] | None) -> str | None:
     if loss is None:
         return None
     LOSS.check(loss, "loss")
-    return "regression" if LOSSES[loss["name"]].tasks == REGRESSION else "classification"
+    return (
+        "classification" if set(LOSSES[loss["name"]].tasks) <= {*CLASSIFICATION} else "regression"
+    )
 
 
 def complete_loss(loss: Mapping[str, Any] | None, task: str) -> dict[str, Any]:
@@ -94,7 +109,7 @@ def complete_loss(loss: Mapping[str, Any] | None, task: str) -> dict[str, Any]:
     kind = LOSSES[given["name"]]
     if task not in kind.tasks:
         allowed = listing(name for name, other in LOSSES.items() if task in other.tasks)
-        message = f"{given['name']!r} is a loss of {' and '.join(kind.tasks)} tasks; this task"
+        message = f"{given['name']!r} is a loss of {listing(kind.tasks)} tasks; this task"
         raise ConfigError("loss", f"{message} is {task} ({allowed})")
     return LOSS.complete(given)
 
@@ -112,7 +127,7 @@ def check_metric(name: str, task: str | None, path: str) -> None:
         raise ConfigError(path, f"{name!r} is not a metric ({listing(allowed)}{near})")
     if task is not None and task not in METRICS[name].tasks:
         allowed = [n for n, m in METRICS.items() if task in m.tasks]
-        message = f"{name!r} is a metric of {' and '.join(METRICS[name].tasks)} tasks; this task"
+        message = f"{name!r} is a metric of {listing(METRICS[name].tasks)} tasks; this task"
         raise ConfigError(path, f"{message} is {task} ({listing(allowed)})")
 
 

@@ -7,18 +7,24 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainables.errors import listing
+from trainables.inputs import Inputs
 from trainables.preprocess import MOST_LEVELS, Preprocess
-from trainables.table import Table
+from trainables.table import Rows, Table
 
 
-def notes(table: Table, fit: Preprocess) -> tuple[str, ...]:
+def notes(rows: Rows, fit: Inputs) -> tuple[str, ...]:
     """A sentence each, of the source's rows and what was learned from its training part."""
-    return tuple(_notes(table, fit))
+    return tuple(_notes(rows, fit))
 
 
-def _notes(table: Table, fit: Preprocess) -> Iterator[str]:
-    if table.dropped:
-        yield f"{table.dropped} rows without a target are left out"
+def _notes(rows: Rows, fit: Inputs) -> Iterator[str]:
+    if rows.dropped:
+        yield f"{rows.dropped} rows without a target are left out"
+    if isinstance(rows, Table) and isinstance(fit, Preprocess):
+        yield from _of_columns(rows, fit)
+
+
+def _of_columns(table: Table, fit: Preprocess) -> Iterator[str]:
     fitted = {number.name for number in fit.numbers}
     if empty := [name for name in table.numeric if name not in fitted]:
         yield f"no training row has a value in {listing(empty, 5)}; left out"

@@ -22,8 +22,9 @@ from trainables.failures import OUT_OF_MEMORY, failure_kind
 from trainables.lane import Lane, class_weight_rows, first_line, weight_places
 from trainables.losses import Criterion, make_criterion, make_loss
 from trainables.metrics import complete_loss, of_weights, reported
+from trainables.penalties import Watched, has_terms
 from trainables.program import stack_shapes, stack_widths
-from trainables.scores import SCORES
+from trainables.scores import scores_of
 from trainables.stack import PARAM, Shapes, Stack
 from trainables.steps import Step
 from trainables.table import Array
@@ -82,15 +83,15 @@ class Pack:
         device = str(lane.parked.rows.device)
         self.stack = Stack(self.shapes, like, getattr(torch, recipe.dtype), device)
         self.engine: Engine = (
-            VmapEngine(lane.module, lane.masks, lane.names, {s.key: s.shapes for s in lane.slots})
+            VmapEngine(lane.module, lane.draws, lane.names, {s.key: s.shapes for s in lane.slots})
             if lane.program is None or self.widths is None
             else ProgramEngine(lane.program.ops, self.widths)
         )
         assert recipe.prepared is not None
         info = recipe.prepared.info
-        self._classes = len(info.classes or ())
+        self._classes, self._task = len(info.classes or ()), info.task
         self._loss = complete_loss(recipe.loss, info.task)
-        self._loss_of = make_loss(self._loss)
+        self._loss_of = make_loss(self._loss, info.task)
         names = reported(recipe.metrics, recipe.monitor)
         self._scratch: dict[int, Array] = {}
         self._measured, self._wants_norm = of_weights(names), "grad_norm" in names
@@ -205,7 +206,7 @@ class Epoch:
         adjust = Adjust(self, wants_norm=self.pack._wants_norm)
         criterion = self._criterion()
         activity_K = self._column("activity_l1")
-        is_active = bool(activity_K.any())
+        has_extra = bool(activity_K.any()) or has_terms(self.lanes[0].module)
         training = self.engine.training(self.stack, self.rows_KP, self.buffers)
         lrs = [lane.config["lr"] for lane in self.lanes]
         changing = [
@@ -216,12 +217,14 @@ class Epoch:
         for number, (x_KBF, y_KB, masks) in enumerate(self._batches()):
             for k, rate in changing:
                 lrs[k] = rate.at(before[k] + number)
-            sums: list[Tensor] | None = [] if is_active else None
-            output_KBC = training.forward(x_KBF, masks, sums)
+            extra = Watched() if has_extra else None
+            output_KBC = training.forward(x_KBF, masks, extra)
             loss_K, plain_K = criterion(output_KBC, y_KB)
             total = loss_K.sum()
-            if sums:
-                total = total + (activity_K / y_KB.shape[1] * sum(sums)).sum()
+            if extra and extra.activity:
+                total = total + (activity_K / y_KB.shape[1] * sum(extra.activity)).sum()
+            if extra and extra.terms:
+                total = total + torch.stack(extra.terms).sum()
             gradient_KP = training.backward(total)
             norm_K = adjust(gradient_KP) if adjust.does_something else None
             _take(steps, gradient_KP, lrs)
@@ -252,7 +255,9 @@ class Epoch:
         weight_KC = class_weight_rows(self.lanes, self.pack._classes, self.dtype)
         smoothing_K = self._column("label_smoothing")
         shaped = bool(smoothing_K.any()) or weight_KC is not None
-        return make_criterion(self.pack._loss, smoothing_K if shaped else 0.0, weight_KC)
+        return make_criterion(
+            self.pack._loss, smoothing_K if shaped else 0.0, weight_KC, self.pack._task
+        )
 
     # -- what the lanes train on --------------------------------------------------------------
 
@@ -262,6 +267,7 @@ class Epoch:
         orders = np.stack([lane.order() + data.first[lane.fold] for lane in self.lanes])
         rows_KN = torch.from_numpy(orders).to(self.device)
         generators = [lane.start_masks() for lane in self.lanes if lane.slots]
+        changes = [(k, made) for k, lane in enumerate(self.lanes) if (made := lane.augmented())]
         values = count * max(1, data.x[0].numel())
         first = 0
         for size, steps in self._chunks():
@@ -274,14 +280,16 @@ class Epoch:
                 part = rows_SKB[start : start + many]
                 flat = part.reshape(-1)
                 x = data.x.index_select(0, flat).view(*part.shape, *data.x.shape[1:])
-                y = data.y.index_select(0, flat).view(part.shape)
+                y = data.y.index_select(0, flat).view(*part.shape, *data.y.shape[1:])
                 for place in range(len(part)):
                     drawn = {key: mask[start + place] for key, mask in masks.items()}
+                    for k, changed in changes:
+                        x[place, k] = changed.apply(x[place, k])
                     yield x[place], y[place], drawn
 
     def _chunks(self) -> Iterable[tuple[int, int]]:
         """(rows of a batch, steps in a row that have it), few enough for their masks."""
-        keys = {slot.key for lane in self.lanes for slot in lane.slots if slot.p}
+        keys = {slot.key for lane in self.lanes for slot in lane.slots if slot.p != 0}
         sizes = self.pack.batch_sizes
         first = 0
         while first < len(sizes):
@@ -299,7 +307,7 @@ class Epoch:
         self, generators: Sequence[np.random.Generator], steps: int, size: int
     ) -> dict[int, Tensor]:
         """For each dropout, [steps, K, …]; lanes without it have ones."""
-        keys = sorted({slot.key for lane in self.lanes for slot in lane.slots if slot.p})
+        keys = sorted({slot.key for lane in self.lanes for slot in lane.slots if slot.p != 0})
         if not keys:
             return {}
         numpy_type = np.float64 if self.dtype == torch.float64 else np.float32
@@ -331,6 +339,7 @@ class Epoch:
 
     def _evaluate_part(self, part: str, names: Sequence[str]) -> dict[str, Tensor]:
         folds = sorted({lane.fold for lane in self.lanes})
+        scores = scores_of(self.pack._task)
         found = {name: torch.empty(self.count, dtype=torch.float64) for name in names}
         for fold in folds:
             lanes = [k for k, lane in enumerate(self.lanes) if lane.fold == fold]
@@ -343,7 +352,7 @@ class Epoch:
                 if short == "loss":
                     values_K = self.pack._loss_of(output_KNC, y_KN)
                 else:
-                    values_K = SCORES[short](output_KNC, y_KN, data.scale)
+                    values_K = scores[short](output_KNC, y_KN, data.scale)
                 found[name][lanes] = values_K.cpu().double()
         return found
 
@@ -357,7 +366,7 @@ class Epoch:
             engine = self.pack.engine.bound([self.lanes[k] for k in lanes])
         views, size = self.stack.views(rows_KP), max(1, _EVALUATE // len(rows_KP))
         found = [
-            engine.forward(views, buffers, part, {}, is_training=False, activity=None)
+            engine.forward(views, buffers, part, {}, is_training=False, extra=None)
             for part in torch.split(x, size)
         ]
         return found[0] if len(found) == 1 else torch.cat(found, 1)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
-from trainables.data import load
+from trainables.data import Columns, load_rows
 from trainables.errors import DataError, listing, nearest
-from trainables.table import Array, Table
+from trainables.inputs import Reading, read_as
+from trainables.table import Array, Rows, Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,7 @@ class Part:
     """A source and the rows that it named."""
 
     source: str
-    table: Table
+    table: Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,17 @@ class Parts:
     main: Part
     own: Mapping[str, Part] = field(default_factory=dict)
 
+    def read_as(
+        self, forms: Sequence[str] | None, shape: Sequence[int] | None
+    ) -> tuple[Parts, Reading]:
+        """The same with all rows in the form that the model takes; see `inputs.read_as`."""
+        rows, reading = read_as(self.main.table, forms, shape)
+        own = {}
+        for name, part in self.own.items():
+            with blamed(f"data.{name}"):
+                own[name] = replace(part, table=read_as(part.table, forms, shape)[0])
+        return Parts(replace(self.main, table=rows), own), reading
+
 
 def load_parts(
     source: str,
@@ -38,22 +50,26 @@ def load_parts(
     target: str | None,
     base: Path,
     group: str | None = None,
+    order: str | None = None,
+    has_target: bool = True,
 ) -> Parts:
     """The tables of all sources, checked to be of the same columns.
 
     Raises:
-        DataError: at "data.source", "data.validation", "data.test", "data.target", "data.group".
+        DataError: at "data.source", "data.validation", "data.test", "data.target", "data.group",
+            "data.order".
     """
-    main = Part(source, load(source, target=target, base=base, group=group))
+    named = Columns(target, group, order, has_target)
+    main = Part(source, load_rows(source, named, base))
     found: dict[str, Part] = {}
-    for part, named in own.items():
+    for part, where in own.items():
         with blamed(f"data.{part}"):
-            table = load(named, target=target, base=base, group=group)
-            check_columns(table, named, main)
+            table = load_rows(where, named, base)
+            check_columns(table, where, main)
             if written := _read_as_numbers(table, main.table):
                 # Only a second look keeps "08001" from becoming 8001; most sources need none.
-                table = load(named, target=target, base=base, group=group, as_text=written)
-            found[part] = Part(named, table)
+                table = load_rows(where, named, base, as_text=written)
+            found[part] = Part(where, table)
     parts = Parts(main, found)
     _check_groups(parts)
     return parts
@@ -68,7 +84,7 @@ def blamed(path: str) -> Iterator[None]:
         raise DataError(path, error.message) from error.__cause__
 
 
-def check_columns(table: Table, source: str, main: Part) -> None:
+def check_columns(table: Rows, source: str, main: Part) -> None:
     """Raise DataError unless the table has the features and the target of the main source."""
     here, there = table.columns, main.table.columns
     missing = [name for name in there if name not in here]
@@ -86,8 +102,10 @@ def check_columns(table: Table, source: str, main: Part) -> None:
         raise DataError("", f"{message}, that of {main.source} {main.table.target_name!r}")
 
 
-def _read_as_numbers(table: Table, main: Table) -> frozenset[str]:
+def _read_as_numbers(table: Rows, main: Rows) -> frozenset[str]:
     """Columns that are words in the main source and happen to be numbers in the other."""
+    if not (isinstance(table, Table) and isinstance(main, Table)):
+        return frozenset()
     written = {name for name in main.categories if name in table.numeric}
     if main.target.dtype.kind == "O" and table.target.dtype.kind in "if":
         written.add(main.target_name)

@@ -1,16 +1,19 @@
-"""L1 on activations: what layers put out is made sparse.
+"""What a forward pass adds to the loss: L1 on activations, and the terms of a model's own layers.
 
 The penalty of a mini-batch is activity_l1 · Σ|a| / rows over every output of an activation module
 in its forward pass: a module from the list below or a subclass, as often as it is called. What is
-computed by functions (torch.relu in a forward) is not seen. Evaluation knows nothing of it.
+computed by functions (torch.relu in a forward) is not seen. A `Term` layer adds what it says. An
+evaluation knows nothing of either.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 ACTIVATIONS = (
@@ -44,18 +47,60 @@ def activations(module: nn.Module) -> list[nn.Module]:
     return [child for child in module.modules() if isinstance(child, ACTIVATIONS)]
 
 
+class Term(nn.Module):
+    """Hands its input on, and adds weight · `value` of it to the loss: an abstract layer.
+
+    The weight is a buffer, so that lanes with other weights share a stack.
+    """
+
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        self.weight: Tensor
+        self.register_buffer("weight", torch.tensor(float(weight)))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input
+
+    def value(self, input: Tensor) -> Tensor:
+        """A number, the mean over the rows of the input [B, …]."""
+        raise NotImplementedError
+
+
+def has_terms(module: nn.Module) -> bool:
+    return any(isinstance(child, Term) for child in module.modules())
+
+
+@dataclass
+class Watched:
+    """What forward passes added: Σ|a| of each activation module, and each term's value."""
+
+    activity: list[Tensor] = field(default_factory=list)
+    terms: list[Tensor] = field(default_factory=list)
+
+    def clear(self) -> None:
+        self.activity.clear()
+        self.terms.clear()
+
+
 @contextmanager
-def watched(module: nn.Module) -> Iterator[list[Tensor]]:
-    """A list that Σ|a| of every activation module's output is appended to, while inside."""
-    sums: list[Tensor] = []
+def watched(module: nn.Module) -> Iterator[Watched]:
+    """What is filled by each forward pass of the module, while inside."""
+    seen = Watched()
 
     def add(layer: nn.Module, inputs: Any, output: Tensor) -> None:
         # A copy: what comes next may work in place on the output.
-        sums.append(output.clone().abs().sum())
+        seen.activity.append(output.clone().abs().sum())
+
+    def add_term(layer: nn.Module, inputs: Any, output: Tensor) -> None:
+        assert isinstance(layer, Term)
+        if layer.training:
+            seen.terms.append(layer.weight.to(output.dtype) * layer.value(output))
 
     handles = [layer.register_forward_hook(add) for layer in activations(module)]
+    terms = [layer for layer in module.modules() if isinstance(layer, Term)]
+    handles += [layer.register_forward_hook(add_term) for layer in terms]
     try:
-        yield sums
+        yield seen
     finally:
         for handle in handles:
             handle.remove()

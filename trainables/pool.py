@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from trainables.config import check, check_together
+from trainables.kinds import KINDS
 from trainables.trial import Recipe, Row, Trial, open_trial
 
 if TYPE_CHECKING:
@@ -142,6 +143,8 @@ class Pool:
         merged = {**self.recipe.fixed, **config}
         check(self.recipe.model, merged)
         check_together(self.recipe.model, merged)
+        if self.recipe.model in KINDS and (why := KINDS[self.recipe.model].alone):
+            return why
         if self._packer is None:
             from trainables.packer import Packer  # imports torch
 

@@ -68,7 +68,7 @@ class Preprocess:
         columns = zip(table.numeric, table.x_ND.T, strict=True)
         fitted = tuple(_fit_number(name, x) for name, x in columns if not np.isnan(x).all())
         kinds = tuple(_fit_category(name, column) for name, column in table.categories.items())
-        mean, std = _moments(table.target.astype(np.float64)) if regression else (0.0, 1.0)
+        mean, std = moments(table.target.astype(np.float64)) if regression else (0.0, 1.0)
         width = sum(1 + n.missing for n in fitted) + sum(len(c.levels) + c.missing for c in kinds)
         if width == 0:
             message = "no column has a value in the training part; there is nothing to learn from"
@@ -102,6 +102,11 @@ class Preprocess:
         """From standardised targets back to the original units; float64 [N]."""
         return y.astype(np.float64) * self.target_std + self.target_mean
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a row's input."""
+        return (self.width,)
+
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
@@ -118,7 +123,7 @@ class Preprocess:
         return cls(columns, fitted, kinds, *moments, state["width"])
 
 
-def _moments(x: Array) -> tuple[float, float]:
+def moments(x: Array) -> tuple[float, float]:
     """Mean and standard deviation; 1 for a constant, whose computed deviation is only rounding."""
     if x.min() == x.max():
         return float(x[0]), 1.0
@@ -130,7 +135,7 @@ def _moments(x: Array) -> tuple[float, float]:
 def _fit_number(name: str, x: Array) -> Number:
     missing = np.isnan(x)
     median = float(np.median(x[~missing]))
-    mean, scale = _moments(np.where(missing, median, x))
+    mean, scale = moments(np.where(missing, median, x))
     return Number(name, median, mean, scale, bool(missing.any()))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from trainables.dropout import Dropout, Masks
+from trainables.draws import draws_of
 from trainables.engines import VmapEngine
 from trainables.lane import Lane, first_line
 from trainables.recording import Listening
@@ -62,7 +62,7 @@ def _alone(module: nn.Module, x_BF: Tensor) -> dict[str, Tensor] | None:
         with torch.no_grad():
             for name, buffer in module.named_buffers():
                 buffer.copy_(kept[name])
-        with _masks_of(module).replaced(Listening()):
+        with draws_of(module).replaced(Listening()):
             output = module(x_BF.clone())
         named = {n: p for n, p in module.named_parameters() if p.requires_grad}
         gradients = torch.autograd.grad(_loss(output), list(named.values()), allow_unused=True)
@@ -89,8 +89,8 @@ def _stacked(
     both = {n: torch.stack([t[n].detach() for t in tensors]) for n in tensors[0]}
     params = [both[name].clone().requires_grad_() for name in names]
     buffers = {name: tensor for name, tensor in both.items() if name not in names}
-    engine = VmapEngine(skeleton, _masks_of(skeleton), names, {})
-    output = engine.forward(params, buffers, x_2BF.clone(), {}, is_training=True, activity=None)
+    engine = VmapEngine(skeleton, draws_of(skeleton), names, {})
+    output = engine.forward(params, buffers, x_2BF.clone(), {}, is_training=True, extra=None)
     gradients = torch.autograd.grad(torch.stack([_loss(each) for each in output]).sum(), params)
     found = {"output": output.detach()}
     found |= {f"gradient of {n}": g for n, g in zip(names, gradients, strict=True)}
@@ -98,7 +98,7 @@ def _stacked(
     # In an evaluation all lanes have the same rows.
     with torch.no_grad():
         rows = [
-            engine.forward(params, buffers, x_BF[:_EVALUATED], {}, is_training=False, activity=None)
+            engine.forward(params, buffers, x_BF[:_EVALUATED], {}, is_training=False, extra=None)
             for x_BF in x_2BF
         ]
     return found | {"evaluation": torch.stack([rows[0][0], rows[1][1]])}
@@ -108,8 +108,3 @@ def _loss(output: Tensor) -> Tensor:
     """Something that every output has its own part in."""
     weights = torch.arange(1, output.numel() + 1, dtype=output.dtype, device=output.device)
     return (output.reshape(-1) * weights / output.numel()).square().sum()
-
-
-def _masks_of(module: nn.Module) -> Masks:
-    found = (part.masks for part in module.modules() if isinstance(part, Dropout))
-    return next(found, Masks())

@@ -11,6 +11,7 @@ Whatever holds another kind of layer has no program and is run by `vmapped` inst
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
 from trainables import penalties
-from trainables.dropout import Dropout
+from trainables.draws import Dropout
 from trainables.layers import Residual
 
 _ELEMENTWISE = tuple(k for k in penalties.ACTIVATIONS if k not in (nn.PReLU, nn.RReLU))
@@ -88,12 +89,16 @@ class Linear:
 
 @dataclass(frozen=True)
 class Start:
-    """The input of the network or of a part of a block; a dropout may stand right behind it."""
+    """The input of the network or of a part of a block; a dropout may stand right behind it.
+
+    flattens: the network begins by making pictures or sequences flat.
+    """
 
     place: int
+    flattens: bool = False
 
     def run(self, x: Tensor, on: Running) -> Tensor:
-        return x
+        return x.flatten(2) if self.flattens else x
 
 
 @dataclass(frozen=True)
@@ -314,17 +319,28 @@ def stack_shapes(ops: Sequence[Op], widths: Sequence[int]) -> tuple[tuple[int, .
     return tuple(shapes[number] for number in range(len(shapes)))
 
 
-def compile_module(module: nn.Module, inputs: int) -> Program | None:
-    """The program of a module with `inputs` features; None where it has another kind of layer."""
-    compiler = _Compiler(module, inputs)
+def compile_module(module: nn.Module, shape: tuple[int, ...]) -> Program | None:
+    """The program of a module for examples of `shape`; None where it has another kind of layer."""
+    compiler = _Compiler(module, math.prod(shape))
+    flattens = len(shape) > 1
+    if flattens:
+        if not (type(module) is nn.Sequential and len(module) and _is_flatten(module[0])):
+            return None
+        compiler.flatten = module[0]
     try:
-        start = compiler.start()
+        start = compiler.start(flattens)
         ops = (start, *compiler.sequence(module))
     except _UnknownLayerError:
         return None
     if len(compiler.used) != len(list(module.parameters())):
         return None  # tied, or not used at all
     return Program(ops, tuple(compiler.widths), compiler.activations, compiler.rates)
+
+
+def _is_flatten(module: nn.Module) -> bool:
+    if type(module) is not nn.Flatten or _is_customised(module):
+        return False
+    return bool(module.start_dim == 1 and module.end_dim == -1)
 
 
 class _UnknownLayerError(Exception):
@@ -341,15 +357,18 @@ class _Compiler:
         self.activations: dict[int, nn.Module] = {}
         self.rates: dict[int, float] = {}
         self.seen: set[int] = set()
+        self.flatten: nn.Module | None = None  # the one that the start stands for
         self.is_fresh = False  # see Activation
 
-    def start(self) -> Start:
+    def start(self, flattens: bool = False) -> Start:
         self.is_fresh = False
-        return Start(self._place())
+        return Start(self._place(), flattens)
 
     def sequence(self, module: nn.Module) -> list[Op]:
         """The ops of a module, its dropouts noted behind the op before them."""
         kind = type(module)
+        if module is self.flatten:
+            return []
         if _is_customised(module) or id(module) in self.seen or kind not in _KNOWN:
             raise _UnknownLayerError
         self.seen.add(id(module))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
-from trainables.dropout import Masks
+from trainables.draws import Draws
 
 
 @dataclass(frozen=True)
@@ -25,33 +25,38 @@ class Recording:
     """Of a training forward pass.
 
     key: equal for modules that compute the same.
-    rates: of its dropouts in the order of their calls; shapes: of what they drop from, by the size
-        of the batch.
+    rates: of its dropouts in the order of their calls, None for noise; shapes: of their masks or
+        the noise, by the size of the batch.
     output: the shape of what it returned, by the size of the batch; None for no tensor.
     """
 
     key: str
-    rates: tuple[float, ...]
+    rates: tuple[float | None, ...]
     shapes: Mapping[int, tuple[tuple[int, ...], ...]]
     output: Mapping[int, tuple[int, ...] | None]
 
 
-class Listening(Masks):
-    """Notes dropouts instead of dropping."""
+class Listening(Draws):
+    """Notes what is asked for instead of drawing."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.rates: list[float] = []
+        self.rates: list[float | None] = []
         self.shapes: list[tuple[int, ...]] = []
 
-    def apply(self, x: Tensor, p: float) -> Tensor:
+    def dropout(self, x: Tensor, p: float, shape: tuple[int, ...]) -> Tensor:
         self.rates.append(p)
-        self.shapes.append(tuple(x.shape))
+        self.shapes.append(shape)
         return x
 
+    def normal(self, like: Tensor) -> Tensor:
+        self.rates.append(None)
+        self.shapes.append(tuple(like.shape))
+        return torch.zeros_like(like)
 
-def record(module: nn.Module, masks: Masks, x: Tensor, batch_sizes: Iterable[int]) -> Recording:
-    """The recording of `module`, whose dropouts draw from `masks`; it is left as it was.
+
+def record(module: nn.Module, draws: Draws, x: Tensor, batch_sizes: Iterable[int]) -> Recording:
+    """The recording of `module`, which draws from `draws`; it is left as it was.
 
     Raises:
         whatever its forward raises.
@@ -61,15 +66,16 @@ def record(module: nn.Module, masks: Masks, x: Tensor, batch_sizes: Iterable[int
     try:
         for size in sorted(batch_sizes):
             listening = Listening()
-            with torch.no_grad(), torch.random.fork_rng(devices=[]), masks.replaced(listening):
+            with torch.no_grad(), torch.random.fork_rng(devices=[]), draws.replaced(listening):
                 batch = x[:size].clone()
                 calls = _Calls(module, batch)
                 with calls:
                     made = module(batch)
             shapes[size] = tuple(listening.shapes)
             output[size] = tuple(made.shape) if isinstance(made, Tensor) else None
-            keys.append(calls.digest())
             rates = tuple(listening.rates)
+            noise = "".join("n" if rate is None else "d" for rate in rates)
+            keys.append(f"{calls.digest()}{noise}")
     finally:
         buffers = dict(module.named_buffers())
         with torch.no_grad():

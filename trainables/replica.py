@@ -12,13 +12,15 @@ from torch import Tensor, nn
 from trainables import optimizers, penalties
 from trainables.batches import batch_sizes
 from trainables.dataset import Info
-from trainables.dropout import Masks, own_dropout
+from trainables.draws import Draws, own_draws
+from trainables.epochs import augmented, epoch_rows
 from trainables.errors import CheckpointError, ModelError
 from trainables.losses import Loss, class_weights, make_criterion, make_loss
 from trainables.metrics import complete_loss, reported
+from trainables.penalties import Watched
 from trainables.schedules import Rate, Span
 from trainables.scores import score
-from trainables.streams import order, stream, torch_seed
+from trainables.streams import stream, torch_seed
 from trainables.tensors import FoldTensors
 from trainables.trial import Recipe
 
@@ -76,8 +78,8 @@ class Replica:
         self.config, self.info, self.data = config, info, data
         start = torch_seed(seed, number, "init", 0)
         module = build_module(build, given, info, seed=start, device=device, dtype=recipe.dtype)
-        self.masks = Masks()
-        self.module = own_dropout(module, self.masks)
+        self.draws = Draws()
+        self.module = own_draws(module, self.draws)
         self.params = [p for p in self.module.parameters() if p.requires_grad]
         if not self.params:
             raise ModelError("model", "the module has no parameter to train")
@@ -90,8 +92,8 @@ class Replica:
         weight_C = class_weights(
             config["class_weight"], data.y_train, len(info.classes or ()), dtype
         )
-        self.criterion = make_criterion(loss, config["label_smoothing"], weight_C)
-        self.loss_of = make_loss(loss)
+        self.criterion = make_criterion(loss, config["label_smoothing"], weight_C, info.task)
+        self.loss_of = make_loss(loss, info.task)
         self.best: dict[str, Tensor] = {}
 
     def train_epoch(self, epoch: int) -> dict[str, float]:
@@ -102,15 +104,15 @@ class Replica:
             the mean of its steps, where clipping knows it or it is to be reported.
         """
         self.module.train()
-        self.masks.generator = stream(self.seed, self.number, "dropout", epoch)
-        watched: AbstractContextManager[list[Tensor]] = nullcontext([])
-        if self.config["activity_l1"]:
+        self.draws.generator = stream(self.seed, self.number, "dropout", epoch)
+        watched: AbstractContextManager[Watched] = nullcontext(Watched())
+        if self.config["activity_l1"] or penalties.has_terms(self.module):
             watched = penalties.watched(self.module)
         noise = torch_seed(self.seed, self.number, "noise", epoch)
-        with seeded(noise, self.device), watched as activity:
-            return self._train(epoch, activity)
+        with seeded(noise, self.device), watched as extra:
+            return self._train(epoch, extra)
 
-    def _train(self, epoch: int, activity: list[Tensor]) -> dict[str, float]:
+    def _train(self, epoch: int, extra: Watched) -> dict[str, float]:
         module, params, adjust, rate = self.module, self.params, self.adjust, self.rate
         criterion, step, outputs = self.criterion, self.optimizer.step, self.info.outputs
         losses, sizes, norms = [], [], []
@@ -124,9 +126,11 @@ class Replica:
             if type(output_BC) is not Tensor or output_BC.shape != (len(y_B), outputs):
                 _refuse(output_BC, (len(y_B), outputs))
             loss, plain = criterion(output_BC, y_B)
-            if activity:
-                loss = loss + self.config["activity_l1"] / len(y_B) * sum(activity)
-                activity.clear()
+            if extra.activity:
+                loss = loss + self.config["activity_l1"] / len(y_B) * sum(extra.activity)
+            if extra.terms:
+                loss = loss + torch.stack(extra.terms).sum()
+            extra.clear()
             loss.backward()  # type: ignore[no-untyped-call]
             norm = adjust() if adjust else None
             step()
@@ -141,16 +145,21 @@ class Replica:
     def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Mini-batches in the epoch's order, as many rows each as `batch_sizes` says."""
         x, y, sizes = self.data.x_train, self.data.y_train, self.batch_sizes
-        rows = torch.from_numpy(order(self.seed, self.number, epoch, len(x))).to(x.device)
+        which = self.config, self.data, self.seed, self.number, epoch
+        rows, changes = torch.from_numpy(epoch_rows(*which)).to(x.device), augmented(*which)
         # One gather for many batches: as fast as for all, without a second copy of the data.
         many = max(1, _GATHER // (sizes[0] * max(1, x[0].numel())))
         groups = [sizes[first : first + many] for first in range(0, len(sizes), many)]
         for part, group in zip(torch.split(rows, [sum(g) for g in groups]), groups, strict=True):
-            yield from zip(torch.split(x[part], group), torch.split(y[part], group), strict=True)
+            batches = zip(torch.split(x[part], group), torch.split(y[part], group), strict=True)
+            if changes is None:
+                yield from batches
+            else:
+                yield from ((changes.apply(x_B), y_B) for x_B, y_B in batches)
 
     def evaluate(self, names: Iterable[str]) -> dict[str, float]:
         """Reported metrics of the present weights."""
-        return measure(self.module, self.data, names, self.loss_of, self.info.outputs)
+        return measure(self.module, self.data, names, self.loss_of, self.info)
 
     def keep_best(self) -> None:
         """Copy the present weights."""
@@ -219,7 +228,7 @@ def forward(module: nn.Module, x: Tensor, outputs: int) -> Tensor:
 
 
 def measure(
-    module: nn.Module, data: FoldTensors, names: Iterable[str], loss_of: Loss, outputs: int
+    module: nn.Module, data: FoldTensors, names: Iterable[str], loss_of: Loss, info: Info
 ) -> dict[str, float]:
     """Reported metrics ("val_loss", "train_accuracy") of a module on one fold's parts."""
     names = list(names)
@@ -227,8 +236,8 @@ def measure(
     for part, x, y in (("train", data.x_train, data.y_train), ("val", data.x_val, data.y_val)):
         wanted = [n.removeprefix(f"{part}_") for n in names if n.startswith(f"{part}_")]
         if wanted:
-            output_NC = forward(module, x, outputs)
-            values = score(wanted, output_NC, y, loss_of, data.scale)
+            output_NC = forward(module, x, info.outputs)
+            values = score(wanted, output_NC, y, loss_of, data.scale, info.task)
             found |= {f"{part}_{name}": value for name, value in values.items()}
     return found
 

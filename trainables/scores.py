@@ -13,7 +13,10 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
+from trainables.anomaly import best_threshold, row_scores
 from trainables.losses import Loss, log_probabilities
+
+Score = Callable[[Tensor, Tensor, float | Tensor], Tensor]  # outputs, targets, scale → [...]
 
 
 def predicted_codes(output: Tensor) -> Tensor:
@@ -23,7 +26,7 @@ def predicted_codes(output: Tensor) -> Tensor:
     return output.argmax(-1)
 
 
-def _accuracy(output: Tensor, y: Tensor, scale: float) -> Tensor:
+def _accuracy(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     return (predicted_codes(output) == y).double().mean(-1)
 
 
@@ -41,14 +44,14 @@ def _mean_of(values: Tensor, defined: Tensor) -> Tensor:
     return torch.where(defined, values, 0.0).sum(-1) / defined.sum(-1)
 
 
-def _balanced_accuracy(output: Tensor, y: Tensor, scale: float) -> Tensor:
+def _balanced_accuracy(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     """The mean recall of the classes that the part has."""
     counts = _confusion(output, y)
     rows = counts.sum(-1)
     return _mean_of(counts.diagonal(dim1=-2, dim2=-1) / rows, rows > 0)
 
 
-def _f1(output: Tensor, y: Tensor, scale: float) -> Tensor:
+def _f1(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     """Of the positive class, 0 if it is neither there nor predicted; multi-class: the mean over
     the classes that are there or predicted.
     """
@@ -59,7 +62,7 @@ def _f1(output: Tensor, y: Tensor, scale: float) -> Tensor:
     return _mean_of(2 * found / either, either > 0)
 
 
-def _roc_auc(output: Tensor, y: Tensor, scale: float) -> Tensor:
+def _roc_auc(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     """The chance that a row of a class scores above one of another; a tie counts half.
 
     Multi-class: one against the rest, the mean over the classes.
@@ -81,32 +84,87 @@ def _area(score: Tensor, positive: Tensor) -> Tensor:
     return ((rank * positive).sum(-1) - ours * (ours + 1) / 2) / (ours * others)
 
 
-def _log_loss(output: Tensor, y: Tensor, scale: float) -> Tensor:
+def _log_loss(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     """Mean of −log of the probability given to the row's class, whatever loss trains."""
     log_p = log_probabilities(output.double())
     return -log_p.gather(-1, y.long().unsqueeze(-1)).squeeze(-1).mean(-1)
 
 
-def _errors(output: Tensor, y: Tensor, scale: float) -> Tensor:
-    return (output[..., 0].double() - y.double()) * scale
+def _errors(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+    """Of every value, [..., N·O]; targets may have further columns behind."""
+    if y.ndim < output.ndim:
+        return (output[..., 0].double() - y.double()) * scale
+    return ((output.double() - y[..., : output.shape[-1]].double()) * scale).flatten(-2)
 
 
-def _mse(output: Tensor, y: Tensor, scale: float) -> Tensor:
+def _mse(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     return _errors(output, y, scale).square().mean(-1)
 
 
-def _mae(output: Tensor, y: Tensor, scale: float) -> Tensor:
+def _mae(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     return _errors(output, y, scale).abs().mean(-1)
 
 
-def _r2(output: Tensor, y: Tensor, scale: float) -> Tensor:
+def _r2(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     unexplained = _errors(output, y, 1.0).square().sum(-1)
-    y = y.double()
+    y = y.double() if y.ndim < output.ndim else y[..., : output.shape[-1]].double().flatten(-2)
     return 1 - unexplained / (y - y.mean(-1, keepdim=True)).square().sum(-1)
 
 
+def _skill(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+    """1 − MAE / MAE of the seasonal-naive forecast, which targets have behind them, in standardised
+    units: 0 is no better than that, 1 is perfect.
+    """
+    horizon = output.shape[-1]
+    naive = _errors(y[..., horizon:], y, 1.0).abs().mean(-1)
+    return 1 - _errors(output, y, 1.0).abs().mean(-1) / naive
+
+
+def _of_normal_rows(score: Score) -> Score:
+    """Errors of normal rows; see `losses.of_normal_rows`."""
+
+    def normal(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+        is_normal, values = 1 - y[..., -1:], y[..., :-1]
+        kept = torch.where(is_normal > 0, output, values)
+        return score(kept, values, scale) / is_normal.double().mean((-2, -1))
+
+    return normal
+
+
+def _anomaly_roc_auc(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+    found = row_scores(output, y[..., :-1])
+    return _area(found, y[..., -1] > 0) + 0 * found.sum(-1)  # NaN if an output is
+
+
+def _anomaly_mse(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+    return _of_normal_rows(_mse)(output, y, scale)
+
+
+def _best(output: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    return best_threshold(row_scores(output, y[..., :-1]), y[..., -1])
+
+
+def _anomaly_r2(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+    """Of normal rows, beside their own mean."""
+    is_normal, values = 1 - y[..., -1:].double(), y[..., :-1].double()
+    unexplained = ((output.double() - values).square() * is_normal).sum((-2, -1))
+    mean = (values * is_normal).mean((-2, -1)) / is_normal.mean((-2, -1))
+    total = ((values - mean[..., None, None]).square() * is_normal).sum((-2, -1))
+    return 1 - unexplained / total
+
+
+ANOMALY: dict[str, Score] = {
+    "roc_auc": _anomaly_roc_auc,
+    "f1": lambda output, y, scale: _best(output, y)[1],
+    "threshold": lambda output, y, scale: _best(output, y)[0],
+    "mse": _anomaly_mse,
+    "rmse": lambda output, y, scale: _anomaly_mse(output, y, scale).sqrt(),
+    "mae": _of_normal_rows(_mae),
+    "r2": _anomaly_r2,
+}
+
 # (outputs, targets, standard deviation of the original target) → [...]
-SCORES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
+SCORES: dict[str, Score] = {
     "accuracy": _accuracy,
     "balanced_accuracy": _balanced_accuracy,
     "f1": _f1,
@@ -116,17 +174,32 @@ SCORES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "rmse": lambda output, y, scale: _mse(output, y, scale).sqrt(),
     "mae": _mae,
     "r2": _r2,
+    "skill": _skill,
 }
+
+# Tasks whose metrics are other than those of that name above.
+OF_TASK: dict[str, dict[str, Score]] = {"anomaly": ANOMALY}
+
+
+def scores_of(task: str) -> dict[str, Score]:
+    """The metrics of a task by name, without "loss"."""
+    return {**SCORES, **OF_TASK.get(task, {})}
 
 
 def score(
-    names: Iterable[str], output_NC: Tensor, y_N: Tensor, loss_of: Loss, scale: float
+    names: Iterable[str],
+    output_NC: Tensor,
+    y_N: Tensor,
+    loss_of: Loss,
+    scale: float | Tensor,
+    task: str = "",
 ) -> dict[str, float]:
     """The metrics of one part; names are without their part ("loss", "accuracy")."""
+    scores = scores_of(task)
     with torch.no_grad():
         return {
             name: float(
-                loss_of(output_NC, y_N) if name == "loss" else SCORES[name](output_NC, y_N, scale)
+                loss_of(output_NC, y_N) if name == "loss" else scores[name](output_NC, y_N, scale)
             )
             for name in names
         }

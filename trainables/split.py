@@ -17,7 +17,8 @@ import numpy as np
 
 from trainables.errors import DataError
 from trainables.groups import Dealer
-from trainables.table import Array
+from trainables.table import Array, Order
+from trainables.timeline import split_in_time
 
 DEFAULT = (0.7, 0.15, 0.15)
 PARTS = ("training", "validation", "test")
@@ -40,6 +41,7 @@ def split_rows(
     folds: int,
     seed: int,
     groups: Array | None = None,
+    order: Order | None = None,
     own: Sequence[str] = (),
 ) -> Split:
     """Cut `rows` rows into parts.
@@ -49,22 +51,28 @@ def split_rows(
         split: shares of training, validation and test; they sum to 1, parts but the first may be 0.
         folds: above 1, the rows outside the test part are cut into so many validation parts.
         groups: a value per row; rows of equal value come into one part.
+        order: when each row is; parts follow each other in time.
         own: the parts that have rows of their own elsewhere, "validation" or "test".
     """
     check_split(split, folds, own)
     rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence([_PURPOSE, seed % 2**64])))
     strata = np.zeros(rows, np.int64) if codes is None else codes
     train, val = _sizes(rows, split)
+    if order is not None:
+        if groups is not None:
+            message = f"rows are parted by {order.name!r}; groups of rows cannot be kept together"
+            raise DataError("data.group", message)
+        return Split(*split_in_time(order, split, folds))
     if groups is not None:
         return _split_groups(Dealer(groups, strata, rng), split, folds)
-    order = _spread(strata, rng, parts=sum(share > 0 for share in split))
+    spread = _spread(strata, rng, parts=sum(share > 0 for share in split))
     if folds == 1:
-        pair = (np.sort(order[:train]), np.sort(order[train : train + val]))
-        return Split((pair,), np.sort(order[train + val :]))
-    kept = order[: train + val]
+        pair = (np.sort(spread[:train]), np.sort(spread[train : train + val]))
+        return Split((pair,), np.sort(spread[train + val :]))
+    kept = spread[: train + val]
     if len(kept) < 2 * folds:
         raise DataError("folds", f"{folds} folds need {2 * folds} rows, and there are {len(kept)}")
-    return Split(_folds(kept, strata, folds), np.sort(order[train + val :]))
+    return Split(_folds(kept, strata, folds), np.sort(spread[train + val :]))
 
 
 def shares(given: Sequence[float] | None, own: Sequence[str]) -> tuple[float, ...]:

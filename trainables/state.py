@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from trainables.dataset import Info, Prepared
-from trainables.preprocess import Preprocess
+from trainables.dataset import Prepared
+from trainables.info import Info
+from trainables.inputs import Inputs, from_json
 
 if TYPE_CHECKING:
     from trainables.trial import Recipe
@@ -50,12 +51,14 @@ def _describe_data(prepared: Prepared | None) -> dict[str, Any]:
 
 def read_info(state: Mapping[str, Any]) -> Info:
     """The Info that a checkpoint's model was built with."""
-    info = state["info"]
-    classes = None if info["classes"] is None else tuple(info["classes"])
-    shape = tuple(info["input_shape"])
-    return Info(info["task"], shape, info["outputs"], classes, info["vocabulary"])
+    # An older release's lacks the newer fields, which then are at their defaults.
+    return Info(**{key: _tuple(value) for key, value in state["info"].items()})
 
 
-def read_preprocess(state: Mapping[str, Any]) -> list[Preprocess]:
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def read_preprocess(state: Mapping[str, Any]) -> list[Inputs]:
     """One per fold."""
-    return [Preprocess.from_json(text) for text in state["preprocess"]]
+    return [from_json(text) for text in state["preprocess"]]

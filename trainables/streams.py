@@ -30,6 +30,20 @@ def order(seed: int, replica: int, epoch: int, rows: int) -> Array:
     return stream(seed, replica, "order", epoch).permutation(rows)
 
 
+def balanced(seed: int, replica: int, epoch: int, codes: Array) -> Array:
+    """Training rows of one epoch, drawn with replacement so that every class is as likely.
+
+    As torch's WeightedRandomSampler with weights 1 / n_c; int64 [rows].
+
+    Args:
+        codes: class of each row, [rows].
+    """
+    _, place, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    chance = 1 / (len(counts) * counts[place.reshape(-1)])
+    generator = stream(seed, replica, "order", epoch)
+    return generator.choice(len(codes), len(codes), p=chance / chance.sum())
+
+
 def keep_mask(generator: np.random.Generator, size: int, p: float) -> Array:
     """Bool [size], False with probability p to within 1/65536.
 
@@ -37,6 +51,25 @@ def keep_mask(generator: np.random.Generator, size: int, p: float) -> Array:
     """
     words = generator.bit_generator.random_raw((size + 3) // 4)
     return np.asarray(words, dtype=np.uint64).view(np.uint16)[:size] >= keep_threshold(p)
+
+
+def normals(generator: np.random.Generator, size: int) -> Array:
+    """Float64 [size], standard normal; see `normals_of`."""
+    words = generator.bit_generator.random_raw((size + 1) // 2)
+    return normals_of(np.asarray(words, dtype=np.uint64))[:size]
+
+
+def normals_of(words: Array) -> Array:
+    """Two standard normal numbers of each 64-bit word, [..., 2 · words].
+
+    Box & Muller, "A Note on the Generation of Random Normal Deviates", 1958. From raw words, so
+    that many steps' can be drawn at once and cut apart.
+    """
+    halves = words.view(np.uint32).reshape(*words.shape[:-1], -1, 2)
+    radius = np.sqrt(-2 * np.log((halves[..., 0] + 1.0) / 2.0**32))
+    angle = halves[..., 1] * (2 * np.pi / 2.0**32)
+    pairs = np.stack([radius * np.cos(angle), radius * np.sin(angle)], -1)
+    return pairs.reshape(*words.shape[:-1], -1)
 
 
 def keep_threshold(p: float) -> int:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,51 @@ class Groups:
 
 
 @dataclass(frozen=True, eq=False)
+class Order:
+    """When each row is: the column's name, and its first and last moment, [N] each.
+
+    A row with a horizon is later than its first moment; most rows are one moment.
+    """
+
+    name: str
+    first: Array
+    last: Array
+
+
+class Rows(Protocol):
+    """Examples with a target: what can be split. `Table` and `block.Block` are.
+
+    columns: the names of the features; empty where they have none.
+    target: raw labels or numbers, one per row, none missing; target_name is "" where there is none.
+    dropped: how many rows were left out because their target is missing.
+    groups: the rows that no split may part; order: what a split follows.
+    """
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+    @property
+    def target(self) -> Array: ...
+    @property
+    def target_name(self) -> str: ...
+    @property
+    def dropped(self) -> int: ...
+    @property
+    def groups(self) -> Groups | None: ...
+    @property
+    def order(self) -> Order | None: ...
+
+    def __len__(self) -> int: ...
+
+    def take(self, rows: Array) -> Self:
+        """The rows of the given numbers."""
+        ...
+
+    def fingerprint(self) -> str:
+        """SHA-256 over names and values; equal in every process for equal content."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
 class Table:
     """The content of a data source.
 
@@ -32,7 +77,8 @@ class Table:
     columns: all feature names in the order of the source.
     target: raw labels or numbers, one per row, none missing.
     dropped: how many rows were left out because their target is missing.
-    groups: the rows that no split may part; their column is no feature.
+    groups: the rows that no split may part; order: what a split follows. Neither is a feature.
+    shape: what the D columns are when they are read as pixels, [C, H, W]; None for no picture.
     """
 
     x_ND: Array  # noqa: N815  (the shape legend of this package)
@@ -43,6 +89,8 @@ class Table:
     target_name: str
     dropped: int = field(default=0)
     groups: Groups | None = None
+    order: Order | None = None
+    shape: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.target)
@@ -51,9 +99,40 @@ class Table:
         """The table of the given row numbers."""
         categories = {name: column[rows] for name, column in self.categories.items()}
         x_ND = self.x_ND[rows]
-        groups = self.groups and Groups(self.groups.name, self.groups.values[rows])
-        target = self.target[rows]
-        return replace(self, x_ND=x_ND, categories=categories, target=target, groups=groups)
+        return replace(
+            self,
+            x_ND=x_ND,
+            categories=categories,
+            target=self.target[rows],
+            groups=taken_groups(self.groups, rows),
+            order=taken_order(self.order, rows),
+        )
+
+    def fingerprint(self) -> str:
+        """See `Rows`."""
+        digest = hashlib.sha256()
+        names = [list(self.columns), list(self.numeric), self.target_name]
+        digest.update(json.dumps([names, list(self.x_ND.shape)]).encode())
+        # NaN has many bit patterns: write one.
+        digest.update(np.where(np.isnan(self.x_ND), np.nan, self.x_ND).astype("<f8").tobytes())
+        for name in self.categories:
+            digest.update(json.dumps([name, self.categories[name].tolist()]).encode())
+        digest.update(json.dumps([self.target.dtype.kind, self.target.tolist()]).encode())
+        if self.groups is not None:
+            digest.update(json.dumps([self.groups.name, self.groups.values.tolist()]).encode())
+        if self.order is not None:
+            digest.update(json.dumps([self.order.name, self.order.first.tolist()]).encode())
+        return digest.hexdigest()
+
+
+def taken_groups(groups: Groups | None, rows: Array) -> Groups | None:
+    """Of the given rows."""
+    return groups and Groups(groups.name, groups.values[rows])
+
+
+def taken_order(order: Order | None, rows: Array) -> Order | None:
+    """Of the given rows."""
+    return order and Order(order.name, order.first[rows], order.last[rows])
 
 
 def numbers(values: Any) -> Array:
@@ -84,22 +163,7 @@ def text(value: Any) -> str | None:
     return str(value)
 
 
-def fingerprint(table: Table) -> str:
-    """SHA-256 over names and values; equal in every process for equal content."""
-    digest = hashlib.sha256()
-    names = [list(table.columns), list(table.numeric), table.target_name]
-    digest.update(json.dumps([names, list(table.x_ND.shape)]).encode())
-    # NaN has many bit patterns: write one.
-    digest.update(np.where(np.isnan(table.x_ND), np.nan, table.x_ND).astype("<f8").tobytes())
-    for name in table.categories:
-        digest.update(json.dumps([name, table.categories[name].tolist()]).encode())
-    digest.update(json.dumps([table.target.dtype.kind, table.target.tolist()]).encode())
-    if table.groups is not None:
-        digest.update(json.dumps([table.groups.name, table.groups.values.tolist()]).encode())
-    return digest.hexdigest()
-
-
-def identity(table: Table, source: str) -> dict[str, Any]:
+def identity(table: Rows, source: str) -> dict[str, Any]:
     """What identifies the data of a sweep: where it came from, its size, and its hash."""
     return {
         "source": source,
@@ -107,5 +171,5 @@ def identity(table: Table, source: str) -> dict[str, Any]:
         "dropped": table.dropped,
         "columns": len(table.columns),
         "target": table.target_name,
-        "hash": fingerprint(table),
+        "hash": table.fingerprint(),
     }

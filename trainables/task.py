@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainables.errors import ConfigError, DataError, listing, nearest
-from trainables.metrics import TASKS as TASKS
-from trainables.metrics import tasks_of
-from trainables.table import Array, Table
+from trainables.metrics import CLASSIFICATION, SUPERVISED, TASKS, tasks_of
+from trainables.table import Array, Rows
 
 FEW_INTEGERS = 20  # a numeric target with at most so many distinct integers is taken for classes
 
@@ -25,15 +24,30 @@ class Classes:
     codes: Array  # int64 [N]
 
 
-def infer_task(table: Table, *, task: str | None, metric: str | None) -> str:
-    """ "binary", "multiclass" or "regression".
+def infer_task(
+    table: Rows,
+    *,
+    task: str | None,
+    metric: str | None,
+    tasks: Sequence[str] = SUPERVISED,
+) -> str:
+    """One of `metrics.TASKS`; of those that have a target "binary", "multiclass" or "regression".
 
     What the user says comes first, then the objective's metric, then the target: text, truth
     values and at most 20 distinct integers are classes, other numbers a regression.
+
+    Args:
+        tasks: those that the model is for.
     """
-    if task is not None and task not in (*TASKS, "classification"):
-        allowed = f"{listing((*TASKS, 'classification'))}{nearest(task, TASKS)}"
-        raise ConfigError("task", f"{task!r} is not a task ({allowed})")
+    allowed = (*tasks, "classification") if set(CLASSIFICATION) <= set(tasks) else tasks
+    if task is not None and task not in allowed:
+        words = f"{listing(allowed)}{nearest(task, allowed)}"
+        kind = "a task of this model" if task in TASKS else "a task"
+        raise ConfigError("task", f"{task!r} is not {kind} ({words})")
+    if not set(tasks) & set(SUPERVISED):
+        return task or _only_task(metric, tasks)
+    if task == "forecasting" or (task is None and table.target.ndim > 1):
+        return "forecasting"
     wanted = task or _metric_task(metric) or _target_task(table.target)
     if wanted == "regression":
         check_numbers(table)
@@ -46,13 +60,13 @@ def infer_task(table: Table, *, task: str | None, metric: str | None) -> str:
     return "multiclass" if count > 2 or task == "multiclass" else "binary"
 
 
-def encode(table: Table) -> Classes:
+def encode(table: Rows) -> Classes:
     """The classes of the whole target, in sorted order; whole floats become integers."""
     labels, codes = np.unique(comparable(table.target), return_inverse=True)
     return Classes(tuple(labels.tolist()), codes.astype(np.int64).reshape(-1))
 
 
-def encode_as(table: Table, labels: Sequence[Label]) -> Array:
+def encode_as(table: Rows, labels: Sequence[Label]) -> Array:
     """Each row's place among the labels, int64 [N]: of rows that had no part in `encode`.
 
     Raises:
@@ -75,11 +89,18 @@ def comparable(target: Array) -> Array:
     return target
 
 
+def _only_task(metric: str | None, tasks: Sequence[str]) -> str:
+    """The first of the model's tasks that has the metric."""
+    known = tasks_of(metric) if metric else ()
+    return next((task for task in tasks if task in known), tasks[0])
+
+
 def _metric_task(metric: str | None) -> str | None:
     tasks = tasks_of(metric) if metric else ()
-    if not tasks or set(tasks) == set(TASKS):
+    kinds = {t for t in tasks if t in SUPERVISED}
+    if not kinds or kinds == set(SUPERVISED):
         return None
-    return "regression" if tasks == ("regression",) else "classification"
+    return "regression" if kinds == {"regression"} else "classification"
 
 
 def _target_task(target: Array) -> str:
@@ -90,7 +111,7 @@ def _target_task(target: Array) -> str:
     return "classification" if whole and len(distinct) <= FEW_INTEGERS else "regression"
 
 
-def check_numbers(table: Table) -> None:
+def check_numbers(table: Rows) -> None:
     """Raise DataError unless the target holds numbers."""
     if table.target.dtype.kind == "O":
         name = table.target_name
@@ -98,13 +119,13 @@ def check_numbers(table: Table) -> None:
         raise DataError("data.target", message)
 
 
-def _check_varies(table: Table) -> None:
+def _check_varies(table: Rows) -> None:
     if len(np.unique(table.target)) == 1:
         message = f"column {table.target_name!r} has one value, {table.target[0]}"
         raise DataError("data.target", f"{message}; there is nothing to learn")
 
 
-def _check_classes(table: Table) -> Array:
+def _check_classes(table: Rows) -> Array:
     name, rows = table.target_name, len(table)
     distinct = np.unique(comparable(table.target))
     if len(distinct) == 1:

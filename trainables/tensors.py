@@ -14,13 +14,16 @@ from trainables.table import Array
 
 @dataclass(frozen=True, eq=False)
 class FoldTensors:
-    """As `dataset.Fold`, on a device; `scale` is the standard deviation of a regression target."""
+    """As `dataset.Fold`, on a device.
+
+    scale: the standard deviation of a regression target, or of each of several, [O].
+    """
 
     x_train: Tensor
     y_train: Tensor
     x_val: Tensor
     y_val: Tensor
-    scale: float
+    scale: float | Tensor
 
 
 _CACHE: WeakKeyDictionary[Prepared, dict[tuple[str, str], tuple[FoldTensors, ...]]] = (
@@ -44,4 +47,6 @@ def _move(fold: Fold, device: str, dtype: str) -> FoldTensors:
         return made.to(getattr(torch, dtype)) if made.is_floating_point() else made
 
     train = tensor(fold.x_train), tensor(fold.y_train)
-    return FoldTensors(*train, tensor(fold.x_val), tensor(fold.y_val), fold.preprocess.target_std)
+    std = fold.preprocess.target_std
+    scale = std if isinstance(std, float) else torch.tensor(std, dtype=torch.float64, device=device)
+    return FoldTensors(*train, tensor(fold.x_val), tensor(fold.y_val), scale)

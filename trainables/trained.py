@@ -14,16 +14,16 @@ from torch import Tensor, nn
 
 from trainables import checkpoint as checkpoints
 from trainables.config import complete
-from trainables.dataset import Info, encode_labels
 from trainables.errors import CheckpointError, DataError, ModelError
+from trainables.info import Info
+from trainables.inputs import Inputs
 from trainables.losses import Loss, make_loss
 from trainables.metrics import complete_loss, of_weights, reported
-from trainables.preprocess import Preprocess
 from trainables.replica import build_module, copy_weights, forward, measure
 from trainables.scores import score
 from trainables.state import read_info, read_preprocess
-from trainables.table import Array, Table
-from trainables.task import encode_as
+from trainables.table import Array, Rows
+from trainables.targets import Targets
 from trainables.tensors import FoldTensors, fold_tensors
 from trainables.training import build_for, pick_device, threads
 from trainables.trial import Recipe
@@ -39,7 +39,7 @@ class TrainedModel:
     """
 
     modules: tuple[nn.Module, ...]
-    preprocess: tuple[Preprocess, ...]
+    preprocess: tuple[Inputs, ...]
     info: Info
     config: dict[str, Any]
     epoch: int
@@ -116,39 +116,43 @@ class TrainedModel:
         folds = fold_tensors(self.recipe.prepared, device, self.recipe.dtype)
         pairs = zip(self.modules, self._per_replica(folds), strict=True)
         with threads(self.recipe.threads):  # as in training, to the last bit
-            found = [measure(m, data, names, self._loss, self.info.outputs) for m, data in pairs]
+            found = [measure(m, data, names, self._loss, self.info) for m, data in pairs]
         row = {name: statistics.fmean(each[name] for each in found) for name in names}
         monitor = self.recipe.monitor
         if len(found) > 1 and monitor in row:
             row[f"{monitor}_std"] = statistics.pstdev(each[monitor] for each in found)
         return row
 
-    def score(self, table: Table, names: tuple[str, ...] = ("loss",)) -> dict[str, float]:
+    def score(self, table: Rows, names: tuple[str, ...] = ("loss",)) -> dict[str, float]:
         """Replicas' mean of "loss", "accuracy", "r2" … on other rows, such as the test part."""
-        found = [
-            score(
-                names,
-                self._forward(m, p, table),
-                self._targets(p, table),
-                self._loss,
-                p.target_std,
-            )
-            for m, p in zip(self.modules, self.preprocess, strict=True)
-        ]
+        targets = Targets(self.info.task, self.info.classes, self.info.anomalies)
+        found = []
+        for module, preprocess in zip(self.modules, self.preprocess, strict=True):
+            x, y = targets.part(table, preprocess)
+            like = next(module.parameters())
+            made = torch.from_numpy(y).to(like.device)
+            y_N = made.to(like.dtype) if made.is_floating_point() else made
+            output_NC = self._outputs(module, x)
+            scale = torch.as_tensor(preprocess.target_std, dtype=torch.float64)
+            found.append(score(names, output_NC, y_N, self._loss, scale, self.info.task))
         return {name: statistics.fmean(each[name] for each in found) for name in names}
 
     @property
     def _loss(self) -> Loss:
-        return make_loss(complete_loss(self.loss, self.info.task))
+        return make_loss(complete_loss(self.loss, self.info.task), self.info.task)
 
     def _per_replica(self, folds: tuple[FoldTensors, ...]) -> list[FoldTensors]:
         seeds = len(self.modules) // len(folds)
         return [fold for fold in folds for _ in range(seeds)]
 
-    def _forward(self, module: nn.Module, preprocess: Preprocess, X: Any) -> Tensor:
+    def _forward(self, module: nn.Module, preprocess: Inputs, X: Any) -> Tensor:
+        return self._outputs(module, preprocess.transform(X))
+
+    def _outputs(self, module: nn.Module, x: Array) -> Tensor:
         like = next(module.parameters())
-        x = torch.from_numpy(preprocess.transform(X)).to(like.device, like.dtype)
-        return forward(module, x, self.info.outputs)
+        inputs = torch.from_numpy(x).to(like.device)
+        inputs = inputs.to(like.dtype) if inputs.is_floating_point() else inputs
+        return forward(module, inputs, self.info.outputs)
 
     def _mean(self, X: Any) -> Array:
         """Probabilities, or values in original units, averaged over replicas; float64 [N, C]."""
@@ -164,12 +168,3 @@ class TrainedModel:
                 values = preprocess.decode_target(values)
             total = total + values
         return np.asarray(total / len(self.modules))
-
-    def _targets(self, preprocess: Preprocess, table: Table) -> Tensor:
-        like = next(self.module.parameters())
-        if self.info.classes is None:
-            y = preprocess.encode_target(table.target)
-        else:
-            y = encode_labels(self.info.task, encode_as(table, self.info.classes))
-        made = torch.from_numpy(y).to(like.device)
-        return made.to(like.dtype) if made.is_floating_point() else made

@@ -15,7 +15,7 @@ from digits_mlp.training import Training, tensors
 from digits_mlp.workload import OPTIMIZERS, WIDTHS, parts, raw_parts
 from lanewise.plan import Plan
 from trainables import streams
-from trainables.dropout import Masks, own_dropout
+from trainables.draws import Draws, own_draws
 from trainables.tensors import fold_tensors
 from trainables.training import ModelTrial
 from trainables.trial import open_trial
@@ -76,7 +76,7 @@ def test_an_epoch_of_ours_and_theirs_is_the_same(plan: Plan, optimizer: str) -> 
     assert len(trial.rows) == 2
 
 
-def their_training(config: dict[str, Any], network: nn.Module) -> tuple[Training, Masks]:
+def their_training(config: dict[str, Any], network: nn.Module) -> tuple[Training, Draws]:
     """The peers' training in float64, begun with our weights; its dropout draws what ours does."""
     data = tensors(parts())
     data = data._replace(x_train=data.x_train.double(), x_val=data.x_val.double())
@@ -86,8 +86,8 @@ def their_training(config: dict[str, Any], network: nn.Module) -> tuple[Training
     with torch.no_grad():
         for their, our in zip(training.params, network.parameters(), strict=True):
             their.copy_(our)
-    masks = Masks()
-    own_dropout(training.network, masks)
+    masks = Draws()
+    own_draws(training.network, masks)
     return training, masks
 
 

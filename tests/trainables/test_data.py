@@ -92,7 +92,7 @@ def write(folder, name, text):
         ("npz:good.csv", "y", "data.source", "is no readable NPZ"),
         ("npz:objects.npz", None, "data.source", "is no readable NPZ"),
         ("npz:other.npz", None, "data.source", "has no array 'X'"),
-        ("npz:cube.npz", None, "data.source", "X must be numbers [N, D]"),
+        ("npz:cube.npz", None, "data.source", "X must be numbers [N, D], [N, T, F]"),
         ("npz:good.npz", "z", "data.target", "is its array y"),
         ("parquet:good.csv", "y", "data.source", "is no readable Parquet"),
     ],
@@ -109,7 +109,7 @@ def test_errors_are_one_line(tmp_path, source, target, path, words):
     (tmp_path / "folder").mkdir()
     np.savez(tmp_path / "objects.npz", X=np.array([[None]], dtype=object), y=np.zeros(1))
     np.savez(tmp_path / "other.npz", x=np.zeros((2, 2)), y=np.zeros(2))
-    np.savez(tmp_path / "cube.npz", X=np.zeros((2, 2, 2)), y=np.zeros(2))
+    np.savez(tmp_path / "cube.npz", X=np.zeros((2, 2, 2, 2, 2)), y=np.zeros(2))
     np.savez(tmp_path / "good.npz", X=np.zeros((2, 2)), y=np.zeros(2))
     with pytest.raises(DataError) as caught:
         load(source, target=target, base=tmp_path)

@@ -10,7 +10,7 @@ from trainables.config import complete
 from trainables.dataset import Info
 from trainables.initialise import GAINS, INITS, initialise
 from trainables.layers import ACTIVATIONS
-from trainables.models import mlp
+from trainables.models.mlp import mlp
 from trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from trainables.config import ACTIVATIONS, INITS, OPTIMIZERS, complete
-from trainables.models import mlp
+from trainables.config import OPTIMIZERS, complete
+from trainables.knobs import ACTIVATIONS, INITS
+from trainables.models.mlp import mlp
 from trainables.pool import Pool
 from trainables.streams import keep_mask, order, stream, torch_seed
 from trainables.trial import open_trial

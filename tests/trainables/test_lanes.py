@@ -18,7 +18,7 @@ from trainables.config import OPTIMIZERS, complete
 from trainables.errors import CheckpointError
 from trainables.losses import class_weights, make_loss
 from trainables.metrics import complete_loss
-from trainables.models import mlp
+from trainables.models.mlp import mlp
 from trainables.pool import Pool
 from trainables.schedules import Plateau, Span, factor
 from trainables.stack import PARAM

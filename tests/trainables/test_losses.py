@@ -119,7 +119,11 @@ def test_balanced_weights_are_scikit_learns():
     [
         ({"name": "crossentropy"}, "binary", "loss: 'crossentropy' is not a loss"),
         ({"name": "crossentropy"}, "binary", "did you mean 'cross_entropy'?"),
-        ({"name": "mae"}, "binary", "loss: 'mae' is a loss of regression tasks; this task is"),
+        (
+            {"name": "mae"},
+            "binary",
+            "loss: 'mae' is a loss of regression, forecasting, reconstruction",
+        ),
         ({"name": "mae"}, "binary", "(cross_entropy, binary_cross_entropy, focal)"),
         ({"name": "binary_cross_entropy"}, "multiclass", "this task is multiclass"),
         ({"name": "huber", "beta": 1}, "regression", "loss.beta: huber has no option 'beta'"),

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from trainables import config as names
+from trainables import knobs
 from trainables.config import check, check_together, complete
 from trainables.dataset import Info
 from trainables.initialise import GAINS, INITS
 from trainables.layers import ACTIVATIONS, NORMS, Residual
-from trainables.models import mlp
+from trainables.models.mlp import mlp
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -43,9 +43,9 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 
 def test_every_name_that_is_allowed_is_there():
-    assert tuple(ACTIVATIONS) == names.ACTIVATIONS == tuple(GAINS)
-    assert tuple(INITS) == names.INITS
-    assert tuple(NORMS) == names.NORMS
+    assert tuple(ACTIVATIONS) == knobs.ACTIVATIONS == tuple(GAINS)
+    assert tuple(INITS) == knobs.INITS
+    assert tuple(NORMS) == knobs.NORMS
 
 
 FORMULAS = {
@@ -60,7 +60,7 @@ FORMULAS = {
 }
 
 
-@pytest.mark.parametrize("name", names.ACTIVATIONS)
+@pytest.mark.parametrize("name", knobs.ACTIVATIONS)
 def test_activations_are_what_they_are_called(name):
     _, activation, _ = build(hidden=[4], activation=name)
     x = torch.linspace(-4, 4, 41, dtype=torch.float64)
@@ -142,7 +142,7 @@ def test_post_norm_residual_has_the_activation_behind_the_sum():
 # --- every combination ---
 
 
-@pytest.mark.parametrize("activation", names.ACTIVATIONS)
+@pytest.mark.parametrize("activation", knobs.ACTIVATIONS)
 @pytest.mark.parametrize("arch", ARCHITECTURES, ids=lambda a: "-".join(map(str, a.values())))
 def test_every_parameter_learns(arch, activation):
     """Shapes, finite outputs, and no parameter whose gradient is zero: none is dead or useless."""

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from trainables import checkpoint as checkpoints
-from trainables.config import ACTIVATIONS, OPTIMIZERS
+from trainables.config import OPTIMIZERS
 from trainables.errors import CheckpointError
 from trainables.failures import BAD_VALUE, OUT_OF_MEMORY, failure_kind
+from trainables.knobs import ACTIVATIONS
 from trainables.pack import MOST, SLACK
 from trainables.pool import Pool
 from trainables.stack import BEST, PARAM, places

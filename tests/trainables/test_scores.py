@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from trainables.losses import log_probabilities, make_loss
-from trainables.metrics import BASE
-from trainables.scores import SCORES, score
+from trainables.metrics import BASE, TASKS
+from trainables.scores import SCORES, score, scores_of
 
 many = settings(deadline=None, max_examples=80, derandomize=True)
 
@@ -103,13 +103,16 @@ def test_regression_agrees_with_scikit_learn():
 
 
 def test_every_metric_has_its_function():
-    assert set(SCORES) == set(BASE) - {"loss"}
+    for task in set(TASKS) - {"generation"}:
+        assert {name for name, metric in BASE.items() if task in metric.tasks} - {"loss"} <= set(
+            scores_of(task)
+        )
 
 
-@pytest.mark.parametrize("name", SCORES)
+@pytest.mark.parametrize("name", sorted(set(SCORES) - {"skill"}))
 def test_lanes_are_scored_as_one_by_one(name):
     """Any dimensions before the rows stay: outputs [lanes, N, C], targets [lanes, N]."""
-    outputs = 1 if BASE[name].tasks == ("regression",) else 3
+    outputs = 1 if "regression" in BASE[name].tasks else 3
     generator = torch.Generator().manual_seed(0)
     output = torch.randn(4, 20, outputs, generator=generator)
     y = torch.randint(0, 3, (4, 20), generator=generator)

@@ -348,12 +348,12 @@ def test_what_build_returns_is_checked(recipe, build, words):
 
 @pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 0.99999999, 1.0])
 def test_dropout_rates(p):
-    from trainables.dropout import Masks
+    from trainables.draws import Draws
 
-    masks = Masks()
+    masks = Draws()
     masks.generator = stream(0, 0, "dropout", 1)
     x = torch.ones(100_000, requires_grad=True)
-    out = masks.apply(x, p)
+    out = masks.dropout(x, p, tuple(x.shape))
     out.sum().backward()
     rate = float((out == 0).double().mean())
     # 6 sigma: fails by chance once in 1e9 runs (and the stream is fixed)

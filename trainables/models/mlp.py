@@ -1,8 +1,9 @@
-"""The built-in models: name → build(config, info) → nn.Module with outputs [B, info.outputs]."""
+"""The feed-forward network."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -14,9 +15,10 @@ from trainables.layers import Layers, Residual
 def mlp(config: Mapping[str, Any], info: Info) -> nn.Module:
     """A feed-forward network: one block per width in `hidden`, then a linear layer.
 
-    Layers are made in the order of the forward pass, and so draw their initial values.
+    Inputs [B, F], or of any shape [B, …], which it flattens; outputs [B, C]. Layers are made in the
+    order of the forward pass, and so draw their initial values. Packs, also with other widths.
     """
-    make, inputs, hidden = Layers(config), info.input_shape[0], config["hidden"]
+    make, inputs, hidden = Layers(config), math.prod(info.input_shape), config["hidden"]
     if not (config["residual"] and hidden):
         blocks = _plain(make, inputs, hidden, config["pre_norm"])
     elif config["pre_norm"]:
@@ -24,7 +26,8 @@ def mlp(config: Mapping[str, Any], info: Info) -> nn.Module:
     else:
         blocks = _post_norm_residual(make, inputs, hidden)
     width = hidden[-1] if hidden else inputs
-    return nn.Sequential(*blocks, make.linear(width, info.outputs, activated=False))
+    flat = [nn.Flatten()] if len(info.input_shape) > 1 else []
+    return nn.Sequential(*flat, *blocks, make.linear(width, info.outputs, activated=False))
 
 
 def _plain(make: Layers, inputs: int, hidden: Sequence[int], pre_norm: bool) -> Iterator[nn.Module]:
@@ -88,6 +91,3 @@ def _post_norm_residual(make: Layers, inputs: int, hidden: Sequence[int]) -> Ite
         ]
         yield Residual(skip, branch, after=make.activation())
         before = width
-
-
-MODELS: dict[str, Callable[[Mapping[str, Any], Info], nn.Module]] = {"mlp": mlp}

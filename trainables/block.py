@@ -1,0 +1,61 @@
+"""Rows that are arrays: pictures and sequences. N rows, C channels, T time steps, F features."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from trainables.table import Array, Groups, Order, taken_groups, taken_order
+
+FORMS = {3: "image", 2: "sequence"}  # by the number of dimensions of a row
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """See `table.Rows`.
+
+    x: numbers [N, C, H, W] (form "image") or [N, T, F] (form "sequence"), NaN where missing; it may
+        be mapped from a file.
+    target: [N], or [N, O] where several values are foretold.
+    columns: names of the F features of a sequence.
+    """
+
+    x: Array
+    target: Array
+    target_name: str = "target"
+    columns: tuple[str, ...] = ()
+    dropped: int = 0
+    groups: Groups | None = None
+    order: Order | None = None
+
+    @property
+    def form(self) -> str:
+        return FORMS[self.x.ndim - 1]
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def take(self, rows: Array) -> Block:
+        return replace(
+            self,
+            x=self.x[rows],
+            target=self.target[rows],
+            groups=taken_groups(self.groups, rows),
+            order=taken_order(self.order, rows),
+        )
+
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        about = [list(self.columns), self.target_name, str(self.x.dtype), list(self.x.shape)]
+        digest.update(json.dumps(about).encode())
+        for first in range(0, len(self), 4096):  # of a file that memory may not hold
+            digest.update(np.ascontiguousarray(self.x[first : first + 4096]).tobytes())
+        digest.update(json.dumps([self.target.dtype.kind, self.target.tolist()]).encode())
+        if self.groups is not None:
+            digest.update(json.dumps([self.groups.name, self.groups.values.tolist()]).encode())
+        if self.order is not None:
+            digest.update(json.dumps([self.order.name, self.order.first.tolist()]).encode())
+        return digest.hexdigest()

@@ -1,0 +1,30 @@
+"""Which rows an epoch of a replica trains on, and how they change: the same alone and packed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from trainables.augment import Augment, Augmented
+from trainables.streams import balanced, order
+from trainables.table import Array
+from trainables.tensors import FoldTensors
+
+
+def epoch_rows(
+    config: Mapping[str, Any], data: FoldTensors, seed: int, replica: int, epoch: int
+) -> Array:
+    """Numbers of training rows in the order of an epoch; int64 [N]."""
+    if config["sampling"] == "balanced":
+        return balanced(seed, replica, epoch, data.y_train.cpu().numpy())
+    return order(seed, replica, epoch, len(data.x_train))
+
+
+def augmented(
+    config: Mapping[str, Any], data: FoldTensors, seed: int, replica: int, epoch: int
+) -> Augmented | None:
+    """What changes the inputs of an epoch; None where nothing does."""
+    augment = Augment.of(config)
+    if not augment.does_something:
+        return None
+    return Augmented(augment, seed, replica, epoch, len(data.x_train))

@@ -1,0 +1,164 @@
+"""How raw rows become a model's input: the forms, and what is learned from training rows for each.
+
+| form | of one example | rows | fitted |
+|---|---|---|---|
+| table | [F] numbers | `Table` | `preprocess.Preprocess` |
+| image | [C, H, W] | `Block`, or a table with `data.shape` | `scaling.Scaling` |
+| sequence | [T, F] | `Block`, or a table with `data.shape` | `scaling.Scaling` |
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from trainables.block import FORMS, Block
+from trainables.errors import DataError, listing
+from trainables.preprocess import Preprocess
+from trainables.scaling import Scaling
+from trainables.table import Array, Rows, Table
+
+
+class Inputs(Protocol):
+    """What was learned from the training rows of one fold: numbers in JSON plus numpy."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one example."""
+        ...
+
+    @property
+    def target_std(self) -> float | tuple[float, ...]:
+        """One unit of a standardised target in the target's own, or one of each of several."""
+        ...
+
+    def transform(self, X: Any) -> Array:
+        """What models take, [N, …], of rows or of what a person gives to predict."""
+        ...
+
+    def encode_target(self, y: Array) -> Array:
+        """Standardise targets in their own units; float32."""
+        ...
+
+    def decode_target(self, y: Array) -> Array:
+        """From standardised targets back to the original units; float64."""
+        ...
+
+    def to_json(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How rows are read: the form of an example, and what a person said of it."""
+
+    form: str = "table"
+
+
+TABLE = Reading()
+
+
+def read_as(
+    rows: Rows, forms: Sequence[str] | None, shape: Sequence[int] | None
+) -> tuple[Rows, Reading]:
+    """The rows in the first form that they have and the model takes.
+
+    Args:
+        forms: that the model takes, the preferred one first; None for a user's own model.
+        shape: of an example, as a person gave it: [C, H, W] or [T, F].
+
+    Raises:
+        DataError: at "data.shape" or "data.source".
+    """
+    if shape is not None:
+        rows = shaped(rows, shape)
+    elif isinstance(rows, Table) and rows.shape and forms and "table" not in forms:
+        rows = shaped(rows, rows.shape)
+    has = "table" if isinstance(rows, Table) else _form(rows)
+    if forms is not None and has not in forms:
+        hint = _HINTS.get(forms[0], "")
+        raise DataError("data.source", f"the model takes {_words(forms)}, not {_WORDS[has]}{hint}")
+    return rows, Reading(has)
+
+
+def shaped(rows: Rows, shape: Sequence[int]) -> Block:
+    """The numbers of a table as pictures or sequences."""
+    path, shown = "data.shape", list(shape)
+    if len(shown) not in FORMS or min(shown) < 1:
+        message = "give [channels, height, width] or [steps, features]"
+        raise DataError(path, f"{shown}: {message}")
+    if isinstance(rows, Block):
+        x = rows.x
+        if x[0].size != math.prod(shown):
+            raise DataError(path, f"{shown}: an example is {list(x.shape[1:])}")
+        return Block(
+            x.reshape(len(x), *shown),
+            rows.target,
+            rows.target_name,
+            dropped=rows.dropped,
+            groups=rows.groups,
+            order=rows.order,
+        )
+    assert isinstance(rows, Table)
+    if rows.categories:
+        name = next(iter(rows.categories))
+        raise DataError(path, f"{shown}: column {name!r} holds no numbers")
+    if math.prod(shown) != len(rows.numeric):
+        message = f"{math.prod(shown)} numbers, and there are {len(rows.numeric)} columns"
+        raise DataError(path, f"{shown} is {message}")
+    return Block(
+        rows.x_ND.reshape(len(rows), *shown),
+        rows.target,
+        rows.target_name,
+        dropped=rows.dropped,
+        groups=rows.groups,
+        order=rows.order,
+    )
+
+
+def fit(rows: Rows, reading: Reading, *, regression: bool) -> Inputs:
+    """What is learned from the given rows, which are training rows only."""
+    if isinstance(rows, Table):
+        return Preprocess.fit(rows, regression=regression)
+    assert isinstance(rows, Block)
+    return Scaling.fit(rows, regression=regression)
+
+
+def alike(fits: Sequence[Inputs]) -> list[Inputs]:
+    """The same with inputs of one shape: folds see other categories."""
+    tables = [fitted for fitted in fits if isinstance(fitted, Preprocess)]
+    if len(tables) < len(fits):
+        return list(fits)
+    width = max(fitted.width for fitted in tables)
+    return [fitted.widened(width) for fitted in tables]
+
+
+def from_json(text: str) -> Inputs:
+    """What `to_json` wrote."""
+    return _READERS[json.loads(text).get("form", "table")](text)
+
+
+def _form(rows: Rows) -> str:
+    assert isinstance(rows, Block)
+    return rows.form
+
+
+_READERS: dict[str, Callable[[str], Inputs]] = {
+    "table": Preprocess.from_json,
+    "block": Scaling.from_json,
+}
+_WORDS = {
+    "table": "a table",
+    "image": "images [channels, height, width]",
+    "sequence": "sequences [steps, features]",
+}
+_HINTS = {
+    "image": "; give data.shape: [channels, height, width]",
+    "sequence": "; give data.shape: [steps, features]",
+}
+
+
+def _words(forms: Sequence[str]) -> str:
+    return listing(_WORDS.get(form, form) for form in forms)

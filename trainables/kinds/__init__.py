@@ -1,0 +1,10 @@
+"""The built-in models as data: name → hyperparameters, forms of data and tasks. No torch.
+
+A new model is a file here, one in `models/` that builds it, a ready-made space in
+`spaces/presets`, and an example. `config` and the sweep file's checks read it.
+"""
+
+from trainables.kinds.kind import Kind as Kind
+from trainables.kinds.mlp import MLP
+
+KINDS: dict[str, Kind] = {"mlp": MLP}

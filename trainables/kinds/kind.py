@@ -1,0 +1,31 @@
+"""What is known of a built-in model without building it. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trainables.knobs import Knob
+from trainables.metrics import SUPERVISED
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One model: its hyperparameters, and what it can be trained on.
+
+    knobs: its own, beside those of all training.
+    forms: of one example, the preferred one first: "table" [F], "image" [C, H, W],
+        "sequence" [T, F], "text" [T] of tokens, "ids" [2] of a user and an item.
+    tasks: see `metrics.TASKS`; a model with one task needs none to be named.
+    check: raises ConfigError, at one of `linked`, unless the values of a complete configuration
+        go together.
+    alone: why it never trains as a lane, in a line; "" where a probe decides.
+    """
+
+    knobs: Mapping[str, Knob]
+    forms: tuple[str, ...] = ("table",)
+    tasks: tuple[str, ...] = SUPERVISED
+    check: Callable[[Mapping[str, Any]], None] = lambda full: None
+    linked: tuple[str, ...] = ()
+    alone: str = ""

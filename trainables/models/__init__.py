@@ -1,0 +1,14 @@
+"""The built-in models: name → build(config, info) → nn.Module with outputs [B, info.outputs].
+
+What each takes stands in `kinds/`. Imports torch; only what trains imports it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+
+from trainables.dataset import Info
+from trainables.models.mlp import mlp
+
+MODELS: dict[str, Callable[[Mapping[str, Any], Info], nn.Module]] = {"mlp": mlp}

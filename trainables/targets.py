@@ -1,0 +1,117 @@
+"""From a target column to what a task's loss compares with. N rows, D values, O outputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trainables.errors import DataError, listing
+from trainables.info import Info
+from trainables.inputs import Inputs, Reading
+from trainables.table import Array, Rows
+from trainables.task import Label, check_numbers, comparable, encode, encode_as
+
+if TYPE_CHECKING:
+    from trainables.dataset import Fold
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What rows are compared with.
+
+    classes: the labels of a classification, sorted; anomalies: the labels of anomalies.
+    """
+
+    task: str
+    classes: tuple[Label, ...] | None = None
+    anomalies: tuple[Label, ...] | None = None
+
+    @classmethod
+    def of(cls, rows: Rows, task: str, anomalies: Sequence[Label] | None) -> Targets:
+        """For a task on these rows.
+
+        Raises:
+            DataError: at "data.anomaly".
+        """
+        if task in ("binary", "multiclass"):
+            return cls(task, classes=encode(rows).labels)
+        if task != "anomaly":
+            return cls(task)
+        if not anomalies:
+            raise DataError("data.anomaly", "name the label, or labels, of the anomalies")
+        found = comparable(rows.target).tolist()
+        missing = [label for label in anomalies if label not in found]
+        if missing:
+            known = listing(map(str, sorted(set(found), key=str)))
+            message = f"no row has the label {missing[0]!r} in {rows.target_name!r}"
+            raise DataError("data.anomaly", f"{message} ({known})")
+        return cls(task, anomalies=tuple(anomalies))
+
+    def strata(self, rows: Rows) -> Array | None:
+        """Codes that parts shall have alike shares of; None for none."""
+        if self.classes is not None:
+            return encode_as(rows, self.classes)
+        return self.are_anomalies(rows).astype(np.int64) if self.anomalies else None
+
+    def are_anomalies(self, rows: Rows) -> Array:
+        """Bool [N]."""
+        assert self.anomalies is not None
+        return np.isin(comparable(rows.target), self.anomalies)
+
+    def to_learn_from(self, rows: Rows, numbers: Array) -> Array:
+        """Those of the row numbers that a model trains on: all, or the normal ones."""
+        if self.anomalies is None:
+            return numbers
+        kept = numbers[~self.are_anomalies(rows)[numbers]]
+        if len(kept) < 2:
+            raise DataError("data.anomaly", "the training part has less than 2 normal rows")
+        return kept
+
+    def part(self, rows: Rows, fitted: Inputs) -> tuple[Array, Array]:
+        """x and y of some rows."""
+        x = fitted.transform(rows)
+        return x, self.values(rows, fitted, x)
+
+    def values(self, rows: Rows, fitted: Inputs, x: Array) -> Array:
+        """y of some rows, as `dataset.Fold` describes it; x are the same rows' inputs."""
+        if self.classes is not None:
+            return encode_labels(self.task, encode_as(rows, self.classes))
+        if self.task in ("reconstruction", "generation"):
+            return x.reshape(len(x), -1)
+        if self.task == "anomaly":
+            flag = self.are_anomalies(rows).astype(x.dtype)
+            return np.concatenate([x.reshape(len(x), -1), flag[:, None]], 1)
+        check_numbers(rows)
+        return fitted.encode_target(rows.target)
+
+    def info(self, fold: Fold, reading: Reading) -> Info:
+        """For models, from a fold's arrays."""
+        shape = fold.preprocess.shape
+        match self.task:
+            case "multiclass":
+                assert self.classes is not None
+                outputs = len(self.classes)
+            case "forecasting":
+                outputs = fold.y_train.shape[1] // 2
+            case "reconstruction" | "anomaly" | "generation":
+                outputs = math.prod(shape)
+            case _:
+                outputs = 1
+        return Info(
+            self.task,
+            shape,
+            outputs,
+            self.classes,
+            vocabulary=getattr(fold.preprocess, "vocabulary", None),
+            form=reading.form,
+            anomalies=self.anomalies,
+        )
+
+
+def encode_labels(task: str, codes: Array) -> Array:
+    """Class codes in the type that the task's loss takes."""
+    return codes.astype(np.int64 if task == "multiclass" else np.float32)
