@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from trainables.columns import Columns
 from trainables.convert import from_frame
 from trainables.dataset import prepare
 from trainables.errors import DataError
@@ -16,7 +17,7 @@ from trainables.task import infer_task
 def prepared(columns, target=None, folds=1, **more):
     rows = len(next(iter(columns.values())))
     target = np.arange(rows) % 2 if target is None else target
-    table = from_frame(pd.DataFrame({**columns, "y": target}), "y", None, "the frame")
+    table = from_frame(pd.DataFrame({**columns, "y": target}), Columns("y"), "the frame")
     task = infer_task(table, task=None, metric=None)
     return prepare(table, source="x", task=task, folds=folds, **more)
 
