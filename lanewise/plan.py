@@ -284,6 +284,7 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
         base=base,
         group=data.group,
         order=data.order,
+        memory=data.memory,
         has_target=bool(set(tasks) & set(SUPERVISED)) or data.anomaly is not None,
     )
     parts, reading = parts.read_as(kind.forms if kind else None, data.shape)

@@ -146,6 +146,9 @@ class Data(Section):
     shape: list[Count] | None = Field(
         None, description="of one row's numbers: [channels, height, width] or [steps, features]"
     )
+    memory: Size = Field(
+        4 * 10**9, description="larger arrays (npz, npy, parquet) stay on disk, read batch by batch"
+    )
     anomaly: Label | list[Label] | None = Field(
         None,
         description="label or labels of the target that are anomalies; no model trains on them",

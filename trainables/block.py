@@ -1,4 +1,7 @@
-"""Rows that are arrays: pictures and sequences. N rows, C channels, T time steps, F features."""
+"""Rows that are arrays: pictures, sequences, and tables that memory does not hold.
+
+N rows, C channels, T time steps, F features.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,24 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from trainables.mapped import Mapped
 from trainables.table import Array, Groups, Order, taken_groups, taken_order
 
 FORMS = {3: "image", 2: "sequence"}  # by the number of dimensions of a row
+_FLAT = {1: "table"}
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
     """See `table.Rows`.
 
-    x: numbers [N, C, H, W] (form "image") or [N, T, F] (form "sequence"), NaN where missing; it may
-        be mapped from a file.
+    x: numbers [N, C, H, W] (form "image"), [N, T, F] ("sequence") or [N, F] ("table"), NaN where
+        missing.
     target: [N], or [N, O] where several values are foretold.
     columns: names of the F features of a sequence.
     """
 
-    x: Array
+    x: Array | Mapped
     target: Array
     target_name: str = "target"
     columns: tuple[str, ...] = ()
@@ -33,7 +38,7 @@ class Block:
 
     @property
     def form(self) -> str:
-        return FORMS[self.x.ndim - 1]
+        return {**FORMS, **_FLAT}[self.x.ndim - 1]
 
     def __len__(self) -> int:
         return len(self.target)
@@ -41,7 +46,7 @@ class Block:
     def take(self, rows: Array) -> Block:
         return replace(
             self,
-            x=self.x[rows],
+            x=self.x.take(rows) if isinstance(self.x, Mapped) else self.x[rows],
             target=self.target[rows],
             groups=taken_groups(self.groups, rows),
             order=taken_order(self.order, rows),

@@ -1,8 +1,13 @@
-"""Which columns of a source are no features."""
+"""What a source is asked for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+from trainables.errors import DataError
+
+MEMORY = 4 * 10**9
 
 
 @dataclass(frozen=True)
@@ -16,3 +21,38 @@ class Columns:
     group: str | None = None
     order: str | None = None
     has_target: bool = True
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a source is asked for.
+
+    name: the source without its kind. as_text: columns whose values are kept as written, where the
+    source has a say in it. memory: bytes; what is larger stays in its file.
+    """
+
+    name: str
+    columns: Columns
+    base: Path
+    as_text: frozenset[str] = frozenset()
+    memory: int = MEMORY
+
+    @property
+    def target(self) -> str | None:
+        return self.columns.target
+
+    @property
+    def group(self) -> str | None:
+        return self.columns.group
+
+
+def refuse_order(asked: Request, source: str) -> None:
+    """Raise DataError if rows shall be ordered by a column that the source cannot have."""
+    if asked.columns.order is not None:
+        message = f"{source} has no column {asked.columns.order!r} to order its rows by"
+        raise DataError("data.order", message)
+
+
+def places(columns: int) -> list[str]:
+    """Names of columns that have none."""
+    return [f"x{column}" for column in range(columns)]

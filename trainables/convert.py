@@ -15,6 +15,7 @@ from trainables.block import Block
 from trainables.columns import Columns
 from trainables.errors import DataError, listing, nearest
 from trainables.files import check_names
+from trainables.mapped import Mapped
 from trainables.table import Array, Groups, Order, Table, numbers, texts
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def from_matrix(X: Array, y: Array, names: list[str], groups: Groups | None = No
     return _usable(table, keep)
 
 
-def from_block(X: Array, y: Array, groups: Groups | None = None) -> Block:
-    """Pictures X [N, C, H, W] or sequences [N, T, F] with the target y [N]."""
+def from_block(X: Array | Mapped, y: Array, groups: Groups | None = None) -> Block:
+    """Pictures X [N, C, H, W] or sequences [N, T, F] with the target y [N]; or a large table."""
     keep, labels = _target(y)
     if not len(X):
         raise DataError("data.source", "the data has no rows")
@@ -59,16 +60,16 @@ def from_frame(frame: pd.DataFrame, named: Columns, name: str) -> Table:
         message = f"name the target column of {name} (columns: {listing(columns)})"
         raise DataError("data.target", message)
     if target is not None:
-        _check_column("data.target", target, columns, name)
+        check_column("data.target", target, columns, name)
     groups, order = None, None
     if group is not None:
-        _check_column("data.group", group, columns, name)
+        check_column("data.group", group, columns, name)
         if group == target:
             raise DataError("data.group", f"{group!r} is the target; rows are grouped by another")
         groups = Groups(group, texts(frame[group]))
         frame = frame.drop(columns=group)
     if named.order is not None:
-        _check_column("data.order", named.order, columns, name)
+        check_column("data.order", named.order, columns, name)
         if named.order in (target, group):
             raise DataError("data.order", f"{named.order!r} is the target or the group")
         order = order_of(frame[named.order], named.order)
@@ -113,7 +114,8 @@ def order_of(column: pd.Series[Any], name: str) -> Order:
     return Order(name, moments, moments)
 
 
-def _check_column(path: str, column: str, columns: list[str], name: str) -> None:
+def check_column(path: str, column: str, columns: list[str], name: str) -> None:
+    """Raise DataError at `path` unless `name` has the column."""
     if column not in columns:
         near = nearest(column, columns)
         message = f"column {column!r} is not in {name} (columns: {listing(columns)}{near})"

@@ -4,13 +4,15 @@
 |---|---|
 | `sklearn:NAME` | a set that scikit-learn bundles; no network |
 | `csv:PATH`, or a path that ends in .csv or .csv.gz | see `files.read_csv` |
-| `parquet:PATH` | one Parquet file |
+| `parquet:PATH` | Parquet files |
+| `npy:FOLDER` | a folder with X.npy and y.npy, as npz |
 | `npz:PATH` | arrays X [N, D], [N, T, F] or [N, C, H, W] and y [N]; the groups are an array [N]
   under any name |
 | `python:FILE.py:name`, `python:package.module:name` | a function without arguments that returns
   what `lw.tune(data=…)` takes: (X, y), (DataFrame, y) or (DataFrame, "target") |
 
-Paths are relative to the sweep file. What becomes of the columns stands in `convert`.
+Paths are relative to the sweep file; of CSV and Parquet files there may be several, by a pattern
+(`csv:day-*.csv`). What becomes of the columns stands in `convert`.
 """
 
 from __future__ import annotations
@@ -18,41 +20,21 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from trainables.array_files import load_npy, load_npz
 from trainables.arrays import Frame, normalised
 from trainables.block import FORMS
-from trainables.columns import Columns as Columns
+from trainables.columns import MEMORY, Columns, Request, places, refuse_order
 from trainables.convert import from_block, from_frame, from_matrix
 from trainables.errors import DataError, ModelError, listing, nearest
-from trainables.files import CSV_SUFFIXES, locate, read_csv, read_npz, read_parquet
-from trainables.table import Groups, Rows, Table, texts
+from trainables.files import CSV_SUFFIXES, locate_all, read_csv, read_parquet, stacked
+from trainables.parquet import stream, weight
+from trainables.table import Rows, Table
 from trainables.user import resolve
 
 SKLEARN = ("digits", "breast_cancer", "wine", "iris", "diabetes")
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a source is asked for.
-
-    name: the source without its kind. as_text: columns whose values are kept as written, where the
-    source has a say in it.
-    """
-
-    name: str
-    columns: Columns
-    base: Path
-    as_text: frozenset[str] = frozenset()
-
-    @property
-    def target(self) -> str | None:
-        return self.columns.target
-
-    @property
-    def group(self) -> str | None:
-        return self.columns.group
 
 
 def load(source: str, *, target: str | None, base: Path, group: str | None = None) -> Table:
@@ -63,9 +45,16 @@ def load(source: str, *, target: str | None, base: Path, group: str | None = Non
 
 
 def load_rows(
-    source: str, columns: Columns, base: Path, as_text: frozenset[str] = frozenset()
+    source: str,
+    columns: Columns,
+    base: Path,
+    as_text: frozenset[str] = frozenset(),
+    memory: int = MEMORY,
 ) -> Rows:
     """The rows that `source` names; relative paths resolve against `base`.
+
+    Args:
+        memory: bytes; larger arrays stay in their file, and larger Parquet becomes such a file.
 
     Raises:
         DataError: with the path "data.source", "data.target", "data.group" or "data.order", in one
@@ -79,7 +68,7 @@ def load_rows(
         allowed = f"{listing(f'{kind}:…' for kind in SOURCES)} or a path that ends in .csv"
         message = f"{source!r} is not a data source ({allowed}{nearest(kind, SOURCES)})"
         raise DataError("data.source", message)
-    return SOURCES[kind](Request(name, columns, base, as_text))
+    return SOURCES[kind](Request(name, columns, base, as_text, memory))
 
 
 def _load_sklearn(asked: Request) -> Rows:
@@ -95,56 +84,24 @@ def _load_sklearn(asked: Request) -> Rows:
         raise DataError("data.group", message)
     from sklearn import datasets
 
-    _refuse_order(asked, f"sklearn:{name}")
+    refuse_order(asked, f"sklearn:{name}")
     bunch = getattr(datasets, f"load_{name}")()
     table = from_matrix(bunch.data, bunch.target, [str(column) for column in bunch.feature_names])
     return replace(table, shape=(1, 8, 8)) if name == "digits" else table
 
 
-def _refuse_order(asked: Request, source: str) -> None:
-    if asked.columns.order is not None:
-        message = f"{source} has no column {asked.columns.order!r} to order its rows by"
-        raise DataError("data.order", message)
-
-
 def _load_csv(asked: Request) -> Rows:
-    file = locate(asked.name, asked.base)
-    frame = read_csv(file, asked.as_text)
-    return from_frame(frame, asked.columns, file.name)
+    files = locate_all(asked.name, asked.base)
+    frame = stacked([(file.name, read_csv(file, asked.as_text)) for file in files])
+    return from_frame(frame, asked.columns, asked.name if len(files) > 1 else files[0].name)
 
 
 def _load_parquet(asked: Request) -> Rows:
-    file = locate(asked.name, asked.base)
-    return from_frame(read_parquet(file), asked.columns, file.name)
-
-
-def _load_npz(asked: Request) -> Rows:
-    file = locate(asked.name, asked.base)
-    if asked.target not in (None, "y", "target"):
-        message = f"the target of an NPZ file is its array y, not {asked.target!r}"
-        raise DataError("data.target", message)
-    if asked.group in ("X", "y"):
-        raise DataError("data.group", f"array {asked.group!r} of {file.name} holds no groups")
-    grouped = [asked.group] if asked.group else []
-    arrays = read_npz(file, ["X", "y", *grouped])
-    X, y = arrays["X"], arrays["y"]
-    is_wide = X.ndim - 1 in FORMS
-    if not (X.ndim == 2 or is_wide) or X.dtype.kind not in "biuf" or y.shape != X.shape[:1]:
-        shapes = f"X is {X.dtype} {X.shape}, y is {y.dtype} {y.shape}"
-        forms = "[N, D], [N, T, F] or [N, C, H, W]"
-        raise DataError(
-            "data.source", f"{file.name}: X must be numbers {forms} and y [N]; {shapes}"
-        )
-    _refuse_order(asked, file.name)
-    groups = None
-    if asked.group:
-        if arrays[asked.group].shape != y.shape:
-            shapes = f"{list(arrays[asked.group].shape)}, and y {list(y.shape)}"
-            raise DataError("data.group", f"array {asked.group!r} of {file.name} is {shapes}")
-        groups = Groups(asked.group, texts(arrays[asked.group]))
-    if is_wide:
-        return from_block(X, y, groups)
-    return from_matrix(X, y, _places(X.shape[1]), groups)
+    files = locate_all(asked.name, asked.base)
+    if weight(files) > asked.memory:
+        return stream(files, asked.columns)
+    frame = stacked([(file.name, read_parquet(file)) for file in files])
+    return from_frame(frame, asked.columns, asked.name if len(files) > 1 else files[0].name)
 
 
 def _load_python(asked: Request) -> Rows:
@@ -168,23 +125,20 @@ def _load_python(asked: Request) -> Rows:
         raise DataError("data.target", message)
     if isinstance(given, Frame):
         return from_frame(given.frame, replace(asked.columns, target=own), asked.name)
-    _refuse_order(asked, asked.name)
+    refuse_order(asked, asked.name)
     if asked.group is not None:
         message = f"{asked.name} returns arrays, which have no column {asked.group!r}"
         raise DataError("data.group", f"{message}; return a DataFrame")
     if given.X.ndim - 1 in FORMS:
         return from_block(given.X, given.y)
-    return from_matrix(given.X, given.y, _places(given.X.shape[1]))
-
-
-def _places(columns: int) -> list[str]:
-    return [f"x{column}" for column in range(columns)]
+    return from_matrix(given.X, given.y, places(given.X.shape[1]))
 
 
 SOURCES: dict[str, Callable[[Request], Rows]] = {
     "sklearn": _load_sklearn,
     "csv": _load_csv,
     "parquet": _load_parquet,
-    "npz": _load_npz,
+    "npz": load_npz,
+    "npy": load_npy,
     "python": _load_python,
 }

@@ -14,20 +14,21 @@ from trainables.split import DEFAULT, Split, split_rows
 from trainables.table import Array, Rows, identity
 from trainables.targets import Targets
 from trainables.task import Label
+from trainables.unread import Unread
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One training and validation part. x: [N, …], float32 or, for tokens and ids, int64.
+    """One training and validation part. x: [N, …], float32 (int64: tokens, ids), or unread.
 
     y by task: int64 codes [N] for multiclass, float32 0/1 [N] for binary; float32 standardised [N]
     for regression and [N, O + O] for forecasting, with the seasonal-naive forecasts behind; x as
     [N, D] for reconstruction and generation, and [N, D + 1] for anomaly, with 1 behind for one.
     """
 
-    x_train: Array
+    x_train: Array | Unread
     y_train: Array
-    x_val: Array
+    x_val: Array | Unread
     y_val: Array
     preprocess: Inputs
 
@@ -103,7 +104,9 @@ def prepare(
     return Prepared(tuple(made), info, about, test, notes(table, fits[0]))
 
 
-def _encoded(part: Part, name: str, targets: Targets, fitted: Inputs) -> tuple[Array, Array]:
+def _encoded(
+    part: Part, name: str, targets: Targets, fitted: Inputs
+) -> tuple[Array | Unread, Array]:
     """x and y of a part with rows of its own."""
     with blamed(f"data.{name}"):
         return targets.part(part.table, fitted)

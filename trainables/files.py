@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import gzip
 import warnings
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,42 @@ def locate(path: str, base: Path) -> Path:
         siblings = [p.name for p in found.parent.iterdir()] if found.parent.is_dir() else []
         raise _bad(f"no file {found}{nearest(found.name, siblings)}")
     return found
+
+
+def locate_folder(path: str, base: Path) -> Path:
+    """The existing folder that `path` names, seen from `base`."""
+    found = base / Path(path).expanduser()
+    if not found.is_dir():
+        message = "is a file, not a folder" if found.exists() else "does not exist"
+        raise _bad(f"{found} {message}")
+    return found
+
+
+def locate_all(path: str, base: Path) -> list[Path]:
+    """The files that `path` or a pattern such as "day-*.csv" names, by name."""
+    if not any(mark in path for mark in "*?["):
+        return [locate(path, base)]
+    whole = str(base / Path(path).expanduser())
+    found = sorted(Path(name) for name in glob.glob(whole, recursive=True))
+    files = [file for file in found if file.is_file()]
+    if not files:
+        raise _bad(f"no file is like {whole}")
+    return files
+
+
+def stacked(frames: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+    """The rows of several files, by name, one after the other; they must have the same columns."""
+    import pandas as pd
+
+    first, frame = frames[0]
+    for name, other in frames[1:]:
+        apart = set(map(str, other.columns)) ^ set(map(str, frame.columns))
+        if apart:
+            column = min(apart)
+            raise _bad(f"{first} and {name} differ: only one of them has a column {column!r}")
+    if len(frames) == 1:
+        return frame
+    return pd.concat([other for _, other in frames], ignore_index=True)
 
 
 def read_csv(file: Path, as_text: Iterable[str] = ()) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from trainables.block import FORMS, Block
 from trainables.errors import DataError, listing
+from trainables.mapped import Mapped
 from trainables.preprocess import Preprocess
 from trainables.scaling import Scaling
 from trainables.table import Array, Rows, Table
@@ -91,10 +92,10 @@ def shaped(rows: Rows, shape: Sequence[int]) -> Block:
         raise DataError(path, f"{shown}: {message}")
     if isinstance(rows, Block):
         x = rows.x
-        if x[0].size != math.prod(shown):
+        if math.prod(x.shape[1:]) != math.prod(shown):
             raise DataError(path, f"{shown}: an example is {list(x.shape[1:])}")
         return Block(
-            x.reshape(len(x), *shown),
+            x.shaped(tuple(shown)) if isinstance(x, Mapped) else x.reshape(len(x), *shown),
             rows.target,
             rows.target_name,
             dropped=rows.dropped,

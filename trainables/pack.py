@@ -27,6 +27,7 @@ from trainables.program import stack_shapes, stack_widths
 from trainables.scores import scores_of
 from trainables.stack import PARAM, Shapes, Stack
 from trainables.steps import Step
+from trainables.streamed import Features, chunks, joined, rows_of
 from trainables.table import Array
 from trainables.tensors import FoldTensors
 from trainables.trial import Recipe
@@ -45,7 +46,7 @@ class Data:
     first: the row with which each fold begins.
     """
 
-    x: Tensor
+    x: Features
     y: Tensor
     first: tuple[int, ...]
     folds: tuple[FoldTensors, ...]
@@ -55,7 +56,7 @@ def join_folds(folds: tuple[FoldTensors, ...]) -> Data:
     if len(folds) == 1:
         return Data(folds[0].x_train, folds[0].y_train, (0,), folds)
     first = np.cumsum([0, *(len(fold.x_train) for fold in folds)])
-    x = torch.cat([fold.x_train for fold in folds])
+    x = joined([fold.x_train for fold in folds])
     return Data(x, torch.cat([fold.y_train for fold in folds]), tuple(map(int, first)), folds)
 
 
@@ -279,7 +280,7 @@ class Epoch:
             for start in range(0, steps, many):
                 part = rows_SKB[start : start + many]
                 flat = part.reshape(-1)
-                x = data.x.index_select(0, flat).view(*part.shape, *data.x.shape[1:])
+                x = rows_of(data.x, flat).view(*part.shape, *data.x.shape[1:])
                 y = data.y.index_select(0, flat).view(*part.shape, *data.y.shape[1:])
                 for place in range(len(part)):
                     drawn = {key: mask[start + place] for key, mask in masks.items()}
@@ -356,7 +357,7 @@ class Epoch:
                 found[name][lanes] = values_K.cpu().double()
         return found
 
-    def _outputs(self, x: Tensor, lanes: list[int] | None) -> Tensor:
+    def _outputs(self, x: Features, lanes: list[int] | None) -> Tensor:
         """Evaluation outputs [K, N, C] of these lanes; None for all."""
         engine, rows_KP, buffers = self.engine, self.rows_KP, self.buffers
         if lanes is not None:
@@ -367,7 +368,7 @@ class Epoch:
         views, size = self.stack.views(rows_KP), max(1, _EVALUATE // len(rows_KP))
         found = [
             engine.forward(views, buffers, part, {}, is_training=False, extra=None)
-            for part in torch.split(x, size)
+            for part in chunks(x, size)
         ]
         return found[0] if len(found) == 1 else torch.cat(found, 1)
 

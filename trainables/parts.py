@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from trainables.data import Columns, load_rows
+from trainables.columns import MEMORY, Columns
+from trainables.data import load_rows
 from trainables.errors import DataError, listing, nearest
 from trainables.inputs import Reading, read_as
 from trainables.table import Array, Rows, Table
@@ -52,6 +53,7 @@ def load_parts(
     group: str | None = None,
     order: str | None = None,
     has_target: bool = True,
+    memory: int = MEMORY,
 ) -> Parts:
     """The tables of all sources, checked to be of the same columns.
 
@@ -60,15 +62,15 @@ def load_parts(
             "data.order".
     """
     named = Columns(target, group, order, has_target)
-    main = Part(source, load_rows(source, named, base))
+    main = Part(source, load_rows(source, named, base, memory=memory))
     found: dict[str, Part] = {}
     for part, where in own.items():
         with blamed(f"data.{part}"):
-            table = load_rows(where, named, base)
+            table = load_rows(where, named, base, memory=memory)
             check_columns(table, where, main)
             if written := _read_as_numbers(table, main.table):
                 # Only a second look keeps "08001" from becoming 8001; most sources need none.
-                table = load_rows(where, named, base, as_text=written)
+                table = load_rows(where, named, base, written, memory)
             found[part] = Part(where, table)
     parts = Parts(main, found)
     _check_groups(parts)

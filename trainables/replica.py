@@ -20,6 +20,7 @@ from trainables.metrics import complete_loss, reported
 from trainables.penalties import Watched
 from trainables.schedules import Rate, Span
 from trainables.scores import score
+from trainables.streamed import Features, chunks
 from trainables.streams import stream, torch_seed
 from trainables.tensors import FoldTensors
 from trainables.trial import Recipe
@@ -213,12 +214,12 @@ class Replica:
         return torch.device("cpu") if counter else param.device
 
 
-def forward(module: nn.Module, x: Tensor, outputs: int) -> Tensor:
+def forward(module: nn.Module, x: Features, outputs: int) -> Tensor:
     """Evaluation outputs [N, C] for all rows of `x`."""
     module.eval()
     with torch.no_grad():
         found = []
-        for part in torch.split(x, _EVALUATE):
+        for part in chunks(x, _EVALUATE):
             # A copy: the data is shared by all trials, and a model may work in place on its input.
             output = module(part.clone())
             if type(output) is not Tensor or output.shape != (len(part), outputs):

@@ -13,6 +13,7 @@ import numpy as np
 
 from trainables.block import Block
 from trainables.errors import DataError
+from trainables.mapped import Mapped
 from trainables.preprocess import FARTHEST, moments
 from trainables.table import Array
 
@@ -51,7 +52,7 @@ class Scaling:
 
     def transform(self, X: Any) -> Array:
         """Float32 [N, …] of a Block or an array of raw rows [N, …]."""
-        x = X.x if isinstance(X, Block) else np.asarray(X)
+        x = X.x if isinstance(X, Block) else X if isinstance(X, Mapped) else np.asarray(X)
         if x.shape[1:] != self.shape:
             wanted = f"[rows, {', '.join(map(str, self.shape))}]"
             raise DataError("X", f"the model takes {wanted}, not an array of {list(x.shape)}")
@@ -82,14 +83,14 @@ class Scaling:
         return cls(**{key: tuple(value) for key, value in state.items()})
 
 
-def _along(x: Array) -> tuple[int, ...]:
-    """The shape of a value for each channel of pictures [N, C, H, W], or feature of [N, T, F]."""
-    return (1, -1, 1, 1) if x.ndim == 4 else (1, 1, -1)
+def _along(x: Array | Mapped) -> tuple[int, ...]:
+    """The shape of a value for each channel of pictures [N, C, H, W], or feature of [N, …, F]."""
+    return (1, -1, 1, 1) if x.ndim == 4 else (*(1,) * (x.ndim - 1), -1)
 
 
-def _of_channels(x: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _of_channels(x: Array | Mapped) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel or feature over all that is not missing."""
-    axes = (0, 2, 3) if x.ndim == 4 else (0, 1)
+    axes = (0, 2, 3) if x.ndim == 4 else tuple(range(x.ndim - 1))
     count, total, squares = 0.0, 0.0, 0.0
     parts = [slice(first, first + _ROWS) for first in range(0, len(x), _ROWS)]
     for part in parts:

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trainables.block import Block
 from trainables.errors import DataError, listing
 from trainables.info import Info
 from trainables.inputs import Inputs, Reading
+from trainables.mapped import Mapped
+from trainables.metrics import RECONSTRUCTION
 from trainables.table import Array, Rows
 from trainables.task import Label, check_numbers, comparable, encode, encode_as
+from trainables.unread import Unread
 
 if TYPE_CHECKING:
     from trainables.dataset import Fold
@@ -71,8 +75,13 @@ class Targets:
             raise DataError("data.anomaly", "the training part has less than 2 normal rows")
         return kept
 
-    def part(self, rows: Rows, fitted: Inputs) -> tuple[Array, Array]:
-        """x and y of some rows."""
+    def part(self, rows: Rows, fitted: Inputs) -> tuple[Array | Unread, Array]:
+        """x and y of some rows; what lies in a file stays there."""
+        if isinstance(rows, Block) and isinstance(rows.x, Mapped):
+            if self.task in (*RECONSTRUCTION, "generation"):
+                message = f"{self.task} needs its rows in memory; give more of it"
+                raise DataError("data.memory", message)
+            return Unread(rows.x, fitted), self.values(rows, fitted, np.empty(0))
         x = fitted.transform(rows)
         return x, self.values(rows, fitted, x)
 

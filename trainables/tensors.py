@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from trainables.dataset import Fold, Prepared
+from trainables.streamed import Features, Streamed
 from trainables.table import Array
+from trainables.unread import Unread
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,9 +21,9 @@ class FoldTensors:
     scale: the standard deviation of a regression target, or of each of several, [O].
     """
 
-    x_train: Tensor
+    x_train: Features
     y_train: Tensor
-    x_val: Tensor
+    x_val: Features
     y_val: Tensor
     scale: float | Tensor
 
@@ -46,7 +48,12 @@ def _move(fold: Fold, device: str, dtype: str) -> FoldTensors:
         made = torch.from_numpy(array if array.flags.writeable else array.copy()).to(device)
         return made.to(getattr(torch, dtype)) if made.is_floating_point() else made
 
-    train = tensor(fold.x_train), tensor(fold.y_train)
+    def features(x: Array | Unread) -> Features:
+        if isinstance(x, Unread):
+            return Streamed([x], device, getattr(torch, dtype))
+        return tensor(x)
+
+    x_train, x_val = features(fold.x_train), features(fold.x_val)
     std = fold.preprocess.target_std
     scale = std if isinstance(std, float) else torch.tensor(std, dtype=torch.float64, device=device)
-    return FoldTensors(*train, tensor(fold.x_val), tensor(fold.y_val), scale)
+    return FoldTensors(x_train, tensor(fold.y_train), x_val, tensor(fold.y_val), scale)

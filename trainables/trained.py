@@ -22,11 +22,13 @@ from trainables.metrics import complete_loss, of_weights, reported
 from trainables.replica import build_module, copy_weights, forward, measure
 from trainables.scores import score
 from trainables.state import read_info, read_preprocess
+from trainables.streamed import Streamed
 from trainables.table import Array, Rows
 from trainables.targets import Targets
 from trainables.tensors import FoldTensors, fold_tensors
 from trainables.training import build_for, pick_device, threads
 from trainables.trial import Recipe
+from trainables.unread import Unread
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,8 +150,11 @@ class TrainedModel:
     def _forward(self, module: nn.Module, preprocess: Inputs, X: Any) -> Tensor:
         return self._outputs(module, preprocess.transform(X))
 
-    def _outputs(self, module: nn.Module, x: Array) -> Tensor:
+    def _outputs(self, module: nn.Module, x: Array | Unread) -> Tensor:
         like = next(module.parameters())
+        if isinstance(x, Unread):
+            rows = Streamed([x], str(like.device), like.dtype)
+            return forward(module, rows, self.info.outputs)
         inputs = torch.from_numpy(x).to(like.device)
         inputs = inputs.to(like.dtype) if inputs.is_floating_point() else inputs
         return forward(module, inputs, self.info.outputs)
