@@ -108,6 +108,8 @@ SCHEDULES: dict[str, dict[str, Knob]] = {
     },
 }
 
+PRECISIONS = ("float32", "bfloat16")
+
 # Of every model that our loop trains, users' own included.
 TRAINING: dict[str, Knob] = {
     "lr": Knob(1e-3, POSITIVE, "learning rate"),
@@ -125,6 +127,9 @@ TRAINING: dict[str, Knob] = {
     "noise": Knob(0.0, NOT_NEGATIVE, "standard deviation of noise on standardised inputs"),
     "clip_norm": Knob(None, or_null(POSITIVE), "the largest norm of the whole gradient"),
     "clip_value": Knob(None, or_null(POSITIVE), "the largest value in the gradient"),
+    "precision": Knob(
+        "float32", one_of(PRECISIONS), "of the forward pass; bfloat16 is faster on recent GPUs"
+    ),
     "patience": Knob(None, or_null(COUNT), "epochs without a better objective that end a trial"),
 }
 

@@ -198,6 +198,8 @@ class Packer:
         """Why a lane does not pack, or should not; "" if it does."""
         if lane.obstacle:
             return lane.obstacle
+        if course.config["precision"] != "float32":
+            return f"its precision is {course.config['precision']}"
         kind = kind_of(lane)
         if kind not in self._verdicts:
             self._verdicts[kind] = "" if lane.program else why_not(lane)
