@@ -1,0 +1,193 @@
+"""Each family of networks beside a plain PyTorch loop: lane-steps per second on one thread.
+
+    python benchmarks/families.py [--turns 5] [--lanes 32] [--only cnn,lstm]
+
+Three take turns, an epoch each; a step is one mini-batch of one network:
+
+    loop   what a person writes: the same module, torch.optim.Adam, a permutation and slices of it
+    solo   a trial of Lanewise alone: its streams, keeping the best weights, its metrics
+    pack   so many lanes of one worker's pool, of different rates and seeds
+
+An epoch is training *and* an evaluation of the validation rows, for all. Rates are of CPU time;
+tables show medians over the turns of rates and of the ratios within a turn; a first turn is not
+counted. "alone" are the lanes that did not train in a pack.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from comparison.machine import machine, versions
+from comparison.table import shown
+from trainables.block import Block
+from trainables.config import complete
+from trainables.dataset import prepare
+from trainables.inputs import Reading
+from trainables.losses import make_loss
+from trainables.metrics import complete_loss
+from trainables.models import MODELS
+from trainables.pool import Pool
+from trainables.replica import build_module
+from trainables.trial import Recipe, open_trial
+
+LR = 1e-3
+
+
+@dataclass(frozen=True)
+class Family:
+    """A network and data of a shape that it takes; rows: of the data."""
+
+    model: str
+    config: Mapping[str, Any]
+    shape: tuple[int, ...]
+    task: str = "multiclass"
+    batch: int = 32
+    rows: int = 960
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+FAMILIES: dict[str, Family] = {
+    "mlp 64-32-32-10": Family("mlp", {"hidden": [32, 32]}, (64,)),
+}
+
+
+def recipe(family: Family) -> Recipe:
+    """Numbers without a meaning: what they are has no part in how long steps take."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(family.rows * 4 // 3, *family.shape)).astype(np.float32)
+    y = rng.integers(0, 10, len(x))
+    form = {1: "table", 2: "sequence", 3: "image"}[len(family.shape)]
+    made = prepare(
+        Block(x, y),
+        source="random",
+        task=family.task,
+        split=(0.75, 0.25, 0.0),
+        reading=Reading(form),
+    )
+    return Recipe(model=family.model, prepared=made, monitor="val_loss", threads=1)
+
+
+class Loop:
+    """A plain training of the family's module."""
+
+    def __init__(self, family: Family, shared: Recipe) -> None:
+        assert shared.prepared is not None
+        info, (fold, *_) = shared.prepared.info, shared.prepared.folds
+        full = complete(family.model, {**family.config, "batch_size": family.batch})
+        build = MODELS[family.model]
+        self.module = build_module(build, full, info, seed=0, device="cpu", dtype="float32")
+        self.x, self.y, self.x_val, self.y_val = (
+            torch.from_numpy(np.asarray(array))
+            for array in (fold.x_train, fold.y_train, fold.x_val, fold.y_val)
+        )
+        self.batch = family.batch
+        self.loss = make_loss(complete_loss(None, family.task), family.task)
+        self.optimizer = torch.optim.Adam(self.module.parameters(), lr=LR)
+
+    def epoch(self) -> int:
+        self.module.train()
+        order = torch.randperm(len(self.x))
+        for rows in order.split(self.batch):
+            self.optimizer.zero_grad()
+            loss: Tensor = self.loss(self.module(self.x[rows]), self.y[rows])
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+        self.module.eval()
+        with torch.no_grad():
+            self.loss(self.module(self.x_val), self.y_val).item()
+        return 1
+
+
+class Packed:
+    """Lanes of a pool."""
+
+    def __init__(self, family: Family, shared: Recipe, lanes: int) -> None:
+        self.pool = Pool(shared, lanes=lanes, packs_at_any_price=True)
+        config = {**family.config, "batch_size": family.batch}
+        self.members = [
+            self.pool.open({**config, "lr": LR * (1 + seed % 7 / 7)}, seed) for seed in range(lanes)
+        ]
+
+    @property
+    def alone(self) -> int:
+        return sum(bool(member.alone) for member in self.members)
+
+    def epoch(self) -> int:
+        for member in self.members:
+            member.until = member.epoch + 1
+        while self.pool.due():
+            self.pool.turn()
+        for member in self.members:
+            if member.error is not None:
+                raise member.error
+        return len(self.members)
+
+
+def rows(names: Sequence[str], lanes: int, turns: int) -> Iterator[str]:
+    yield "| network | loop, steps/s | solo | pack | solo/loop | pack/loop | pack/solo | alone |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for name in names:
+        yield row(name, FAMILIES[name], lanes, turns)
+
+
+def row(name: str, family: Family, lanes: int, turns: int) -> str:
+    shared = recipe(family)
+    assert shared.prepared is not None
+    steps = -(-len(shared.prepared.folds[0].x_train) // family.batch)
+    trial = open_trial(shared, {**family.config, "batch_size": family.batch, "lr": LR}, 0)
+    loop, packed = Loop(family, shared), Packed(family, shared, lanes)
+
+    def solo() -> int:
+        trial.advance(trial.epoch + 1)
+        return 1
+
+    rates = take_turns({"loop": loop.epoch, "solo": solo, "pack": packed.epoch}, turns)
+    medians = [f"{steps * statistics.median(found):.0f}" for found in rates.values()]
+    pairs = (("solo", "loop"), ("pack", "loop"), ("pack", "solo"))
+    found = [
+        shown([a / b for a, b in zip(rates[one], rates[other], strict=True)])
+        for one, other in pairs
+    ]
+    return f"| {name} | " + " | ".join([*medians, *found, str(packed.alone)]) + " |"
+
+
+def take_turns(work: Mapping[str, Callable[[], int]], turns: int) -> dict[str, list[float]]:
+    """Epochs per second of CPU time, turn by turn, in rotating order."""
+    names = list(work)
+    rates: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(turns + 1):
+        first = turn % len(names)
+        for name in (*names[first:], *names[:first]):
+            began = time.process_time()
+            epochs = work[name]()
+            rates[name].append(epochs / (time.process_time() - began))
+    return {name: found[1:] for name, found in rates.items()}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--lanes", type=int, default=32)
+    parser.add_argument("--only", default="", help="names, or what they begin with")
+    asked = parser.parse_args(arguments)
+    wanted = tuple(asked.only.split(","))
+    torch.set_num_threads(1)
+    for line in rows(
+        [name for name in FAMILIES if name.startswith(wanted)], asked.lanes, asked.turns
+    ):
+        print(line, flush=True)
+    print(f"\nCPU time, one thread, {asked.lanes} lanes; median of {asked.turns} turns; ", end="")
+    print(f"{machine()}; {versions()}.")
+
+
+if __name__ == "__main__":
+    main()
