@@ -181,9 +181,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     wanted = tuple(asked.only.split(","))
     torch.set_num_threads(1)
-    for line in rows(
-        [name for name in FAMILIES if name.startswith(wanted)], asked.lanes, asked.turns
-    ):
+    names = [name for name in FAMILIES if name.startswith(wanted)]
+    for line in rows(names, asked.lanes, asked.turns):
         print(line, flush=True)
     print(f"\nCPU time, one thread, {asked.lanes} lanes; median of {asked.turns} turns; ", end="")
     print(f"{machine()}; {versions()}.")
