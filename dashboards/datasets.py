@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-FILES, NOT_FILES = ("csv", "parquet", "npz"), ("sklearn", "python")
+FILES = ("csv", "parquet", "npz", "npy", "images", "text", "series")
+NOT_FILES = ("sklearn", "python")
 LONGEST_NAME = 500  # MLflow's limit
 DIGITS = 8  # of a digest, as MLflow's own have
 ROLES = {"train": "training", "val": "validation", "test": "test"}
@@ -42,7 +43,7 @@ def datasets(data: Mapping[str, Any], base: str, seed: int) -> tuple[Dataset, ..
 
 
 def _datasets(data: Mapping[str, Any], base: str, seed: int) -> Iterator[Dataset]:
-    cut = {key: data[key] for key in ("split", "group", "folds") if data.get(key)} | {"seed": seed}
+    cut = {key: data[key] for key in ("split", "group", "order", "folds") if data.get(key)} | {"seed": seed}
     parts = dict(data.get("parts") or {"train": data.get("rows")})
     if "folds" in data:
         # All rows but those of the test part train and validate in turn.
@@ -60,7 +61,7 @@ def _datasets(data: Mapping[str, Any], base: str, seed: int) -> Iterator[Dataset
 
 
 def _about(data: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: data.get(key) for key in ("columns", "target", "group")}
+    kept = {key: data.get(key) for key in ("columns", "target", "group", "order")}
     kept |= {"hash": rows["hash"], "rows_without_target": rows.get("dropped")}
     return {key: value for key, value in kept.items() if value is not None}
 
