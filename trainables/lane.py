@@ -19,6 +19,7 @@ from trainables.errors import CheckpointError, ModelError
 from trainables.losses import class_weights
 from trainables.program import Program, compile_module
 from trainables.recording import Recording, record
+from trainables.recurrence import own_recurrence
 from trainables.replica import Build, build_module
 from trainables.schedules import Rate, Span
 from trainables.stack import BEST, PARAM, ROWS, Shapes, Values, places, sizes
@@ -117,7 +118,7 @@ class Lane:
         start = torch_seed(seed, number, "init", 0)
         built = build_module(build, given, info, seed=start, device=device, dtype=recipe.dtype)
         self.draws = Draws()
-        self.module = module = own_draws(built, self.draws).train()
+        self.module = module = own_recurrence(own_draws(built, self.draws)).train()
         parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
         if not parameters:
             raise ModelError("model", "the module has no parameter to train")
