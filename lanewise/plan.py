@@ -24,7 +24,7 @@ from search.spec import RETRIES, Budget, Objective, Plugin, Spec
 from search.view import View
 from spaces import Space, SpaceError
 from spaces.presets import PRESETS
-from trainables.config import LINKED, MODELS, check, check_task, check_together
+from trainables.config import MODELS, check, check_data, check_together, linked
 from trainables.errors import ConfigError, DataError, listing, nearest
 from trainables.kinds import KINDS
 from trainables.metrics import (
@@ -103,7 +103,7 @@ def make_plan(
     _check_configs(file, spec)
     prepared = _prepare(file, base)
     if prepared is not None:
-        _check_task(file, spec, prepared.info)
+        _check_data(file, spec, prepared.info)
     return Plan(file, base, spec, prepared, function)
 
 
@@ -228,16 +228,18 @@ def _check_configs(file: SweepFile, spec: Spec) -> None:
     corners = [{**file.fixed, **config} for _, config in spec.space.probes()]
     for config in corners:
         check(model, config, "space")
-    for config in _combinations(corners, LINKED):
+    for config in _combinations(corners, linked(model)):
         with _in_its_section(file, spec):
             check_together(model, config)
 
 
-def _check_task(file: SweepFile, spec: Spec, info: Info) -> None:
+def _check_data(file: SweepFile, spec: Spec, info: Info) -> None:
     """As `_check_configs`, on what the data allow."""
-    for _, config in spec.space.probes():
+    corners = [{**file.fixed, **config} for _, config in spec.space.probes()]
+    together = _combinations(corners, linked(file.model_name))
+    for config in itertools.chain(corners, together):
         with _in_its_section(file, spec):
-            check_task({**file.fixed, **config}, info.task, len(info.classes or ()))
+            check_data(file.model_name, config, info)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ option one in OPTIMIZERS.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trainables.errors import ConfigError, listing, nearest
 from trainables.kinds import KINDS
@@ -28,6 +28,9 @@ from trainables.knobs import (
     or_null,
 )
 from trainables.metrics import CLASSIFICATION
+
+if TYPE_CHECKING:
+    from trainables.info import Info
 
 CLASS_WEIGHT = Rule(
     "balanced, a list of numbers > 0 in the order of the classes",
@@ -155,12 +158,13 @@ def check(model: str | None, config: Mapping[str, Any], path: str = "") -> None:
             raise ConfigError(at, f"{model} has no hyperparameter {key!r} ({allowed})")
 
 
-# Between the values of these keys there are rules, in one model or another.
-LINKED = tuple(dict.fromkeys(key for kind in KINDS.values() for key in kind.linked))
+def linked(model: str | None) -> tuple[str, ...]:
+    """The keys between whose values a model has rules."""
+    return KINDS[model].linked if model in KINDS else ()
 
 
 def check_together(model: str | None, config: Mapping[str, Any]) -> None:
-    """Raise ConfigError, at one of LINKED, unless values that are allowed go together too."""
+    """Raise ConfigError, at one of `linked`, unless values that are allowed go together too."""
     if model in KINDS:
         KINDS[model].check(complete(model, config))
 
@@ -176,6 +180,13 @@ def check_task(config: Mapping[str, Any], task: str, classes: int) -> None:
     elif isinstance(weight, list | tuple) and len(weight) != classes:
         message = f"{len(weight)} weights for {classes} classes; give one of each class"
         raise ConfigError("class_weight", message)
+
+
+def check_data(model: str | None, config: Mapping[str, Any], info: Info) -> None:
+    """Raise ConfigError unless the hyperparameters fit the task, its classes and the examples."""
+    check_task(config, info.task, len(info.classes or ()))
+    if model in KINDS:
+        KINDS[model].fits(complete(model, config), info)
 
 
 def complete(model: str | None, config: Mapping[str, Any]) -> dict[str, Any]:

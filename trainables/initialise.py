@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +57,8 @@ def _he_std(weight: Tensor, gain: float) -> float:
     return gain / math.sqrt(weight[0].numel())
 
 
+L = TypeVar("L", nn.Linear, nn.Conv1d, nn.Conv2d)
+
 INITS: dict[str, Callable[[Tensor, float], object]] = {
     "he_uniform": he_uniform,
     "he_normal": he_normal,
@@ -65,8 +68,8 @@ INITS: dict[str, Callable[[Tensor, float], object]] = {
 }
 
 
-def initialise(layer: nn.Linear, init: str | None, gain: float) -> nn.Linear:
-    """The layer with its weights [out, in] drawn anew and its bias zero; None leaves torch's."""
+def initialise(layer: L, init: str | None, gain: float) -> L:
+    """The layer with its weights [out, in, …] drawn anew and its bias zero; None leaves torch's."""
     if init is not None:
         INITS[init](layer.weight, gain)
         if layer.bias is not None:

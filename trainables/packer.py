@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainables import gain
-from trainables.config import check_task
+from trainables.config import check_data
 from trainables.course import Course
 from trainables.errors import CheckpointError
 from trainables.gain import Costs
@@ -173,7 +173,7 @@ class Packer:
         """One for each replica, parked."""
         assert self.recipe.prepared is not None
         info, seeds = self.recipe.prepared.info, self.recipe.seeds
-        check_task(course.config, info.task, len(info.classes or ()))
+        check_data(self.recipe.model, course.config, info)
         build, for_build = build_for(self.recipe, course.given, course.config)
         lanes = [
             Lane(

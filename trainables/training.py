@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from trainables import penalties
-from trainables.config import MODELS, check_task
+from trainables.config import MODELS, check_data
 from trainables.course import Course, check_loss
 from trainables.errors import CheckpointError, ConfigError, ModelError
 from trainables.metrics import of_weights
@@ -117,7 +117,7 @@ def make_replicas(
     if recipe.prepared is None:
         raise ConfigError("data", "a model needs data; give a source")
     info, device = recipe.prepared.info, pick_device(recipe.device)
-    check_task(config, info.task, len(info.classes or ()))
+    check_data(recipe.model, config, info)
     build, for_build = build_for(recipe, given, config)
     made = [
         Replica(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trainables.knobs import Knob
 from trainables.metrics import SUPERVISED
+
+if TYPE_CHECKING:
+    from trainables.info import Info
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,7 @@ class Kind:
     tasks: see `metrics.TASKS`; a model with one task needs none to be named.
     check: raises ConfigError, at one of `linked`, unless the values of a complete configuration
         go together.
+    fits: raises ConfigError, at one of `linked`, unless they suit the data.
     alone: why it never trains as a lane, in a line; "" where a probe decides.
     """
 
@@ -27,5 +31,6 @@ class Kind:
     forms: tuple[str, ...] = ("table",)
     tasks: tuple[str, ...] = SUPERVISED
     check: Callable[[Mapping[str, Any]], None] = lambda full: None
+    fits: Callable[[Mapping[str, Any], Info], None] = lambda full, info: None
     linked: tuple[str, ...] = ()
     alone: str = ""
