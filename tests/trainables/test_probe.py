@@ -72,10 +72,12 @@ class Unused(Two):
         self.spare = nn.Linear(2, 2)
 
 
-class Recurrent(Two):
+class InnerDropout(Two):
+    """Between the layers torch drops by its own generator."""
+
     def __init__(self, config, info):
         super().__init__(config, info)
-        self.lstm = nn.LSTM(6, 6, batch_first=True)
+        self.lstm = nn.LSTM(6, 6, num_layers=2, dropout=0.5, batch_first=True)
 
     def between(self, h):
         return self.lstm(h.unsqueeze(1))[0][:, 0]
@@ -113,7 +115,7 @@ class EvaluatedItem(Two):
         (Counter, "remembers"),
         (InPlace, "shape"),
         (Unused, "does not use spare.weight"),
-        (Recurrent, ""),
+        (InnerDropout, "random"),
         (Spectral, ""),
         (CumulativeNorm, ""),
         (EvaluatedItem, "item"),
