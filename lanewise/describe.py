@@ -65,6 +65,7 @@ def _data(data: dict[str, Any]) -> str:
     rows = data["rows"] + sum(data[part]["rows"] for part in own)
     parts = ", ".join(f"{name} {count}" for name, count in data["parts"].items())
     groups = f", whole groups of {data['group']}" if "group" in data else ""
+    groups += f", in equal shares of each {data['stratify']}" if "stratify" in data else ""
     return f"{', '.join(sources)}: {rows} rows ({parts}{groups})"
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lanewise.errors import SweepFileError
-from lanewise.sweepfile import SweepFile, parse
+from lanewise.sweepfile import Data, SweepFile, parse
 from search.samplers import check_sampler
 from search.schedulers import make_scheduler
 from search.spec import RETRIES, Budget, Objective, Plugin, Spec
@@ -287,9 +287,13 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
         group=data.group,
         order=data.order,
         memory=data.memory,
+        ids=tuple(column for column in (data.user, data.item) if column is not None),
         has_target=bool(set(tasks) & set(SUPERVISED)) or data.anomaly is not None,
     )
-    parts, reading = parts.read_as(kind.forms if kind else None, data.shape)
+    _check_stratify(data)
+    parts, reading = parts.read_as(
+        kind.forms if kind else None, data.shape, ids=(data.user, data.item)
+    )
     asked = file.task or ("anomaly" if data.anomaly is not None else loss_task)
     task = infer_task(parts.main.table, task=asked, metric=metric, tasks=tasks)
     check_metric(metric, task, "objective")
@@ -307,7 +311,15 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
         own=parts.own,
         reading=reading,
         anomalies=data.anomalies,
+        stratify=data.stratify,
     )
+
+
+def _check_stratify(data: Data) -> None:
+    """Parts follow time, or have shares of a column's values."""
+    if data.stratify is not None and data.order is not None:
+        message = f"'{data.stratify}': the parts follow {data.order!r}; leave one of the two out"
+        raise DataError("data.stratify", message)
 
 
 def _check_direction(metric: str, mode: str) -> None:

@@ -143,6 +143,13 @@ class Data(Section):
     order: str | None = Field(
         None, description="column of numbers or dates; parts and folds then follow each other in it"
     )
+    stratify: str | None = Field(
+        None,
+        description="column whose values, instead of the target's classes, each part has an equal "
+        "share of",
+    )
+    user: str | None = Field(None, description="column of users, for a recommender")
+    item: str | None = Field(None, description="column of items, for a recommender")
     shape: list[Count] | None = Field(
         None, description="of one row's numbers: [channels, height, width] or [steps, features]"
     )

@@ -35,4 +35,26 @@ def mlp() -> Space:
     )
 
 
-PRESETS: dict[str, Callable[[], Space]] = {"mlp": mlp}
+def recommender() -> Space:
+    """Return a space for ratings: factorisation, a tower beside it or not, each table's decay."""
+    return Space(
+        {
+            "factors": Int(4, 64, log=True),
+            "tower": Choice([[], [32], [64, 32]]),
+            "user_embedding": Int(8, 32, log=True),
+            "item_embedding": Int(8, 32, log=True),
+            "dropout": Float(0.0, 0.4),
+            "l2_user": Float(1e-4, 1.0, log=True),
+            "l2_item": Float(1e-4, 1.0, log=True),
+            "embedding_std": Float(0.01, 0.3, log=True),
+            "lr": Float(1e-3, 3e-2, log=True),
+            "optimizer": Choice(["adam", "adagrad"]),
+            "batch_size": Choice([128, 256, 512]),
+        }
+    )
+
+
+PRESETS: dict[str, Callable[[], Space]] = {
+    "mlp": mlp,
+    "recommender": recommender,
+}

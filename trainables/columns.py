@@ -15,12 +15,14 @@ class Columns:
     """The columns that are no features: None where the source knows or none is wanted.
 
     has_target: False for tasks without one, where it may then be left out.
+    ids: features whose values are names, whatever they look like.
     """
 
     target: str | None = None
     group: str | None = None
     order: str | None = None
     has_target: bool = True
+    ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def from_frame(frame: pd.DataFrame, named: Columns, name: str) -> Table:
         if group == target:
             raise DataError("data.group", f"{group!r} is the target; rows are grouped by another")
         groups = Groups(group, texts(frame[group]))
-        frame = frame.drop(columns=group)
+        frame = frame if group in named.ids else frame.drop(columns=group)
     if named.order is not None:
         check_column("data.order", named.order, columns, name)
         if named.order in (target, group):
@@ -75,7 +75,7 @@ def from_frame(frame: pd.DataFrame, named: Columns, name: str) -> Table:
         order = order_of(frame[named.order], named.order)
         frame = frame.drop(columns=named.order)
     features = frame if target is None else frame.drop(columns=target)
-    numeric = [column for column in features if _is_number(features[column])]
+    numeric = [c for c in features if _is_number(features[c]) and c not in named.ids]
     others = [column for column in features if column not in numeric]
     for column in others:
         check_single(features[column], name)

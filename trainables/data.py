@@ -92,7 +92,8 @@ def _load_sklearn(asked: Request) -> Rows:
 
 def _load_csv(asked: Request) -> Rows:
     files = locate_all(asked.name, asked.base)
-    frame = stacked([(file.name, read_csv(file, asked.as_text)) for file in files])
+    as_text = asked.as_text | set(asked.columns.ids)
+    frame = stacked([(file.name, read_csv(file, as_text)) for file in files])
     return from_frame(frame, asked.columns, asked.name if len(files) > 1 else files[0].name)
 
 

@@ -11,6 +11,7 @@ from trainables.inputs import TABLE, Inputs, Reading, alike, fit
 from trainables.notes import notes
 from trainables.parts import Part, blamed
 from trainables.split import DEFAULT, Split, split_rows
+from trainables.strata import strata_of
 from trainables.table import Array, Rows, identity
 from trainables.targets import Targets
 from trainables.task import Label
@@ -62,6 +63,7 @@ def prepare(
     own: Mapping[str, Part] | None = None,
     reading: Reading = TABLE,
     anomalies: Sequence[Label] | None = None,
+    stratify: str | None = None,
 ) -> Prepared:
     """Split `table` and preprocess each fold by its own training part.
 
@@ -71,12 +73,13 @@ def prepare(
         own: the parts with rows of their own, by "validation" and "test".
         reading: how the rows are read; `table` and `own` are in its form.
         anomalies: labels whose rows no model trains on, for the task anomaly.
+        stratify: a column of whose values, instead of the target's, parts get alike shares.
     """
     own = own or {}
     targets = Targets.of(table, task, anomalies)
     parts = split_rows(
         len(table),
-        targets.strata(table),
+        strata_of(table, stratify) if stratify else targets.strata(table),
         split=split,
         folds=folds,
         seed=seed,
@@ -100,8 +103,11 @@ def prepare(
     about = _identity(table, source, own) | {"split": list(split), "parts": _counts(cut, own)}
     if folds > 1:
         about["folds"] = folds
+    if stratify:
+        about["stratify"] = stratify
     info = targets.info(made[0], reading)
-    return Prepared(tuple(made), info, about, test, notes(table, fits[0]))
+    told = notes(table, fits[0], [part.table for part in own.values()])
+    return Prepared(tuple(made), info, about, test, told)
 
 
 def _encoded(

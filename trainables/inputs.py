@@ -5,6 +5,7 @@
 | table | [F] numbers | `Table` | `preprocess.Preprocess` |
 | image | [C, H, W] | `Block`, or a table with `data.shape` | `scaling.Scaling` |
 | sequence | [T, F] | `Block`, or a table with `data.shape` | `scaling.Scaling` |
+| ids | [2] of a user and an item | `ids.Pairs`, by `data.user` and `data.item` | `ids.Ids` |
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Protocol
 
 from trainables.block import FORMS, Block
 from trainables.errors import DataError, listing
+from trainables.ids import KEYS, Ids, Pairs, paired
 from trainables.mapped import Mapped
 from trainables.preprocess import Preprocess
 from trainables.scaling import Scaling
@@ -62,17 +64,24 @@ TABLE = Reading()
 
 
 def read_as(
-    rows: Rows, forms: Sequence[str] | None, shape: Sequence[int] | None
+    rows: Rows,
+    forms: Sequence[str] | None,
+    shape: Sequence[int] | None,
+    ids: tuple[str | None, str | None] = (None, None),
 ) -> tuple[Rows, Reading]:
     """The rows in the first form that they have and the model takes.
 
     Args:
         forms: that the model takes, the preferred one first; None for a user's own model.
         shape: of an example, as a person gave it: [C, H, W] or [T, F].
+        ids: the columns of users and of items, as a person gave them.
 
     Raises:
-        DataError: at "data.shape" or "data.source".
+        DataError: at "data.shape", "data.user", "data.item" or "data.source".
     """
+    if any(ids) or (forms and forms[0] == "ids"):
+        _check_ids(forms, shape, ids)
+        return paired(rows, ids), Reading("ids")
     if shape is not None:
         rows = shaped(rows, shape)
     elif isinstance(rows, Table) and rows.shape and forms and "table" not in forms:
@@ -82,6 +91,16 @@ def read_as(
         hint = _HINTS.get(forms[0], "")
         raise DataError("data.source", f"the model takes {_words(forms)}, not {_WORDS[has]}{hint}")
     return rows, Reading(has)
+
+
+def _check_ids(
+    forms: Sequence[str] | None, shape: Sequence[int] | None, ids: tuple[str | None, str | None]
+) -> None:
+    if forms is not None and "ids" not in forms:
+        path, name = next((key, name) for key, name in zip(KEYS, ids, strict=True) if name)
+        raise DataError(path, f"{name!r}: the model takes {_words(forms)}, not users and items")
+    if shape is not None:
+        raise DataError("data.shape", f"{list(shape)}: a user and an item have no shape")
 
 
 def shaped(rows: Rows, shape: Sequence[int]) -> Block:
@@ -123,12 +142,18 @@ def fit(rows: Rows, reading: Reading, *, regression: bool) -> Inputs:
     """What is learned from the given rows, which are training rows only."""
     if isinstance(rows, Table):
         return Preprocess.fit(rows, regression=regression)
+    if isinstance(rows, Pairs):
+        return Ids.fit(rows, regression=regression)
     assert isinstance(rows, Block)
     return Scaling.fit(rows, regression=regression)
 
 
 def alike(fits: Sequence[Inputs]) -> list[Inputs]:
     """The same with inputs of one shape: folds see other categories."""
+    if pairs := [fitted for fitted in fits if isinstance(fitted, Ids)]:
+        sizes = zip(*(fitted.vocabulary for fitted in pairs), strict=True)
+        most = tuple(map(max, sizes))
+        return [fitted.widened(most) for fitted in pairs]
     tables = [fitted for fitted in fits if isinstance(fitted, Preprocess)]
     if len(tables) < len(fits):
         return list(fits)
@@ -149,11 +174,13 @@ def _form(rows: Rows) -> str:
 _READERS: dict[str, Callable[[str], Inputs]] = {
     "table": Preprocess.from_json,
     "block": Scaling.from_json,
+    "ids": Ids.from_json,
 }
 _WORDS = {
     "table": "a table",
     "image": "images [channels, height, width]",
     "sequence": "sequences [steps, features]",
+    "ids": "users and items",
 }
 _HINTS = {
     "image": "; give data.shape: [channels, height, width]",

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from trainables.errors import listing
+from trainables.ids import Ids, Pairs
 from trainables.inputs import Inputs
 from trainables.preprocess import MOST_LEVELS, Preprocess
 from trainables.table import Rows, Table
 
 
-def notes(rows: Rows, fit: Inputs) -> tuple[str, ...]:
-    """A sentence each, of the source's rows and what was learned from its training part."""
-    return tuple(_notes(rows, fit))
+def notes(rows: Rows, fit: Inputs, own: Sequence[Rows] = ()) -> tuple[str, ...]:
+    """A sentence each, of the source's rows and what was learned from its training part.
+
+    own: the rows of parts with a source of their own.
+    """
+    return tuple(_notes(rows, fit, own))
 
 
-def _notes(rows: Rows, fit: Inputs) -> Iterator[str]:
+def _notes(rows: Rows, fit: Inputs, own: Sequence[Rows]) -> Iterator[str]:
     if rows.dropped:
         yield f"{rows.dropped} rows without a target are left out"
     if isinstance(rows, Table) and isinstance(fit, Preprocess):
         yield from _of_columns(rows, fit)
+    if isinstance(rows, Pairs) and isinstance(fit, Ids):
+        yield from _of_pairs(rows, fit, own)
+
+
+def _of_pairs(rows: Pairs, fit: Ids, own: Sequence[Rows]) -> Iterator[str]:
+    if rows.unused:
+        yield f"the model sees {listing(rows.columns)} alone, not {listing(rows.unused, 5)}"
+    numbers = np.concatenate([fit.transform(each) for each in (rows, *own)])
+    for name, column in zip(fit.columns, numbers.T, strict=True):
+        if unseen := int((column == 0).sum()):
+            yield f"{unseen} rows have a value in {name} that no training row has; it is unknown"
 
 
 def _of_columns(table: Table, fit: Preprocess) -> Iterator[str]:

@@ -33,14 +33,17 @@ class Parts:
     own: Mapping[str, Part] = field(default_factory=dict)
 
     def read_as(
-        self, forms: Sequence[str] | None, shape: Sequence[int] | None
+        self,
+        forms: Sequence[str] | None,
+        shape: Sequence[int] | None,
+        ids: tuple[str | None, str | None] = (None, None),
     ) -> tuple[Parts, Reading]:
         """The same with all rows in the form that the model takes; see `inputs.read_as`."""
-        rows, reading = read_as(self.main.table, forms, shape)
+        rows, reading = read_as(self.main.table, forms, shape, ids)
         own = {}
         for name, part in self.own.items():
             with blamed(f"data.{name}"):
-                own[name] = replace(part, table=read_as(part.table, forms, shape)[0])
+                own[name] = replace(part, table=read_as(part.table, forms, shape, ids)[0])
         return Parts(replace(self.main, table=rows), own), reading
 
 
@@ -54,6 +57,7 @@ def load_parts(
     order: str | None = None,
     has_target: bool = True,
     memory: int = MEMORY,
+    ids: tuple[str, ...] = (),
 ) -> Parts:
     """The tables of all sources, checked to be of the same columns.
 
@@ -61,7 +65,7 @@ def load_parts(
         DataError: at "data.source", "data.validation", "data.test", "data.target", "data.group",
             "data.order".
     """
-    named = Columns(target, group, order, has_target)
+    named = Columns(target, group, order, has_target, ids)
     main = Part(source, load_rows(source, named, base, memory=memory))
     found: dict[str, Part] = {}
     for part, where in own.items():

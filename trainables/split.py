@@ -47,7 +47,7 @@ def split_rows(
     """Cut `rows` rows into parts.
 
     Args:
-        codes: class codes [rows] to stratify by; None for a regression.
+        codes: [rows] to stratify by, of classes or of another column's values; None for nothing.
         split: shares of training, validation and test; they sum to 1, parts but the first may be 0.
         folds: above 1, the rows outside the test part are cut into so many validation parts.
         groups: a value per row; rows of equal value come into one part.
@@ -122,8 +122,10 @@ def _sizes(rows: int, split: Sequence[float]) -> tuple[int, int]:
 def _spread(strata: Array, rng: np.random.Generator, parts: int) -> Array:
     """All rows in an order of which every stretch holds about each stratum's share."""
     keys = np.empty(len(strata))
-    for stratum in np.unique(strata):
-        members = rng.permutation(np.flatnonzero(strata == stratum))
+    in_turn = np.argsort(strata, kind="stable")
+    starts = np.unique(strata[in_turn], return_index=True)[1]
+    for stratum in np.split(in_turn, starts[1:]):
+        members = rng.permutation(stratum)
         places = (np.arange(len(members)) + rng.random()) / len(members)
         keys[members] = places if len(members) >= parts else -1.0
     return np.argsort(keys + 1e-9 * rng.random(len(keys)), kind="stable")

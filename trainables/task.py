@@ -49,6 +49,8 @@ def infer_task(
     if task == "forecasting" or (task is None and table.target.ndim > 1):
         return "forecasting"
     wanted = task or _metric_task(metric) or _target_task(table.target)
+    if task is None and wanted == "classification" and "multiclass" not in tasks:
+        wanted = "binary" if len(np.unique(comparable(table.target))) == 2 else "regression"
     if wanted == "regression":
         check_numbers(table)
         _check_varies(table)

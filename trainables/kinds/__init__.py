@@ -6,5 +6,9 @@ A new model is a file here, one in `models/` that builds it, a ready-made space 
 
 from trainables.kinds.kind import Kind as Kind
 from trainables.kinds.mlp import MLP
+from trainables.kinds.recommender import RECOMMENDER
 
-KINDS: dict[str, Kind] = {"mlp": MLP}
+KINDS: dict[str, Kind] = {
+    "mlp": MLP,
+    "recommender": RECOMMENDER,
+}

@@ -10,5 +10,9 @@ from torch import nn
 
 from trainables.dataset import Info
 from trainables.models.mlp import mlp
+from trainables.models.recommender import recommender
 
-MODELS: dict[str, Callable[[Mapping[str, Any], Info], nn.Module]] = {"mlp": mlp}
+MODELS: dict[str, Callable[[Mapping[str, Any], Info], nn.Module]] = {
+    "mlp": mlp,
+    "recommender": recommender,
+}
