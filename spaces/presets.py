@@ -35,6 +35,32 @@ def mlp() -> Space:
     )
 
 
+def cnn() -> Space:
+    """Return a space for the convolutional network on small pictures."""
+    return Space(
+        {
+            # A few shapes rather than any: networks of one shape train together.
+            "channels": Choice([[16, 32], [32, 64], [16, 32, 64]]),
+            "convolutions": Choice([1, 2]),
+            "down": Choice(["max", "stride"]),
+            "global_pool": Choice(["avg", None]),
+            "dropout": Float(0.0, 0.5),
+            "spatial_dropout": Float(0.0, 0.3),
+            "shift": Int(0, 2),
+            "lr": Float(3e-4, 3e-2, log=True),
+            "optimizer": Choice(
+                [
+                    {"sgd": {"momentum": Float(0.8, 0.99)}},
+                    "adam",
+                    {"adamw": {"weight_decay": Float(1e-4, 1e-1, log=True)}},
+                ]
+            ),
+            "schedule": Choice(["constant", "cosine"]),
+            "batch_size": Choice([32, 64, 128]),
+        }
+    )
+
+
 def recommender() -> Space:
     """Return a space for ratings: factorisation, a tower beside it or not, each table's decay."""
     return Space(
@@ -58,3 +84,8 @@ PRESETS: dict[str, Callable[[], Space]] = {
     "mlp": mlp,
     "recommender": recommender,
 }
+    "cnn": cnn,
+    "rnn": rnn,
+    "gru": gru,
+    "lstm": lstm,
+    "autoencoder": autoencoder,
