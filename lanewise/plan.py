@@ -287,6 +287,7 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
         group=data.group,
         order=data.order,
         memory=data.memory,
+        shape=data.shape,
         ids=tuple(column for column in (data.user, data.item) if column is not None),
         has_target=bool(set(tasks) & set(SUPERVISED)) or data.anomaly is not None,
     )

@@ -128,8 +128,8 @@ class Data(Section):
     """Where the rows come from and how they are parted."""
 
     source: str = Field(
-        description="sklearn:NAME, csv:PATH, parquet:PATH, npz:PATH, or a function: "
-        "python:FILE.py:name or python:package.module:name"
+        description="sklearn:NAME, csv:PATH, parquet:PATH, npz:PATH, images:FOLDER, "
+        "or a function: python:FILE.py:name or python:package.module:name"
     )
     target: str | None = Field(None, description="name of the column to predict")
     split: Annotated[list[float], Field(min_length=3, max_length=3)] = Field(

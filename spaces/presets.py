@@ -83,9 +83,5 @@ def recommender() -> Space:
 PRESETS: dict[str, Callable[[], Space]] = {
     "mlp": mlp,
     "recommender": recommender,
-}
     "cnn": cnn,
-    "rnn": rnn,
-    "gru": gru,
-    "lstm": lstm,
-    "autoencoder": autoencoder,
+}

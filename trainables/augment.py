@@ -18,6 +18,8 @@ from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 from trainables.streams import normals, stream
 from trainables.table import Array
 
+_DRAWS = 6  # of a row: how large a crop is, whether it is mirrored, two of a shift, two of a place
+
 
 @dataclass(frozen=True)
 class Augment:
@@ -60,7 +62,7 @@ class Augmented:
         self._noise = stream(seed, replica, "noise", epoch)
         self._done = 0
         if augment.moves:
-            drawn = stream(seed, replica, "augment", epoch).random((rows, 4), dtype=np.float32)
+            drawn = stream(seed, replica, "augment", epoch).random((rows, _DRAWS), dtype=np.float32)
             self._drawn = drawn
 
     def apply(self, x_M: Tensor) -> Tensor:
@@ -74,18 +76,18 @@ class Augmented:
         return x_M
 
 
-def moved(x_MCHW: Tensor, augment: Augment, drawn_M4: Array) -> Tensor:
+def moved(x_MCHW: Tensor, augment: Augment, drawn_M6: Array) -> Tensor:
     """Pictures shifted, flipped and cropped by numbers from [0, 1); bilinear where between pixels.
 
     Zero is the mean of standardised pictures, and what comes in from outside.
     """
     height, width = x_MCHW.shape[2:]
-    drawn = torch.from_numpy(drawn_M4).to(x_MCHW.device, x_MCHW.dtype)
+    drawn = torch.from_numpy(drawn_M6).to(x_MCHW.device, x_MCHW.dtype)
     size = 1 - (1 - augment.crop) * drawn[:, 0]
     flip = torch.where(drawn[:, 1] < 0.5, -1.0, 1.0) if augment.flip else torch.ones_like(size)
     pixels = 2 * augment.shift + 1
-    shift_M2 = torch.floor(drawn[:, 2:] * pixels) - augment.shift
-    free_M2 = (2 * drawn[:, 2:] - 1) * (1 - size).unsqueeze(1)  # where a crop lies
+    shift_M2 = torch.floor(drawn[:, 2:4] * pixels) - augment.shift
+    free_M2 = (2 * drawn[:, 4:] - 1) * (1 - size).unsqueeze(1)  # where a crop lies
     theta_M23 = torch.zeros(len(x_MCHW), 2, 3, dtype=x_MCHW.dtype, device=x_MCHW.device)
     theta_M23[:, 0, 0], theta_M23[:, 1, 1] = size * flip, size
     theta_M23[:, 0, 2] = 2 * shift_M2[:, 0] / width + free_M2[:, 0]

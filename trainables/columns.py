@@ -15,6 +15,7 @@ class Columns:
     """The columns that are no features: None where the source knows or none is wanted.
 
     has_target: False for tasks without one, where it may then be left out.
+    shape: of a picture, to which it is scaled; None for its own.
     ids: features whose values are names, whatever they look like.
     """
 
@@ -23,6 +24,7 @@ class Columns:
     order: str | None = None
     has_target: bool = True
     ids: tuple[str, ...] = ()
+    shape: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@
 | `npy:FOLDER` | a folder with X.npy and y.npy, as npz |
 | `npz:PATH` | arrays X [N, D], [N, T, F] or [N, C, H, W] and y [N]; the groups are an array [N]
   under any name |
+| `images:FOLDER` | pictures, in a folder for each class; see `images` |
 | `python:FILE.py:name`, `python:package.module:name` | a function without arguments that returns
   what `lw.tune(data=…)` takes: (X, y), (DataFrame, y) or (DataFrame, "target") |
 
@@ -30,6 +31,7 @@ from trainables.columns import MEMORY, Columns, Request, places, refuse_order
 from trainables.convert import from_block, from_frame, from_matrix
 from trainables.errors import DataError, ModelError, listing, nearest
 from trainables.files import CSV_SUFFIXES, locate_all, read_csv, read_parquet, stacked
+from trainables.images import load_images
 from trainables.parquet import stream, weight
 from trainables.table import Rows, Table
 from trainables.user import resolve
@@ -141,5 +143,6 @@ SOURCES: dict[str, Callable[[Request], Rows]] = {
     "parquet": _load_parquet,
     "npz": load_npz,
     "npy": load_npy,
+    "images": load_images,
     "python": _load_python,
 }

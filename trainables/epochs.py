@@ -25,6 +25,8 @@ def augmented(
 ) -> Augmented | None:
     """What changes the inputs of an epoch; None where nothing does."""
     augment = Augment.of(config)
+    if len(data.x_train.shape) < 4:  # what a user's own model calls a shift moves no pictures
+        augment = Augment(noise=augment.noise)
     if not augment.does_something:
         return None
     return Augmented(augment, seed, replica, epoch, len(data.x_train))

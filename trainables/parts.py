@@ -58,6 +58,7 @@ def load_parts(
     has_target: bool = True,
     memory: int = MEMORY,
     ids: tuple[str, ...] = (),
+    shape: Sequence[int] | None = None,
 ) -> Parts:
     """The tables of all sources, checked to be of the same columns.
 
@@ -65,7 +66,8 @@ def load_parts(
         DataError: at "data.source", "data.validation", "data.test", "data.target", "data.group",
             "data.order".
     """
-    named = Columns(target, group, order, has_target, ids)
+    scaled = None if shape is None else tuple(shape)
+    named = Columns(target, group, order, has_target, ids, scaled)
     main = Part(source, load_rows(source, named, base, memory=memory))
     found: dict[str, Part] = {}
     for part, where in own.items():

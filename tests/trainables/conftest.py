@@ -8,6 +8,7 @@ import pytest
 
 from trainables.data import load
 from trainables.dataset import Prepared, prepare
+from trainables.inputs import read_as
 from trainables.table import Table
 from trainables.task import infer_task
 from trainables.trial import Recipe
@@ -35,6 +36,24 @@ def recipe():
         mode = "min" if monitor.endswith("loss") else "max"
         data = _prepared(source, folds).for_trials()
         shared = {"model": "mlp", "prepared": data, "monitor": monitor, "mode": mode, "threads": 1}
+        return Recipe(**{**shared, **more})
+
+    return make
+
+
+@functools.cache
+def _prepared_digits(folds: int, task: str) -> Prepared:
+    table, reading = read_as(load("sklearn:digits", target=None, base=Path()), ("image",), None)
+    return prepare(table, source="sklearn:digits", task=task, folds=folds, seed=0, reading=reading)
+
+
+@pytest.fixture
+def image_recipe():
+    """image_recipe(monitor="val_accuracy", …) of the convolutional network on 1 × 8 × 8 digits."""
+
+    def make(*, folds: int = 1, task: str = "multiclass", **more) -> Recipe:
+        data = _prepared_digits(folds, task).for_trials()
+        shared = {"model": "cnn", "prepared": data, "monitor": "val_loss", "threads": 1}
         return Recipe(**{**shared, **more})
 
     return make

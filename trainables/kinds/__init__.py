@@ -4,7 +4,6 @@ A new model is a file here, one in `models/` that builds it, a ready-made space 
 `spaces/presets`, and an example. `config` and the sweep file's checks read it.
 """
 
-from trainables.kinds.autoencoder import AUTOENCODER
 from trainables.kinds.cnn import CNN
 from trainables.kinds.kind import Kind as Kind
 from trainables.kinds.mlp import MLP
@@ -14,8 +13,4 @@ KINDS: dict[str, Kind] = {
     "mlp": MLP,
     "recommender": RECOMMENDER,
     "cnn": CNN,
-    "rnn": RNN,
-    "gru": GRU,
-    "lstm": LSTM,
-    "autoencoder": AUTOENCODER,
 }

@@ -9,7 +9,6 @@ from typing import Any
 from torch import nn
 
 from trainables.dataset import Info
-from trainables.models.autoencoder import autoencoder
 from trainables.models.cnn import cnn
 from trainables.models.mlp import mlp
 from trainables.models.recommender import recommender
@@ -18,8 +17,4 @@ MODELS: dict[str, Callable[[Mapping[str, Any], Info], nn.Module]] = {
     "mlp": mlp,
     "recommender": recommender,
     "cnn": cnn,
-    "rnn": rnn,
-    "gru": gru,
-    "lstm": lstm,
-    "autoencoder": autoencoder,
 }
