@@ -17,6 +17,7 @@ FILES = ("csv", "parquet", "npz", "npy", "images", "text", "series")
 NOT_FILES = ("sklearn", "python")
 LONGEST_NAME = 500  # MLflow's limit
 DIGITS = 8  # of a digest, as MLflow's own have
+_CUT = ("split", "group", "order", "folds", "stratify", "anomaly")  # which rows a part gets
 ROLES = {"train": "training", "val": "validation", "test": "test"}
 
 
@@ -43,7 +44,7 @@ def datasets(data: Mapping[str, Any], base: str, seed: int) -> tuple[Dataset, ..
 
 
 def _datasets(data: Mapping[str, Any], base: str, seed: int) -> Iterator[Dataset]:
-    cut = {key: data[key] for key in ("split", "group", "order", "folds") if data.get(key)} | {"seed": seed}
+    cut = {key: data[key] for key in _CUT if data.get(key)} | {"seed": seed}
     parts = dict(data.get("parts") or {"train": data.get("rows")})
     if "folds" in data:
         # All rows but those of the test part train and validate in turn.
@@ -63,6 +64,8 @@ def _datasets(data: Mapping[str, Any], base: str, seed: int) -> Iterator[Dataset
 def _about(data: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: data.get(key) for key in ("columns", "target", "group", "order")}
     kept |= {"hash": rows["hash"], "rows_without_target": rows.get("dropped")}
+    if not data.get("target"):  # nothing is foretold
+        kept |= {"target": None, "rows_without_target": None}
     return {key: value for key, value in kept.items() if value is not None}
 
 

@@ -65,8 +65,10 @@ def _data(data: Mapping[str, Any]) -> str:
     parts += [f"{part} {data[part]['source']}" for part in ("validation", "test") if part in data]
     if data.get("rows") and data.get("columns"):
         parts.append(f"{data['rows']} rows × {data['columns']} columns")
-    if data.get("target") not in (None, "target"):
+    if data.get("target") not in (None, "", "target"):
         parts.append(f"target {data['target']}")
+    if data.get("anomaly"):
+        parts.append(f"anomalies {', '.join(map(str, data['anomaly']))}")
     if isinstance(data.get("split"), list | tuple):
         parts.append("split " + " / ".join(f"{part:g}" for part in data["split"]))
     if data.get("group"):
