@@ -55,8 +55,16 @@ class Family:
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
+_SMALL = {"channels": [8, 16], "norm": None}
 FAMILIES: dict[str, Family] = {
     "mlp 64-32-32-10": Family("mlp", {"hidden": [32, 32]}, (64,)),
+    "cnn 1-8-16, 8 × 8": Family("cnn", _SMALL, (1, 8, 8)),
+    "cnn 1-8-16, batch norm": Family("cnn", {"channels": [8, 16]}, (1, 8, 8)),
+    "cnn 1-8-16, 28 × 28": Family("cnn", _SMALL, (1, 28, 28), rows=480),
+    "rnn 32, 8 steps": Family("rnn", {"hidden": [32]}, (8, 8)),
+    "gru 32, 8 steps": Family("gru", {"hidden": [32]}, (8, 8)),
+    "lstm 32, 8 steps": Family("lstm", {"hidden": [32]}, (8, 8)),
+    "lstm 128, 8 steps": Family("lstm", {"hidden": [128]}, (8, 8)),
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainables import gain
+from trainables.allocator import keep_freed_memory
 from trainables.config import check_data
 from trainables.course import Course
 from trainables.errors import CheckpointError
@@ -132,6 +133,7 @@ class Packer:
     """The packs of one pool."""
 
     def __init__(self, pool: Pool) -> None:
+        keep_freed_memory()
         self.pool, self.recipe = pool, pool.recipe
         self.device = pick_device(self.recipe.device)
         assert self.recipe.prepared is not None
