@@ -48,7 +48,9 @@ def autoencoder(config: Mapping[str, Any], info: Info) -> nn.Module:
         encode = [*flat, *_dense(make, hidden)]
         last = make.linear((hidden[1:] or [code])[0], info.outputs, activated=False)
         decode = [*_dense(make, [code, *hidden[:0:-1]]), last]
-    return nn.Sequential(*encode, *_code(make, hidden[-1], code, info.outputs), *decode)
+    # Only a linear layer and a norm see a plain code before the decoder's first activation.
+    is_normed = len(decode) > 1 and not config["sparsity"]
+    return nn.Sequential(*encode, *_code(make, hidden[-1], info.outputs, is_normed), *decode)
 
 
 def _dense(make: Layers, widths: Sequence[int]) -> Iterator[nn.Module]:
@@ -60,14 +62,15 @@ def _dense(make: Layers, widths: Sequence[int]) -> Iterator[nn.Module]:
         yield from make.dropout()
 
 
-def _code(make: Layers, inputs: int, size: int, values: int) -> Iterator[nn.Module]:
+def _code(make: Layers, inputs: int, values: int, is_normed: bool) -> Iterator[nn.Module]:
     """From the last hidden layer to what the decoder gets, [B, Z]."""
+    size = make.config["code"]
     if make.config["kl"]:
         yield make.linear(inputs, 2 * size, activated=False)
         yield Divergence(make.config["kl"], values)
         yield Sampled()
     else:
-        yield make.linear(inputs, size, activated=False)
+        yield make.linear(inputs, size, activated=False, normed=is_normed)
     if make.config["sparsity"]:
         yield Sparsity(make.config["sparsity"])
 
