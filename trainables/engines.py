@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import torch
@@ -233,7 +234,7 @@ class VmapEngine:
             for name, tensor in tensors.items():
                 for home, key in self._slots[name]:
                     home[key] = tensor
-            with self.draws.replaced(_Handed(masks)), penalties.watched(self.module) as seen:
+            with self.draws.replaced(_Handed(masks)), watching as seen:
                 output: Tensor = self.module(x)
             nothing = output.new_zeros(())
             return output, sum(seen.activity, nothing), sum(seen.terms, nothing)
@@ -243,6 +244,9 @@ class VmapEngine:
             name: [(home, key, home[key]) for home, key in s] for name, s in self._slots.items()
         }
         in_dims = (0, None if is_shared else 0, 0)
+        watching: AbstractContextManager[Watched] = nullcontext(Watched())
+        if extra is not None:
+            watching = penalties.watched(self.module)
         try:
             output, activity, terms = torch.vmap(one, in_dims=in_dims)(named, x, dict(masks))
         finally:

@@ -17,6 +17,7 @@ from trainables.draws import Draws, own_draws
 from trainables.epochs import augmented, epoch_rows
 from trainables.errors import CheckpointError, ModelError
 from trainables.losses import class_weights
+from trainables.pooling import own_pooling
 from trainables.program import Program, compile_module
 from trainables.recording import Recording, record
 from trainables.recurrence import own_recurrence
@@ -118,7 +119,8 @@ class Lane:
         start = torch_seed(seed, number, "init", 0)
         built = build_module(build, given, info, seed=start, device=device, dtype=recipe.dtype)
         self.draws = Draws()
-        self.module = module = own_recurrence(own_draws(built, self.draws)).train()
+        self.module = module = own_pooling(own_recurrence(own_draws(built, self.draws)))
+        module.train()
         parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
         if not parameters:
             raise ModelError("model", "the module has no parameter to train")
