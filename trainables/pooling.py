@@ -53,7 +53,7 @@ class _Halved(torch.autograd.Function):
         """The maxima of [..., H, W], and the four that each is one of, [4, ..., H/2, W/2]."""
         height, width = x.shape[-2] // 2, x.shape[-1] // 2
         whole = x[..., : 2 * height, : 2 * width]
-        windows = whole.unflatten(-1, (width, 2)).unflatten(-3, (height, 2))
+        windows = whole.reshape(*x.shape[:-2], height, 2, width, 2)
         four = windows.movedim((-3, -1), (0, 1)).reshape(4, *x.shape[:-2], height, width)
         best = torch.maximum(torch.maximum(four[0], four[1]), torch.maximum(four[2], four[3]))
         return best, four
