@@ -86,6 +86,7 @@ def parts():
 
 
 def train(config, report):
+    torch.set_num_threads(1)  # a small network: more threads than free cores would only wait
     config = dict(config)
     batch_size = config.pop("batch_size", 64)
     training, validation = parts()
