@@ -111,6 +111,32 @@ CASES = {
         change("  lr:", "  norm: {choice: [null, batch]}\n  batch_size: {choice: [8, 1]}\n  lr:"),
         "space.batch_size: 1 is too few: batch normalisation needs 2 rows or more",
     ),
+    "too many blocks for the pictures": (
+        change("sklearn:iris", "sklearn:digits")
+        .replace("model: mlp", "model: cnn")
+        .replace("  lr:", "  channels: {choice: [[4, 4], [4, 4, 4, 4]]}\n  lr:"),
+        "space.channels: 4 blocks halve pictures of 8 × 8 pixels, which is possible 3 times",
+    ),
+    "too many blocks where they halve": (
+        change("sklearn:iris", "sklearn:digits")
+        .replace("model: mlp", "model: {cnn: {channels: [4, 4, 4, 4]}}")
+        .replace("  lr:", "  down: {choice: [null, max]}\n  lr:"),
+        "model.cnn.channels: 4 blocks halve pictures of 8 × 8 pixels",
+    ),
+    "a shift beyond the pictures": (
+        change("sklearn:iris", "sklearn:digits")
+        .replace("model: mlp", "model: cnn")
+        .replace("  lr:", "  shift: {int: [0, 8]}\n  lr:"),
+        "space.shift: 8 pixels lead out of pictures of 8 × 8 pixels",
+    ),
+    "a table for pictures": (
+        change("model: mlp", "model: cnn"),
+        "give data.shape: [channels, height, width]",
+    ),
+    "no folder of pictures": (
+        change("sklearn:iris", "images:photos").replace("model: mlp", "model: cnn"),
+        "photos does not exist",
+    ),
     "unknown optimizer": (change("  lr:", "  optimizer: adm\n  lr:"), "did you mean 'adam'?"),
     "unknown sampler": (change("sampler: random", "sampler: randm"), "did you mean 'random'?"),
     "unknown option": (
