@@ -44,7 +44,7 @@ def tune(
         model: ``"mlp"``, ``{"mlp": {fixed settings}}``, ``build(config, info)`` or a reference.
         train: ``train(config, report)`` or a reference to one, instead of a model.
         data: arrays ``(X, y)``, ``(DataFrame, "target")``, a source such as ``"csv:rows.csv"``, or
-            the mapping of a sweep file (``source``, ``target``, ``split``).
+            the mapping of a sweep file (``source``, ``target``, ``split``) with either as source.
         groups: beside arrays or a DataFrame, one value per row or the name of a column; rows of
             equal value come into one part.
         space: name -> domain (``lw.Float(...)``) or constant; a ready-made one if left out.
@@ -141,6 +141,8 @@ def _data(data: Any, groups: Any, home: Home) -> Any:
     given = data is not None and not isinstance(data, str | Mapping)
     if groups is not None and not given:
         raise SweepFileError("groups: goes with arrays; name a source's column in data: group")
+    if isinstance(data, Mapping) and not isinstance(data.get("source"), str | None):
+        return {**data, **_data(data["source"], None, home)}  # arrays, with what is said of them
     if data is None or isinstance(data, Mapping):
         return data
     if isinstance(data, str):
