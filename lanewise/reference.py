@@ -20,8 +20,8 @@ from search.schedulers import SCHEDULERS
 from search.spec import RETRIES
 from spaces.form import READERS
 from trainables.config import MODEL_KNOBS, OPTIMIZERS, SCHEDULES, TRAINING
-from trainables.knobs import Family, Knob
-from trainables.metrics import BASE, LOSSES, OF_TRAINING, PARTS, TASKS
+from trainables.knobs import Family, Knob, Maybe
+from trainables.metrics import BASE, LOSSES, METRICS, OF_TRAINING, PARTS, TASKS
 
 DOMAINS = {
     "float": (
@@ -198,10 +198,20 @@ def _knobs(knobs: Mapping[str, Knob]) -> str:
 
 
 def _allowed(knob: Knob) -> str:
+    if isinstance(knob.rule, Maybe):
+        return f"{_of_family(knob.rule.family)} or null"
     if isinstance(knob.rule, Family):
-        return f"one of the [{knob.rule.word}s](#{knob.rule.word}s)"
+        return _of_family(knob.rule)
     names = "|".join(knob.rule.names)
     return re.sub(rf"\b({names})\b", r"`\1`", knob.rule.allowed) if names else knob.rule.allowed
+
+
+def _of_family(family: Family) -> str:
+    """A link to its section; a model's own is told here."""
+    if family.word in ("optimizer", "schedule"):
+        return f"one of the [{family.word}s](#{family.word}s)"
+    options = {name: _options(knobs) for name, knobs in family.members.items()}
+    return "<br>".join(_code(n) + (f" with {told}" if told else "") for n, told in options.items())
 
 
 def _family(members: Mapping[str, Mapping[str, Knob]]) -> str:
@@ -222,7 +232,10 @@ def _losses() -> str:
 
 
 def _metrics() -> str:
-    named = {", ".join(_code(f"{part}_{n}") for part in PARTS[::-1]): m for n, m in BASE.items()}
+    named = {
+        ", ".join(_code(f"{part}_{n}") for part in PARTS[::-1] if f"{part}_{n}" in METRICS): metric
+        for n, metric in BASE.items()
+    }
     named |= {_code(name): metric for name, metric in OF_TRAINING.items()}
     rows = [
         (names, *("✓" if task in metric.tasks else "" for task in TASKS), metric.direction)

@@ -9,8 +9,7 @@ from lanewise.sweepfile import SweepFile
 from search.samplers import SAMPLERS
 from search.schedulers import SCHEDULERS
 from trainables.config import MODEL_KNOBS, MODELS, TRAINING
-from trainables.errors import listing
-from trainables.knobs import Knob, Rule
+from trainables.knobs import Knob
 from trainables.metrics import LOSSES
 
 _NAMES = {"model": MODELS, "sampler": SAMPLERS, "scheduler": SCHEDULERS, "loss": LOSSES}
@@ -40,8 +39,8 @@ def json_schema() -> dict[str, Any]:
 
 def _hyperparameters() -> dict[str, Any]:
     knobs = dict(TRAINING)
-    for of_model in MODEL_KNOBS.values():
-        knobs |= of_model
+    for of_model in MODEL_KNOBS.values():  # some say what a key of training is for in them
+        knobs |= {name: knob for name, knob in of_model.items() if name not in TRAINING}
     return {
         name: {"description": _words(knob), "$ref": "#/$defs/Domain"}
         for name, knob in knobs.items()
@@ -49,9 +48,7 @@ def _hyperparameters() -> dict[str, Any]:
 
 
 def _words(knob: Knob) -> str:
-    rule = knob.rule
-    allowed = rule.allowed if isinstance(rule, Rule) else listing(rule.members)
-    return f"{knob.about}: {allowed}; by default {json.dumps(knob.default)}"
+    return f"{knob.about}: {knob.rule.allowed}; by default {json.dumps(knob.default)}"
 
 
 def _domain() -> dict[str, Any]:

@@ -80,8 +80,33 @@ def recommender() -> Space:
     )
 
 
+def gan() -> Space:
+    """Return a space for generators of tables: the game, both networks and both learning rates."""
+    return Space(
+        {
+            "latent": Int(4, 64, log=True),
+            "hidden": Repeat(Int(64, 256, log=True), times=(2, 3)),
+            "critic_hidden": Repeat(Int(64, 256, log=True), times=(2, 3)),
+            "game": Choice(
+                [
+                    {"standard": {"r1": Float(0.01, 1.0, log=True)}},
+                    {"wasserstein": {"penalty": Float(0.1, 10.0, log=True)}},
+                    {"hinge": {"r1": Float(0.01, 1.0, log=True)}},
+                ]
+            ),
+            "critic_steps": Int(1, 3),
+            "lr": Float(1e-4, 3e-3, log=True),
+            "critic_lr": Float(1e-4, 3e-3, log=True),
+            # Little momentum: the other player's last step has changed what is descended.
+            "optimizer": Choice([{"adam": {"beta1": Float(0.0, 0.9)}}, "rmsprop"]),
+            "batch_size": Choice([64, 128, 256]),
+        }
+    )
+
+
 PRESETS: dict[str, Callable[[], Space]] = {
     "mlp": mlp,
     "recommender": recommender,
     "cnn": cnn,
+    "gan": gan,
 }

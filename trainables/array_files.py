@@ -17,7 +17,7 @@ from trainables.table import Array, Groups, Rows, texts
 
 
 def load_npz(asked: Request) -> Rows:
-    """Arrays X, y and, under any name, the groups of an NPZ file."""
+    """Arrays X, y and, under any name, the groups of an NPZ file; no y where none is wanted."""
     file = locate(asked.name, asked.base)
     _check_names(asked, f"of {file.name}")
 
@@ -56,8 +56,10 @@ def _rows(
         found = mapped()
     except (ValueError, OSError, KeyError) as error:
         raise DataError("data.source", f"{name}: X is not readable: {error}") from None
-    arrays = read([*([] if found is not None else ["X"]), "y", *grouped])
-    X, y = arrays["X"] if found is None else found, arrays["y"]
+    labels = ["y"] if asked.columns.has_target else []
+    arrays = read([*([] if found is not None else ["X"]), *labels, *grouped])
+    X = arrays["X"] if found is None else found
+    y = arrays["y"] if labels else np.zeros(len(X))
     is_wide = X.ndim - 1 in FORMS
     if not (X.ndim == 2 or is_wide) or X.dtype.kind not in "biuf" or y.shape != X.shape[:1]:
         shapes = f"X is {X.dtype} {X.shape}, y is {y.dtype} {y.shape}"

@@ -1,7 +1,7 @@
 """The hyperparameters of training and of the built-in models: names, defaults, what is allowed.
 
 A new hyperparameter is a row in TRAINING or in a model's own file in `kinds/`, an optimizer's
-option one in OPTIMIZERS.
+option one in `optimizer_options`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from trainables.knobs import (
     AT_LEAST_ONE,
     BELOW_ONE,
     COUNT,
-    FLAG,
     NOT_NEGATIVE,
     POSITIVE,
     SHARE,
@@ -28,6 +27,8 @@ from trainables.knobs import (
     or_null,
 )
 from trainables.metrics import CLASSIFICATION
+from trainables.optimizer_options import OPTIMIZER
+from trainables.optimizer_options import OPTIMIZERS as OPTIMIZERS
 
 if TYPE_CHECKING:
     from trainables.info import Info
@@ -40,46 +41,6 @@ CLASS_WEIGHT = Rule(
     ),
     ("balanced",),
 )
-
-_BETAS = {"beta1": Knob(0.9, BELOW_ONE), "beta2": Knob(0.999, BELOW_ONE)}
-_EPS = {"eps": Knob(1e-8, NOT_NEGATIVE)}
-
-# Names, defaults and meaning are torch.optim's; beta1 and beta2 are its `betas`.
-OPTIMIZERS: dict[str, dict[str, Knob]] = {
-    "sgd": {
-        "momentum": Knob(0.0, BELOW_ONE),
-        "nesterov": Knob(False, FLAG),
-        "dampening": Knob(0.0, SHARE),
-    },
-    "rmsprop": {
-        "alpha": Knob(0.99, SHARE),
-        **_EPS,
-        "momentum": Knob(0.0, BELOW_ONE),
-        "centered": Knob(False, FLAG),
-    },
-    "adagrad": {
-        "lr_decay": Knob(0.0, NOT_NEGATIVE),
-        "eps": Knob(1e-10, NOT_NEGATIVE),
-        "initial_accumulator_value": Knob(0.0, NOT_NEGATIVE),
-    },
-    "adadelta": {"rho": Knob(0.9, SHARE), "eps": Knob(1e-6, NOT_NEGATIVE)},
-    "adam": {**_BETAS, **_EPS, "amsgrad": Knob(False, FLAG)},
-    "adamax": {**_BETAS, **_EPS},
-    "nadam": {**_BETAS, **_EPS, "momentum_decay": Knob(4e-3, NOT_NEGATIVE)},
-    "adamw": {
-        **_BETAS,
-        **_EPS,
-        "weight_decay": Knob(1e-2, NOT_NEGATIVE),
-        "amsgrad": Knob(False, FLAG),
-    },
-}
-
-
-def _nesterov(name: str, options: Mapping[str, Any]) -> tuple[str, str] | None:
-    if options.get("nesterov") and (options.get("momentum", 0) <= 0 or options.get("dampening")):
-        return "nesterov", "true needs a momentum > 0 and no dampening"
-    return None
-
 
 _WARMUP = {
     "warmup": Knob(0, NOT_NEGATIVE, "epochs, also parts of one, in which the rate grows linearly")
@@ -116,7 +77,7 @@ PRECISIONS = ("float32", "bfloat16")
 # Of every model that our loop trains, users' own included.
 TRAINING: dict[str, Knob] = {
     "lr": Knob(1e-3, POSITIVE, "learning rate"),
-    "optimizer": Knob("adam", Family("optimizer", OPTIMIZERS, _nesterov), "what takes the steps"),
+    "optimizer": Knob("adam", OPTIMIZER, "what takes the steps"),
     "schedule": Knob("constant", Family("schedule", SCHEDULES), "how `lr` changes"),
     "batch_size": Knob(64, COUNT, "rows of one step"),
     "l1": Knob(0.0, NOT_NEGATIVE, "adds l1·Σ|w| over weights to the loss"),
@@ -184,7 +145,9 @@ def check_task(config: Mapping[str, Any], task: str, classes: int) -> None:
 
 def check_data(model: str | None, config: Mapping[str, Any], info: Info) -> None:
     """Raise ConfigError unless the hyperparameters fit the task, its classes and the examples."""
-    check_task(config, info.task, len(info.classes or ()))
+    own = MODEL_KNOBS.get(model or "", {})  # where a model has a key of training, it says what for
+    common = {key: value for key, value in config.items() if key not in own}
+    check_task(common, info.task, len(info.classes or ()))
     if model in KINDS:
         KINDS[model].fits(complete(model, config), info)
 

@@ -54,7 +54,7 @@ class Course:
         self.rows: list[Row] = []
         self.best_epoch = 0
         self.best_value = math.nan
-        self.names = reported(recipe.metrics, recipe.monitor)
+        self.names = reported(recipe.metrics, recipe.monitor, recipe.prepared.info.task)
         for name in self.names:
             check_metric(name, recipe.prepared.info.task, "metrics")
 
@@ -117,7 +117,7 @@ class Course:
             message = f"{state['replicas']} replicas, the trial {len(replicas)}"
             raise CheckpointError(f"{path} has {message}")
         # Another optimizer (as population based training may choose) starts with a fresh state.
-        same = state["config"]["optimizer"]["name"] == self.config["optimizer"]["name"]
+        same = _optimizers(state["config"]) == _optimizers(self.config)
         for replica in replicas:
             prefix = f"{replica.number}."
             own = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
@@ -133,6 +133,12 @@ def check_loss(loss: float, epoch: int, replica: int | None) -> None:
     if not math.isfinite(loss):
         which = "" if replica is None else f" (replica {replica})"
         raise BadValue(f"epoch {epoch}: train_loss is {loss}{which}")
+
+
+def _optimizers(config: Mapping[str, Any]) -> list[str | None]:
+    """Their names; a gan's critic may have one of its own."""
+    both = config["optimizer"], config.get("critic_optimizer")
+    return [each["name"] if each else None for each in both]
 
 
 def _named(replicas: Sequence[Keeper]) -> dict[str, Tensor]:

@@ -10,7 +10,8 @@
   under any name |
 | `images:FOLDER` | pictures, in a folder for each class; see `images` |
 | `python:FILE.py:name`, `python:package.module:name` | a function without arguments that returns
-  what `lw.tune(data=…)` takes: (X, y), (DataFrame, y) or (DataFrame, "target") |
+  what `lw.tune(data=…)` takes: (X, y), (DataFrame, y) or (DataFrame, "target"); X or a
+  DataFrame alone for tasks without a target |
 
 Paths are relative to the sweep file; of CSV and Parquet files there may be several, by a pattern
 (`csv:day-*.csv`). What becomes of the columns stands in `convert`.
@@ -23,6 +24,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from trainables.array_files import load_npy, load_npz
 from trainables.arrays import Frame, normalised
@@ -118,6 +121,10 @@ def _load_python(asked: Request) -> Rows:
     except Exception as error:
         message = f"{asked.name} failed: {type(error).__name__}: {error}"
         raise DataError("data.source", message) from error
+    if not asked.columns.has_target and not isinstance(returned, tuple):
+        if hasattr(returned, "columns"):
+            return from_frame(returned, asked.columns, asked.name)
+        returned = (returned, np.zeros(np.shape(returned)[:1]))
     try:
         given = normalised(returned)
     except DataError as error:

@@ -105,7 +105,7 @@ def prepare(
         about["folds"] = folds
     if stratify:
         about["stratify"] = stratify
-    info = targets.info(made[0], reading)
+    info = targets.info(made, reading)
     told = notes(table, fits[0], [part.table for part in own.values()])
     return Prepared(tuple(made), info, about, test, told)
 

@@ -19,6 +19,8 @@ class Info:
     vocabulary: how many tokens a text has, or users and items ids; None for other forms.
     form: of an example: "table", "image", "sequence", "text" or "ids".
     anomalies: the labels that are anomalies; None for other tasks.
+    one_hot: (first, how many) of the columns of a table that are 0 or 1: of several exactly one is
+        1, one alone may be either. Empty where they are not the same in all folds.
     """
 
     task: str
@@ -28,3 +30,4 @@ class Info:
     vocabulary: int | tuple[int, ...] | None = None
     form: str = "table"
     anomalies: tuple[Label, ...] | None = None
+    one_hot: tuple[tuple[int, int], ...] = ()

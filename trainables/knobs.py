@@ -49,6 +49,11 @@ class Family:
     members: Mapping[str, Mapping[str, Knob]]
     further: Callable[[str, Mapping[str, Any]], tuple[str, str] | None] = lambda name, options: None
 
+    @property
+    def allowed(self) -> str:
+        """In words."""
+        return listing(self.members)
+
     def check(self, value: Any, path: str) -> None:
         """Raise ConfigError unless the name, its options and their values are allowed."""
         options = _named(value)
@@ -75,11 +80,30 @@ class Family:
 
 
 @dataclass(frozen=True)
+class Maybe:
+    """One of a family, or null for none."""
+
+    family: Family
+
+    @property
+    def allowed(self) -> str:
+        """In words."""
+        return f"{self.family.allowed} or null"
+
+    def check(self, value: Any, path: str) -> None:
+        if value is not None:
+            self.family.check(value, path)
+
+    def complete(self, value: Any) -> dict[str, Any] | None:
+        return None if value is None else self.family.complete(value)
+
+
+@dataclass(frozen=True)
 class Knob:
     """One hyperparameter: its default, what it may be, and what it does, for the reference."""
 
     default: Any
-    rule: Rule | Family
+    rule: Rule | Family | Maybe
     about: str = ""
 
 

@@ -17,6 +17,7 @@ SUPERVISED = (*CLASSIFICATION, "regression")
 RECONSTRUCTION = ("reconstruction", "anomaly")
 VALUES = ("regression", "forecasting", *RECONSTRUCTION)
 TASKS = (*SUPERVISED, "forecasting", *RECONSTRUCTION, "generation")
+WITHOUT_TARGET = ("reconstruction", "generation")
 PARTS = ("train", "val")
 
 
@@ -50,13 +51,26 @@ BASE = {
 # before clipping; and val_loss − train_loss.
 OF_TRAINING = {"grad_norm": Metric(TASKS, "min"), "gap": Metric(TASKS, "min")}
 
+# No anomaly is trained on: on the training part these are not defined.
+_OF_ANOMALIES = ("f1", "roc_auc", "threshold")
+
+
+def _of_part(part: str) -> dict[str, Metric]:
+    """The metrics of a part by their reported names."""
+    found = {}
+    for name, metric in BASE.items():
+        has_none = part == "train" and name in _OF_ANOMALIES
+        tasks = tuple(task for task in metric.tasks if not (has_none and task == "anomaly"))
+        if tasks:
+            found[f"{part}_{name}"] = Metric(tasks, metric.direction)
+    return found
+
+
 # As reported: val_accuracy, train_loss …
-METRICS = {
-    **{f"{part}_{name}": metric for part in PARTS for name, metric in BASE.items()},
-    **OF_TRAINING,
-}
+METRICS = {**_of_part("train"), **_of_part("val"), **OF_TRAINING}
 DIRECTIONS = {name: metric.direction for name, metric in METRICS.items()}
 DEFAULT = ("train_loss", "val_loss")
+ALWAYS = {"anomaly": ("val_threshold",)}  # further ones, of a task: its model needs it to predict
 
 
 class LossKind(NamedTuple):
@@ -85,7 +99,7 @@ DEFAULT_LOSS = {
 
 
 def task_of_loss(loss: Mapping[str, Any] | None) -> str | None:
-    """ "regression" or "classification", which the loss says of the target; None for None.
+    """ "regression", "classification" or "generation", which the loss is for; None for None.
 
     Raises:
         ConfigError: as `complete_loss`, but for the task.
@@ -93,9 +107,10 @@ def task_of_loss(loss: Mapping[str, Any] | None) -> str | None:
     if loss is None:
         return None
     LOSS.check(loss, "loss")
-    return (
-        "classification" if set(LOSSES[loss["name"]].tasks) <= {*CLASSIFICATION} else "regression"
-    )
+    tasks = LOSSES[loss["name"]].tasks
+    if tasks == ("generation",):
+        return "generation"
+    return "classification" if set(tasks) <= {*CLASSIFICATION} else "regression"
 
 
 def complete_loss(loss: Mapping[str, Any] | None, task: str) -> dict[str, Any]:
@@ -109,7 +124,7 @@ def complete_loss(loss: Mapping[str, Any] | None, task: str) -> dict[str, Any]:
     kind = LOSSES[given["name"]]
     if task not in kind.tasks:
         allowed = listing(name for name, other in LOSSES.items() if task in other.tasks)
-        message = f"{given['name']!r} is a loss of {listing(kind.tasks)} tasks; this task"
+        message = f"{given['name']!r} is a loss of {_words(kind.tasks)} tasks; this task"
         raise ConfigError("loss", f"{message} is {task} ({allowed})")
     return LOSS.complete(given)
 
@@ -127,13 +142,18 @@ def check_metric(name: str, task: str | None, path: str) -> None:
         raise ConfigError(path, f"{name!r} is not a metric ({listing(allowed)}{near})")
     if task is not None and task not in METRICS[name].tasks:
         allowed = [n for n, m in METRICS.items() if task in m.tasks]
-        message = f"{name!r} is a metric of {listing(METRICS[name].tasks)} tasks; this task"
+        message = f"{name!r} is a metric of {_words(METRICS[name].tasks)} tasks; this task"
         raise ConfigError(path, f"{message} is {task} ({listing(allowed)})")
 
 
-def reported(metrics: tuple[str, ...], monitor: str) -> tuple[str, ...]:
-    """All names of a row, in order: losses first, then the asked ones, then the monitored one."""
-    return tuple(dict.fromkeys((*DEFAULT, *metrics, monitor)))
+def _words(tasks: tuple[str, ...]) -> str:
+    """ "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(tasks[:-1]), tasks[-1])))
+
+
+def reported(metrics: tuple[str, ...], monitor: str, task: str = "") -> tuple[str, ...]:
+    """All names of a row: losses, what the task always has, the asked ones, the monitored one."""
+    return tuple(dict.fromkeys((*DEFAULT, *ALWAYS.get(task, ()), *metrics, monitor)))
 
 
 def of_weights(names: Iterable[str]) -> list[str]:

@@ -107,6 +107,21 @@ class Preprocess:
         """Of a row's input."""
         return (self.width,)
 
+    @property
+    def one_hot(self) -> tuple[tuple[int, int], ...]:
+        """See `info.Info`: what says that a number is missing, and the values of categories."""
+        found, first = [], 0
+        for number in self.numbers:
+            if number.missing:
+                found.append((first + 1, 1))
+            first += 1 + number.missing
+        for kind in self.categories:
+            count = len(kind.levels) + kind.missing
+            if count:
+                found.append((first, count))
+            first += count
+        return tuple(found)
+
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 

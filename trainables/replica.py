@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables import optimizers, penalties
+from trainables import latent, optimizer_state, optimizers, penalties
 from trainables.batches import batch_sizes
 from trainables.dataset import Info
 from trainables.draws import Draws, own_draws
 from trainables.epochs import augmented, epoch_rows
-from trainables.errors import CheckpointError, ModelError
+from trainables.errors import ModelError
+from trainables.latent import Generative
 from trainables.losses import Loss, class_weights, make_criterion, make_loss
 from trainables.metrics import complete_loss, reported
 from trainables.penalties import Watched
@@ -24,14 +25,10 @@ from trainables.streamed import Features, chunks
 from trainables.streams import stream, torch_seed
 from trainables.tensors import FoldTensors
 from trainables.trial import Recipe
+from trainables.weights import Weights
 
 Build = Callable[[Mapping[str, Any], Info], nn.Module]
 _GATHER = 1 << 22  # values copied at once when a permutation is applied: 16 MB of float32
-_OPTIONAL = {
-    "momentum": "momentum_buffer",
-    "centered": "grad_avg",
-    "amsgrad": "max_exp_avg_sq",
-}
 _EVALUATE = 8192  # rows per forward pass of an evaluation
 
 
@@ -107,7 +104,7 @@ class Replica:
         )
         self.criterion = make_criterion(loss, config["label_smoothing"], weight_C, info.task)
         self.loss_of = make_loss(loss, info.task)
-        self.best: dict[str, Tensor] = {}
+        self.weights = Weights(self.module)
 
     def train_epoch(self, epoch: int) -> dict[str, float]:
         """One pass over the training rows.
@@ -178,59 +175,30 @@ class Replica:
 
     def keep_best(self) -> None:
         """Copy the present weights."""
-        if self.best:
-            for name, tensor in weights_of(self.module).items():
-                self.best[name].copy_(tensor.detach())
-        else:
-            self.best = {n: t.detach().clone() for n, t in weights_of(self.module).items()}
+        self.weights.keep_best()
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that training needs to go on, by name."""
-        found = {f"now.{name}": tensor for name, tensor in weights_of(self.module).items()}
-        found |= {f"best.{name}": tensor for name, tensor in self.best.items()}
-        for place, param in enumerate(self.params):
-            for key, value in self.optimizer.state.get(param, {}).items():
-                if value is not None:
-                    found[f"optimizer.{place}.{key}"] = torch.as_tensor(value)
+        found = self.weights.tensors()
+        found |= optimizer_state.tensors_of(self.optimizer, self.params, "optimizer.")
         if self.rate.state():
             found["rate"] = torch.tensor(self.rate.state(), dtype=torch.float64)
         return found
 
     def restore(self, tensors: Mapping[str, Tensor], *, with_optimizer: bool) -> None:
         """Take over what `tensors()` gave, bit by bit."""
-        copy_weights(self.module, tensors, "now.")
-        if any(name.startswith("best.") for name in tensors):
-            now = weights_of(self.module)
-            self.best = {n: tensors[f"best.{n}"].to(t.device, copy=True) for n, t in now.items()}
+        self.weights.restore(tensors)
         if with_optimizer:
-            self._restore_optimizer(tensors)
+            optimizer_state.restore(self.optimizer, self.params, tensors, "optimizer.")
         if "rate" in tensors:
             self.rate.restore(tensors["rate"].tolist())
 
-    def _restore_optimizer(self, tensors: Mapping[str, Tensor]) -> None:
-        # Not load_state_dict: it casts NAdam's float32 mu_product to the parameter's type.
-        for place, param in enumerate(self.params):
-            prefix = f"optimizer.{place}."
-            state = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-            if state:
-                home = {key: self._home(key, param) for key in state}
-                moved = {key: t.to(home[key], copy=True) for key, t in state.items()}
-                self.optimizer.state[param] = self._begun(param) | moved
-
-    def _begun(self, param: Tensor) -> dict[str, Tensor]:
-        """States that the same optimizer with other options may not have kept; torch wants them."""
-        used = [key for option, key in _OPTIONAL.items() if self.optimizer.defaults.get(option)]
-        return {key: torch.zeros_like(param, requires_grad=False) for key in used}
-
-    def _home(self, key: str, param: Tensor) -> torch.device:
-        """Counters live on the CPU unless the optimizer is fused, everything else with `param`."""
-        counter = key in ("step", "mu_product") and not self.optimizer.defaults.get("fused")
-        return torch.device("cpu") if counter else param.device
-
 
 def forward(module: nn.Module, x: Features, outputs: int) -> Tensor:
-    """Evaluation outputs [N, C] for all rows of `x`."""
+    """Evaluation outputs [N, C] for all rows of `x`, or as many that the module makes of noise."""
     module.eval()
+    if isinstance(module, Generative):
+        x = latent.fixed(len(x), module.latent, like=next(module.parameters()))
     with torch.no_grad():
         found = []
         for part in chunks(x, _EVALUATE):
@@ -255,23 +223,6 @@ def measure(
             values = score(wanted, output_NC, y, loss_of, data.scale, info.task)
             found |= {f"{part}_{name}": value for name, value in values.items()}
     return found
-
-
-def weights_of(module: nn.Module) -> dict[str, Tensor]:
-    """Parameters and all buffers, tied ones once; unlike state_dict, temporary buffers too."""
-    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
-
-
-def copy_weights(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:
-    """Fill the module from `prefix + name`; CheckpointError unless names and shapes agree."""
-    with torch.no_grad():
-        for name, tensor in weights_of(module).items():
-            saved = tensors.get(prefix + name)
-            if saved is None or saved.shape != tensor.shape:
-                shape = "nothing" if saved is None else f"{list(saved.shape)}"
-                message = f"{name} is {list(tensor.shape)} in the model and {shape} in the file"
-                raise CheckpointError(f"the checkpoint is of another model: {message}")
-            tensor.copy_(saved)
 
 
 def _refuse(output: object, wanted: tuple[int, int]) -> None:

@@ -8,12 +8,13 @@ not defined at all (the ROC AUC of a part with one class) is NaN.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor
 
-from trainables.anomaly import best_threshold, row_scores
+from trainables import generated
+from trainables.anomaly import best_threshold, f1_above, row_scores
 from trainables.losses import Loss, log_probabilities
 
 Score = Callable[[Tensor, Tensor, float | Tensor], Tensor]  # outputs, targets, scale → [...]
@@ -163,6 +164,26 @@ ANOMALY: dict[str, Score] = {
     "r2": _anomaly_r2,
 }
 
+
+def at_threshold(threshold: float) -> dict[str, Score]:
+    """The metrics of anomalies that need a threshold, with one that is known."""
+
+    def f1(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+        return f1_above(row_scores(output, y[..., :-1]), y[..., -1], threshold)
+
+    return {
+        "f1": f1,
+        "threshold": lambda output, y, scale: torch.tensor(threshold, dtype=torch.float64),
+    }
+
+
+GENERATION: dict[str, Score] = {
+    "wasserstein": generated.wasserstein,
+    "two_sample": generated.two_sample,
+    "precision": generated.precision,
+    "recall": generated.recall,
+}
+
 # (outputs, targets, standard deviation of the original target) → [...]
 SCORES: dict[str, Score] = {
     "accuracy": _accuracy,
@@ -178,7 +199,7 @@ SCORES: dict[str, Score] = {
 }
 
 # Tasks whose metrics are other than those of that name above.
-OF_TASK: dict[str, dict[str, Score]] = {"anomaly": ANOMALY}
+OF_TASK: dict[str, dict[str, Score]] = {"anomaly": ANOMALY, "generation": GENERATION}
 
 
 def scores_of(task: str) -> dict[str, Score]:
@@ -193,9 +214,14 @@ def score(
     loss_of: Loss,
     scale: float | Tensor,
     task: str = "",
+    instead: Mapping[str, Score] | None = None,
 ) -> dict[str, float]:
-    """The metrics of one part; names are without their part ("loss", "accuracy")."""
-    scores = scores_of(task)
+    """The metrics of one part; names are without their part ("loss", "accuracy").
+
+    Args:
+        instead: metrics in the place of the task's own of that name.
+    """
+    scores = {**scores_of(task), **(instead or {})}
     with torch.no_grad():
         return {
             name: float(

@@ -56,7 +56,7 @@ def read_info(state: Mapping[str, Any]) -> Info:
 
 
 def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(map(_tuple, value)) if isinstance(value, list) else value
 
 
 def read_preprocess(state: Mapping[str, Any]) -> list[Inputs]:

@@ -97,8 +97,10 @@ class Targets:
         check_numbers(rows)
         return fitted.encode_target(rows.target)
 
-    def info(self, fold: Fold, reading: Reading) -> Info:
-        """For models, from a fold's arrays."""
+    def info(self, folds: Sequence[Fold], reading: Reading) -> Info:
+        """For models, from the folds' arrays."""
+        fold = folds[0]
+        layouts = {getattr(each.preprocess, "one_hot", ()) for each in folds}
         shape = fold.preprocess.shape
         match self.task:
             case "multiclass":
@@ -118,6 +120,7 @@ class Targets:
             vocabulary=getattr(fold.preprocess, "vocabulary", None),
             form=reading.form,
             anomalies=self.anomalies,
+            one_hot=layouts.pop() if len(layouts) == 1 else (),
         )
 
 

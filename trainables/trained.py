@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,27 @@ import torch
 from torch import Tensor, nn
 
 from trainables import checkpoint as checkpoints
+from trainables.anomaly import row_scores
 from trainables.config import complete
-from trainables.errors import CheckpointError, DataError, ModelError
+from trainables.errors import CheckpointError, DataError, ModelError, listing
 from trainables.info import Info
 from trainables.inputs import Inputs
+from trainables.latent import Generative, drawn
 from trainables.losses import Loss, make_loss
-from trainables.metrics import complete_loss, of_weights, reported
-from trainables.replica import build_module, copy_weights, forward, measure
-from trainables.scores import score
+from trainables.metrics import RECONSTRUCTION, complete_loss, of_weights, reported
+from trainables.replica import build_module, forward, measure
+from trainables.restore import restored, together
+from trainables.scores import at_threshold, score
 from trainables.state import read_info, read_preprocess
 from trainables.streamed import Streamed
+from trainables.streams import stream
 from trainables.table import Array, Rows
 from trainables.targets import Targets
 from trainables.tensors import FoldTensors, fold_tensors
 from trainables.training import build_for, pick_device, threads
 from trainables.trial import Recipe
 from trainables.unread import Unread
+from trainables.weights import copy_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,20 +96,74 @@ class TrainedModel:
     def predict(self, X: Any) -> Array:
         """Labels [N] as in the data, or values [N] in the target's own units.
 
+        Of a forecasting [N, horizon], or [N, horizon, series] of several, in their own units; `X`
+        is windows [N, window, series], or a DataFrame in the order of time, whose last rows are
+        one window. Of a reconstruction the rows as the model gives them back, in their own units:
+        [N, columns] of a table, or [N, …]; see `restore.restored`. Of the task anomaly bool [N],
+        True where `score_samples` is above the threshold that was best on the validation part.
+
         `X`: a DataFrame, a dict of columns, a Table, or rows [N, columns].
         """
+        if self.info.task == "generation":
+            raise ModelError("model", "a generator predicts nothing; use sample(rows)")
         if self.info.task == "regression":
             return self._mean(X)[:, 0]
+        if self.info.task == "forecasting":
+            series = self.info.input_shape[-1]
+            steps = self._mean(X).reshape(-1, self.info.outputs // series, series)
+            return steps[..., 0] if series == 1 else steps
+        if self.info.task == "reconstruction":
+            pairs = zip(self.modules, self.preprocess, strict=True)
+            return together([restored(p, self._forward(m, p, X).cpu().numpy()) for m, p in pairs])
+        if self.info.task == "anomaly":
+            return np.asarray(self.score_samples(X) > self.metrics["val_threshold"])
         assert self.info.classes is not None
         labels: Array = np.asarray(self.info.classes)
         return np.asarray(labels[self.predict_proba(X).argmax(1)])
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities [N, classes] in the order of `info.classes`: the mean over replicas."""
-        if self.info.task == "regression":
-            raise ModelError("model", "a regression has no class probabilities; use predict")
+        if self.info.classes is None:
+            other = "sample" if self.info.task == "generation" else "predict"
+            message = f"a {self.info.task} has no class probabilities; use {other}"
+            raise ModelError("model", message)
         mean = self._mean(X)
         return np.concatenate([1 - mean, mean], axis=1) if self.info.outputs == 1 else mean
+
+    def sample(self, rows: int, seed: int = 0) -> Any:
+        """Generated rows in the data's own units: as many of each replica.
+
+        Of a table a DataFrame with the source's columns, a number missing where the model says so;
+        of images an array [rows, C, H, W], float64. The same seed gives the same rows.
+        """
+        if not isinstance(self.module, Generative):
+            message = f"a model for {self.info.task} makes no rows; a gan does"
+            raise ModelError("model", message)
+        found, count = [], len(self.modules)
+        for place, (module, fitted) in enumerate(zip(self.modules, self.preprocess, strict=True)):
+            like, noise = next(module.parameters()), stream(seed, place, "noise", 0)
+            own = rows // count + (place < rows % count)
+            with torch.no_grad():
+                x_ND = module(drawn(noise, own, self.module.latent, like))
+            found.append(restored(fitted, x_ND.cpu().numpy(), gaps=True))
+        made = np.concatenate(found)
+        columns = getattr(self.preprocess[0], "columns", None)
+        return made if columns is None else _framed(made, columns)
+
+    def score_samples(self, X: Any) -> Array:
+        """How badly each row is reconstructed, float64 [N]: the higher, the more anomalous.
+
+        The mean squared error of its standardised inputs, and of that the mean over replicas.
+        """
+        if self.info.task not in RECONSTRUCTION:
+            message = f"the scores of rows are for {listing(RECONSTRUCTION)}"
+            raise ModelError("model", f"{message}; this task is {self.info.task}")
+        found = []
+        for module, preprocess in zip(self.modules, self.preprocess, strict=True):
+            x = preprocess.transform(X)
+            values = torch.from_numpy(x.reshape(len(x), -1))
+            found.append(row_scores(self._outputs(module, x).cpu(), values).numpy())
+        return np.asarray(np.mean(found, 0))
 
     def evaluate(self) -> dict[str, float]:
         """The metrics of the best row but those of its epoch's training, such as train_loss.
@@ -113,7 +172,7 @@ class TrainedModel:
         """
         if self.recipe.prepared is None:
             raise DataError("data", "evaluation needs the data that the model was trained on")
-        names = of_weights(reported(self.recipe.metrics, self.recipe.monitor))
+        names = of_weights(reported(self.recipe.metrics, self.recipe.monitor, self.info.task))
         device = pick_device(self.recipe.device)
         folds = fold_tensors(self.recipe.prepared, device, self.recipe.dtype)
         pairs = zip(self.modules, self._per_replica(folds), strict=True)
@@ -126,8 +185,14 @@ class TrainedModel:
         return row
 
     def score(self, table: Rows, names: tuple[str, ...] = ("loss",)) -> dict[str, float]:
-        """Replicas' mean of "loss", "accuracy", "r2" … on other rows, such as the test part."""
-        targets = Targets(self.info.task, self.info.classes, self.info.anomalies)
+        """Replicas' mean of "loss", "accuracy", "r2" … on other rows, such as the test part.
+
+        The "f1" of anomalies is that of the validation part's threshold, not the best one here;
+        "roc_auc" is NaN for rows without an anomaly, or without a normal one.
+        """
+        task = self.info.task
+        targets = Targets(task, self.info.classes, self.info.anomalies)
+        instead = at_threshold(self.metrics["val_threshold"]) if task == "anomaly" else None
         found = []
         for module, preprocess in zip(self.modules, self.preprocess, strict=True):
             x, y = targets.part(table, preprocess)
@@ -136,7 +201,7 @@ class TrainedModel:
             y_N = made.to(like.dtype) if made.is_floating_point() else made
             output_NC = self._outputs(module, x)
             scale = torch.as_tensor(preprocess.target_std, dtype=torch.float64)
-            found.append(score(names, output_NC, y_N, self._loss, scale, self.info.task))
+            found.append(score(names, output_NC, y_N, self._loss, scale, task, instead))
         return {name: statistics.fmean(each[name] for each in found) for name in names}
 
     @property
@@ -169,7 +234,14 @@ class TrainedModel:
             elif self.info.task == "binary":
                 output = output.sigmoid()
             values = output.cpu().numpy()
-            if self.info.task == "regression":
+            if self.info.task in ("regression", "forecasting"):
                 values = preprocess.decode_target(values)
             total = total + values
         return np.asarray(total / len(self.modules))
+
+
+def _framed(rows_ND: Array, columns: Sequence[str]) -> Any:
+    """A DataFrame; columns of numbers hold floats."""
+    import pandas as pd
+
+    return pd.DataFrame(rows_ND, columns=list(columns)).infer_objects()

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from trainables import penalties
+from trainables.adversary import GanReplica
 from trainables.config import MODELS, check_data
 from trainables.course import Course, check_loss
 from trainables.errors import CheckpointError, ConfigError, ModelError
@@ -19,6 +20,9 @@ from trainables.metrics import of_weights
 from trainables.replica import Build, Replica
 from trainables.tensors import fold_tensors
 from trainables.trial import Recipe, Row, find_build
+
+REPLICAS: dict[str | None, type[Replica] | type[GanReplica]] = {"gan": GanReplica}
+"""Built-in models that are trained in another way than by descending one loss."""
 
 
 @contextmanager
@@ -90,7 +94,7 @@ class ModelTrial:
         self.course.end_epoch(found, self.replicas)
         self.inside_epoch = False
 
-    def _replica_epoch(self, replica: Replica, epoch: int) -> dict[str, float]:
+    def _replica_epoch(self, replica: Replica | GanReplica, epoch: int) -> dict[str, float]:
         trained = replica.train_epoch(epoch)
         number = replica.number if len(self.replicas) > 1 else None
         check_loss(trained["train_loss"], epoch, number)
@@ -112,15 +116,16 @@ def build_for(
 
 def make_replicas(
     recipe: Recipe, given: Mapping[str, Any], config: Mapping[str, Any], seed: int
-) -> list[Replica]:
+) -> list[Replica | GanReplica]:
     """Replica number = fold · seeds + seed's place; new, untrained."""
     if recipe.prepared is None:
         raise ConfigError("data", "a model needs data; give a source")
     info, device = recipe.prepared.info, pick_device(recipe.device)
     check_data(recipe.model, config, info)
     build, for_build = build_for(recipe, given, config)
-    made = [
-        Replica(
+    kind = Replica if recipe.callable else REPLICAS.get(recipe.model, Replica)
+    made: list[Replica | GanReplica] = [
+        kind(
             recipe,
             build,
             for_build,

@@ -17,6 +17,7 @@ from lanewise import sweepfile
 from lanewise.plan import make_plan
 from spaces import Space
 from spaces.presets import PRESETS
+from trainables import latent
 from trainables.checkpoint import read
 from trainables.config import check, check_together, complete
 from trainables.errors import ConfigError
@@ -84,6 +85,8 @@ def module_of(name: str, seed: int = 0, dtype: str = "float32") -> nn.Module:
 
 def rows_of(name: str, count: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """What the module's forward takes."""
+    if KINDS[name].tasks == ("generation",):
+        return latent.fixed(count, config(name)["latent"], like=torch.empty(0, dtype=dtype))
     x = torch.from_numpy(recipe(name).prepared.folds[0].x_val[:count].copy())
     return x.to(dtype) if x.is_floating_point() else x
 

@@ -7,9 +7,9 @@ from torch import nn
 from trainables import replica
 from trainables.batches import batch_sizes
 from trainables.errors import ConfigError
-from trainables.replica import weights_of
 from trainables.trained import TrainedModel
 from trainables.trial import open_trial
+from trainables.weights import weights_of
 
 NORMED = {"norm": "batch", "hidden": [16, 8], "residual": True, "pre_norm": True, "dropout": 0.1}
 ROWS = 106  # of iris's training part

@@ -10,10 +10,10 @@ from trainables.config import OPTIMIZERS
 from trainables.data import load
 from trainables.dataset import prepare
 from trainables.errors import BadValue, CheckpointError, ConfigError, ModelError
-from trainables.replica import weights_of
 from trainables.streams import keep_mask, order, stream, torch_seed
 from trainables.task import infer_task
 from trainables.trial import Recipe, open_trial
+from trainables.weights import weights_of
 
 
 def params(trial):
@@ -110,7 +110,7 @@ def test_resume_is_exact(recipe, tmp_path, optimizer, dtype):
     assert equal(straight, resumed)
     assert straight.course.best_epoch == resumed.course.best_epoch
     for a, b in zip(straight.replicas, resumed.replicas, strict=True):
-        assert all(torch.equal(a.best[name], b.best[name]) for name in a.best)
+        assert all(torch.equal(a.weights.best[n], b.weights.best[n]) for n in a.weights.best)
 
 
 def test_repeats_exactly_and_leaves_global_randomness_alone(recipe):

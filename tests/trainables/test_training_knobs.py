@@ -11,11 +11,11 @@ from trainables.config import OPTIMIZERS, SCHEDULES, complete
 from trainables.dataset import prepare
 from trainables.errors import BadValue, ConfigError, ModelError
 from trainables.losses import class_weights
-from trainables.replica import weights_of
 from trainables.schedules import factor
 from trainables.streams import order, torch_seed
 from trainables.trained import TrainedModel
 from trainables.trial import Recipe, open_trial
+from trainables.weights import weights_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -5,6 +5,7 @@ A new model is a file here, one in `models/` that builds it, a ready-made space 
 """
 
 from trainables.kinds.cnn import CNN
+from trainables.kinds.gan import GAN
 from trainables.kinds.kind import Kind as Kind
 from trainables.kinds.mlp import MLP
 from trainables.kinds.recommender import RECOMMENDER
@@ -13,4 +14,5 @@ KINDS: dict[str, Kind] = {
     "mlp": MLP,
     "recommender": RECOMMENDER,
     "cnn": CNN,
+    "gan": GAN,
 }

@@ -10,6 +10,7 @@ from torch import nn
 
 from trainables.dataset import Info
 from trainables.models.cnn import cnn
+from trainables.models.gan import gan
 from trainables.models.mlp import mlp
 from trainables.models.recommender import recommender
 
@@ -17,4 +18,5 @@ MODELS: dict[str, Callable[[Mapping[str, Any], Info], nn.Module]] = {
     "mlp": mlp,
     "recommender": recommender,
     "cnn": cnn,
+    "gan": gan,
 }
