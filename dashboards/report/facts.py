@@ -200,12 +200,15 @@ def _code(view: View, home: Home) -> str:
     body = view.launch.details.get("sweep_file") or {}
     if view.history.best is None or view.history.closed is None or body.get("train") is not None:
         return ""
+    model = body.get("model") or ""
+    names = [model] if isinstance(model, str) else list(model)  # a name, or one with its settings
+    last = "rows = model.sample(1000)" if "gan" in names else "predictions = model.predict(X)"
     return (
         "import lanewise as lw\n\n"
         f"result = lw.resume(\n    {view.launch.sweep!r},  # is over, so nothing is trained\n"
         f"    home={str(home.root)!r},\n)\n"
         "model = result.best.model  # the weights of its best epoch\n"
-        "predictions = model.predict(X)\n"
+        f"{last}\n"
     )
 
 

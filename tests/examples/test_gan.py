@@ -72,6 +72,7 @@ def test_the_example_runs(tmp_path: Path) -> None:
     assert summary["trials"]["completed"] == 2
     found = best_of(summary, tmp_path).sample(5)
     assert found.shape == (5, 2)
+    assert "model.sample(1000)" in Path(summary["report"]).read_text(encoding="utf-8")
 
 
 def test_a_table_with_a_category(tmp_path: Path) -> None:

@@ -517,3 +517,90 @@ def test_the_noise_of_an_evaluation_is_always_the_same(base):
 
 def test_the_page_of_games_is_this_files():
     assert all(f"| {name} |" in (adversary.__doc__ or "") for name in NAMES)
+
+
+# -- data without a target -----------------------------------------------------------------------
+
+MADE = """
+import numpy as np, pandas as pd
+
+def array():
+    return np.arange(40.0).reshape(20, 2)
+
+def pictures():
+    return np.arange(180.0).reshape(20, 1, 3, 3)
+
+def frame():
+    return pd.DataFrame({"a": np.arange(20.0), "b": ["x", "y"] * 10})
+
+def nothing():
+    return None
+"""
+
+
+def planned(folder, source, **more):
+    from lanewise import sweepfile
+    from lanewise.plan import make_plan
+
+    body = {
+        "name": "made",
+        "data": {"source": source},
+        "model": "gan",
+        "objective": {"minimize": "val_two_sample"},
+        "budget": {"trials": 1, "epochs": 1},
+    }
+    return make_plan(sweepfile.parse({**body, **more}, "made"), folder)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "made.py").write_text(MADE)
+    (tmp_path / "rows.csv").write_text("a,b\n" + "1.5,x\n2.5,y\n" * 10)
+    np.savez(tmp_path / "rows.npz", X=np.arange(180.0).reshape(20, 1, 3, 3))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("source", "shape"),
+    [
+        ("python:made.py:array", (2,)),
+        ("python:made.py:pictures", (1, 3, 3)),
+        ("python:made.py:frame", (3,)),
+        ("csv:rows.csv", (3,)),
+        ("npz:rows.npz", (1, 3, 3)),
+        ("sklearn:iris", (4,)),
+    ],
+)
+def test_data_need_no_target(folder, source, shape):
+    plan = planned(folder, source, loss="wasserstein")
+    info = plan.prepared.info
+    assert (info.task, info.input_shape, info.outputs) == ("generation", shape, math.prod(shape))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"data": {"source": "python:made.py:nothing"}}, "data.source: made.py:nothing returned"),
+        ({"task": "regression"}, "task: 'regression' is not a task of this model (generation)"),
+        ({"objective": {"maximize": "val_accuracy"}}, "'val_accuracy' is a metric of binary"),
+        (
+            {"objective": {"maximize": "val_two_sample"}},
+            "val_two_sample is better when it is lower",
+        ),
+        ({"loss": "mse"}, "this task is generation (wasserstein)"),
+        ({"model": {"gan": {"network": "conv"}}}, "model.gan.network: conv is for images"),
+        ({"space": {"sampling": "balanced"}}, "space.sampling: 'balanced' is for classification"),
+        (
+            {"space": {"label_smoothing": 0.1, "game": {"choice": ["standard", "hinge"]}}},
+            "space.label_smoothing: the game hinge has no labels",
+        ),
+    ],
+)
+def test_a_mistake_in_the_sweep_file_is_one_line(folder, more, words):
+    from lanewise.errors import SweepFileError
+    from trainables.errors import TrainableError
+
+    with pytest.raises((SweepFileError, TrainableError)) as error:
+        planned(folder, "csv:rows.csv", **more)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
