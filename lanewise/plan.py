@@ -31,6 +31,7 @@ from trainables.metrics import (
     DIRECTIONS,
     SUPERVISED,
     TASKS,
+    WITHOUT_TARGET,
     check_metric,
     complete_loss,
     task_of_loss,
@@ -276,9 +277,10 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
     check_split(split, file.folds, tuple(data.own))
     # A misspelled metric or loss must not first be blamed on the data.
     check_metric(metric, None, "objective")
-    loss_task = task_of_loss(file.loss_choice)
     kind = KINDS.get(file.model_name or "")
     tasks = kind.tasks if kind else TASKS
+    asked = _asked_task(file, tasks)
+    learns_target = bool(set(tasks) & set(SUPERVISED)) and asked not in WITHOUT_TARGET
     parts = load_parts(
         data.source,
         data.own,
@@ -289,13 +291,12 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
         memory=data.memory,
         shape=data.shape,
         ids=tuple(column for column in (data.user, data.item) if column is not None),
-        has_target=bool(set(tasks) & set(SUPERVISED)) or data.anomaly is not None,
+        has_target=learns_target or data.anomaly is not None,
     )
     _check_stratify(data)
     parts, reading = parts.read_as(
         kind.forms if kind else None, data.shape, ids=(data.user, data.item)
     )
-    asked = file.task or ("anomaly" if data.anomaly is not None else loss_task)
     task = infer_task(parts.main.table, task=asked, metric=metric, tasks=tasks)
     check_metric(metric, task, "objective")
     complete_loss(file.loss_choice, task)
@@ -314,6 +315,21 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
         anomalies=data.anomalies,
         stratify=data.stratify,
     )
+
+
+def _asked_task(file: SweepFile, tasks: Sequence[str]) -> str | None:
+    """What the file says of the task; None where it is to be inferred from the target."""
+    anomaly = file.data.anomaly if file.data else None
+    loss_task = task_of_loss(file.loss_choice)
+    if anomaly is None:
+        return file.task or (loss_task if set(tasks) & set(SUPERVISED) else None)
+    if file.task not in (None, "anomaly"):
+        message = f"{anomaly!r} is for the task anomaly; this task is {file.task}"
+        raise DataError("data.anomaly", message)
+    if "anomaly" not in tasks:
+        message = f"{anomaly!r} is for the task anomaly, not one of {file.model_name}'s"
+        raise DataError("data.anomaly", f"{message} ({listing(tasks)})")
+    return "anomaly"
 
 
 def _check_stratify(data: Data) -> None:

@@ -61,6 +61,24 @@ def cnn() -> Space:
     )
 
 
+def autoencoder() -> Space:
+    """Return a space for dense autoencoders, plain or of noised inputs, on tables and images."""
+    return Space(
+        {
+            "hidden": Repeat(Int(32, 256, log=True), times=(1, 2)),
+            "code": Int(4, 64, log=True),
+            "activation": Choice(["relu", "gelu", "tanh"]),
+            "dropout": Float(0.0, 0.3),
+            "noise": Float(0.0, 0.5),
+            "l2": Float(1e-7, 1e-3, log=True),
+            "lr": Float(3e-4, 1e-2, log=True),
+            "optimizer": Choice(["adam", "adamw"]),
+            "batch_size": Choice([32, 64, 128]),
+            "norm": Choice([None, "batch"]),
+        }
+    )
+
+
 def recommender() -> Space:
     """Return a space for ratings: factorisation, a tower beside it or not, each table's decay."""
     return Space(
@@ -106,6 +124,7 @@ def gan() -> Space:
 
 PRESETS: dict[str, Callable[[], Space]] = {
     "mlp": mlp,
+    "autoencoder": autoencoder,
     "recommender": recommender,
     "cnn": cnn,
     "gan": gan,

@@ -76,7 +76,7 @@ def prepare(
         stratify: a column of whose values, instead of the target's, parts get alike shares.
     """
     own = own or {}
-    targets = Targets.of(table, task, anomalies)
+    targets = Targets.of(table, task, anomalies, [part.table for part in own.values()])
     parts = split_rows(
         len(table),
         strata_of(table, stratify) if stratify else targets.strata(table),
@@ -96,6 +96,7 @@ def prepare(
     for (train, val), fitted in zip(pairs, fits, strict=True):
         training = targets.part(table.take(train), fitted)
         validation = encoded.get("validation") or targets.part(table.take(val), fitted)
+        targets.check_validation(validation[1])
         made.append(Fold(*training, *validation, fitted))
     test = table.take(parts.test) if len(parts.test) else None
     test = own["test"].table if "test" in own else test
@@ -105,8 +106,11 @@ def prepare(
         about["folds"] = folds
     if stratify:
         about["stratify"] = stratify
+    if targets.anomalies:
+        about["anomaly"] = list(targets.anomalies)
     info = targets.info(made, reading)
     told = notes(table, fits[0], [part.table for part in own.values()])
+    told += targets.notes(len(parts.folds[0][0]) - len(pairs[0][0]))
     return Prepared(tuple(made), info, about, test, told)
 
 

@@ -93,7 +93,7 @@ class Pack:
         self._classes, self._task = len(info.classes or ()), info.task
         self._loss = complete_loss(recipe.loss, info.task)
         self._loss_of = make_loss(self._loss, info.task)
-        names = reported(recipe.metrics, recipe.monitor)
+        names = reported(recipe.metrics, recipe.monitor, info.task)
         self._scratch: dict[int, Array] = {}
         self._measured, self._wants_norm = of_weights(names), "grad_norm" in names
 

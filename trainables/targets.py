@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,8 +35,10 @@ class Targets:
     anomalies: tuple[Label, ...] | None = None
 
     @classmethod
-    def of(cls, rows: Rows, task: str, anomalies: Sequence[Label] | None) -> Targets:
-        """For a task on these rows.
+    def of(
+        cls, rows: Rows, task: str, anomalies: Sequence[Label] | None, own: Iterable[Rows] = ()
+    ) -> Targets:
+        """For a task on these rows, and on those of parts with a source of their own.
 
         Raises:
             DataError: at "data.anomaly".
@@ -47,10 +49,10 @@ class Targets:
             return cls(task)
         if not anomalies:
             raise DataError("data.anomaly", "name the label, or labels, of the anomalies")
-        found = comparable(rows.target).tolist()
+        found = {label for each in (rows, *own) for label in comparable(each.target).tolist()}
         missing = [label for label in anomalies if label not in found]
         if missing:
-            known = listing(map(str, sorted(set(found), key=str)))
+            known = listing(map(str, sorted(found, key=str)))
             message = f"no row has the label {missing[0]!r} in {rows.target_name!r}"
             raise DataError("data.anomaly", f"{message} ({known})")
         return cls(task, anomalies=tuple(anomalies))
@@ -64,7 +66,8 @@ class Targets:
     def are_anomalies(self, rows: Rows) -> Array:
         """Bool [N]."""
         assert self.anomalies is not None
-        return np.isin(comparable(rows.target), self.anomalies)
+        labels = comparable(rows.target).tolist()  # as Python compares: 8 is not "8"
+        return np.array([label in self.anomalies for label in labels], bool)
 
     def to_learn_from(self, rows: Rows, numbers: Array) -> Array:
         """Those of the row numbers that a model trains on: all, or the normal ones."""
@@ -74,6 +77,23 @@ class Targets:
         if len(kept) < 2:
             raise DataError("data.anomaly", "the training part has less than 2 normal rows")
         return kept
+
+    def notes(self, left_out: int) -> tuple[str, ...]:
+        """What people should know of rows that `to_learn_from` left out of the training part."""
+        return (f"{left_out} anomalies of the training part are not used",) if left_out else ()
+
+    def check_validation(self, y: Array) -> None:
+        """Raise DataError where a validation part could not tell a good score from a bad one.
+
+        Args:
+            y: its targets, as `values` makes them.
+        """
+        if self.anomalies is None:
+            return
+        for has_any, kind in ((y[:, -1].any(), "anomaly"), (not y[:, -1].all(), "normal row")):
+            if not has_any:
+                message = f"the validation part has no {kind} among its {len(y)} rows"
+                raise DataError("data.anomaly", f"{message}; the threshold is chosen by both")
 
     def part(self, rows: Rows, fitted: Inputs) -> tuple[Array | Unread, Array]:
         """x and y of some rows; what lies in a file stays there."""

@@ -46,7 +46,9 @@ def infer_task(
         raise ConfigError("task", f"{task!r} is not {kind} ({words})")
     if not set(tasks) & set(SUPERVISED):
         return task or _only_task(metric, tasks)
-    if task == "forecasting" or (task is None and table.target.ndim > 1):
+    if task is not None and task not in (*SUPERVISED, "classification"):
+        return task
+    if table.target.ndim > 1:
         return "forecasting"
     wanted = task or _metric_task(metric) or _target_task(table.target)
     if task is None and wanted == "classification" and "multiclass" not in tasks:

@@ -47,13 +47,26 @@ def test_the_parts_of_one_source_are_datasets_of_their_own():
 
 
 @pytest.mark.parametrize(
-    "other", [{"hash": "f" * 64}, {"split": [0.6, 0.2, 0.2]}, {"group": "patient"}, {"folds": 3}]
+    "other",
+    [
+        {"hash": "f" * 64},
+        {"split": [0.6, 0.2, 0.2]},
+        {"group": "patient"},
+        {"folds": 3},
+        {"anomaly": [8]},
+        {"stratify": "city"},
+    ],
 )
 def test_other_rows_have_another_digest(other):
     before = {d.digest for d in datasets(CUT, "", 3)}
     assert before == {d.digest for d in datasets(CUT, "/elsewhere", 3)}
     assert not before & {d.digest for d in datasets(CUT | other, "", 3)}
     assert not before & {d.digest for d in datasets(CUT, "", 4)}
+
+
+def test_rows_without_a_target_have_none():
+    for dataset in datasets(CUT | {"target": ""}, "/base", seed=3):
+        assert not {"target", "rows_without_target"} & set(json.loads(dataset.profile))
 
 
 def test_folds_train_and_validate_on_one_set():

@@ -4,6 +4,7 @@ A new model is a file here, one in `models/` that builds it, a ready-made space 
 `spaces/presets`, and an example. `config` and the sweep file's checks read it.
 """
 
+from trainables.kinds.autoencoder import AUTOENCODER
 from trainables.kinds.cnn import CNN
 from trainables.kinds.gan import GAN
 from trainables.kinds.kind import Kind as Kind
@@ -12,6 +13,7 @@ from trainables.kinds.recommender import RECOMMENDER
 
 KINDS: dict[str, Kind] = {
     "mlp": MLP,
+    "autoencoder": AUTOENCODER,
     "recommender": RECOMMENDER,
     "cnn": CNN,
     "gan": GAN,

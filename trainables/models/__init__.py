@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from trainables.dataset import Info
+from trainables.models.autoencoder import autoencoder
 from trainables.models.cnn import cnn
 from trainables.models.gan import gan
 from trainables.models.mlp import mlp
@@ -16,6 +17,7 @@ from trainables.models.recommender import recommender
 
 MODELS: dict[str, Callable[[Mapping[str, Any], Info], nn.Module]] = {
     "mlp": mlp,
+    "autoencoder": autoencoder,
     "recommender": recommender,
     "cnn": cnn,
     "gan": gan,
