@@ -4,7 +4,7 @@
 
 Three take turns, an epoch each; a step is one mini-batch of one network:
 
-    loop   what a person writes: the same module, torch.optim.Adam, a permutation and slices of it
+    loop   what a person writes: the same module (a Transformer of nn.TransformerEncoder), torch.optim.Adam, a permutation and slices of it
     solo   a trial of Lanewise alone: its streams, keeping the best weights, its metrics
     pack   so many lanes of one worker's pool, of different rates and seeds
 
@@ -24,13 +24,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from comparison.machine import machine, versions
 from comparison.table import shown
 from trainables.block import Block
 from trainables.config import complete
-from trainables.dataset import prepare
+from trainables.dataset import Info, prepare
 from trainables.inputs import Reading
 from trainables.losses import make_loss
 from trainables.metrics import complete_loss
@@ -44,7 +44,10 @@ LR = 1e-3
 
 @dataclass(frozen=True)
 class Family:
-    """A network and data of a shape that it takes; rows: of the data."""
+    """A network and data of a shape that it takes.
+
+    rows: of the data; plain: what a person would write instead of the same module.
+    """
 
     model: str
     config: Mapping[str, Any]
@@ -53,6 +56,38 @@ class Family:
     batch: int = 32
     rows: int = 960
     more: Mapping[str, Any] = field(default_factory=dict)
+    plain: Callable[[Mapping[str, Any], Info], nn.Module] | None = None
+
+
+class PlainTransformer(nn.Module):
+    """The model `transformer` of torch's own encoder, without dropout in the attention as there."""
+
+    def __init__(self, config: Mapping[str, Any], info: Info) -> None:
+        super().__init__()
+        width = config["width"]
+        self.into = nn.Linear(info.input_shape[1], width)
+        self.places = nn.Parameter(torch.randn(info.input_shape[0], width))
+        layer = nn.TransformerEncoderLayer(
+            width,
+            config["heads"],
+            int(width * config["ratio"]),
+            config["dropout"],
+            config["activation"],
+            batch_first=True,
+            norm_first=True,
+        )
+        layer.self_attn.dropout = 0.0
+        norm = nn.LayerNorm(width)
+        self.encoder = nn.TransformerEncoder(
+            layer, config["layers"], norm, enable_nested_tensor=False
+        )
+        self.dropout = nn.Dropout(config["dropout"])
+        self.head = nn.Linear(width, info.outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        states: Tensor = self.encoder(self.dropout(self.into(x) + self.places))
+        found: Tensor = self.head(states.mean(1))
+        return found
 
 
 _SMALL = {"channels": [8, 16], "norm": None}
@@ -65,6 +100,19 @@ FAMILIES: dict[str, Family] = {
     "gru 32, 8 steps": Family("gru", {"hidden": [32]}, (8, 8)),
     "lstm 32, 8 steps": Family("lstm", {"hidden": [32]}, (8, 8)),
     "lstm 128, 8 steps": Family("lstm", {"hidden": [128]}, (8, 8)),
+    **{
+        f"transformer 2 × {width}, {steps} steps{told}": Family(
+            "transformer",
+            {"width": width, "dropout": dropout},
+            (steps, 8),
+            plain=PlainTransformer,
+        )
+        for width, steps, dropout, told in (
+            (32, 8, 0.0, ""),
+            (32, 8, 0.1, ", dropout 0.1"),
+            (32, 16, 0.0, ""),
+        )
+    },
 }
 
 
@@ -91,7 +139,7 @@ class Loop:
         assert shared.prepared is not None
         info, (fold, *_) = shared.prepared.info, shared.prepared.folds
         full = complete(family.model, {**family.config, "batch_size": family.batch})
-        build = MODELS[family.model]
+        build = family.plain or MODELS[family.model]
         self.module = build_module(build, full, info, seed=0, device="cpu", dtype="float32")
         self.x, self.y, self.x_val, self.y_val = (
             torch.from_numpy(np.asarray(array))

@@ -122,8 +122,10 @@ def room_for(lane: Lane, device: str) -> int:
     """
     assert lane.parked is not None
     item = lane.parked.rows.element_size()
-    widths = sum(lane.program.widths) if lane.program else 16 * lane.data.x_train[0].numel()
-    bytes_each = 2 * lane.parked.rows.nbytes + 4 * max(lane.batch_sizes) * widths * item
+    values = lane.recording.values if lane.recording else 0
+    if lane.program:
+        values = max(lane.batch_sizes) * sum(lane.program.widths)
+    bytes_each = 2 * lane.parked.rows.nbytes + 4 * values * item
     return max(1, int(_MEMORY * _free(device) / bytes_each))
 
 

@@ -28,12 +28,14 @@ class Recording:
     rates: of its dropouts in the order of their calls, None for noise; shapes: of their masks or
         the noise, by the size of the batch.
     output: the shape of what it returned, by the size of the batch; None for no tensor.
+    values: how many numbers its calls put out, for the largest batch.
     """
 
     key: str
     rates: tuple[float | None, ...]
     shapes: Mapping[int, tuple[tuple[int, ...], ...]]
     output: Mapping[int, tuple[int, ...] | None]
+    values: int
 
 
 class Listening(Draws):
@@ -81,7 +83,7 @@ def record(module: nn.Module, draws: Draws, x: Tensor, batch_sizes: Iterable[int
         with torch.no_grad():
             for name, before in kept.items():
                 buffers[name].copy_(before)
-    return Recording(f"{_structure(module)} {' '.join(keys)}", rates, shapes, output)
+    return Recording(f"{_structure(module)} {' '.join(keys)}", rates, shapes, output, calls.values)
 
 
 def _structure(module: nn.Module) -> str:
@@ -97,6 +99,7 @@ class _Calls(TorchFunctionMode):
     def __init__(self, module: nn.Module, batch: Tensor) -> None:
         super().__init__()
         self._hash = hashlib.sha256()
+        self.values = 0
         self._known = {id(batch): batch}  # kept alive: a tensor is known by its id
         self._stacked = {id(t): n for n, t in (*module.named_parameters(), *module.named_buffers())}
 
@@ -111,6 +114,8 @@ class _Calls(TorchFunctionMode):
         self._hash.update(f"{name}{self._say(args)}{self._say(dict(kwargs))}".encode())
         found = func(*args, **kwargs)
         for tensor in _tensors(found):
+            if id(tensor) not in self._known:
+                self.values += tensor.numel()
             self._known[id(tensor)] = tensor
         return found
 

@@ -13,6 +13,7 @@ from torch import nn
 from trainables import checkpoint as checkpoints
 from trainables.config import check, check_data, check_together, complete
 from trainables.errors import ConfigError, DataError
+from trainables.gain import room_for
 from trainables.info import Info
 from trainables.initialise import INITS
 from trainables.kinds.cnn import CNN, DOWN, IMAGE_NORMS, POOLS
@@ -318,3 +319,15 @@ def test_its_evaluation_can_be_exported(config):
     x = inputs(3)
     exported = torch.export.export(net, (x,))
     assert torch.allclose(exported.module()(x), net(x))
+
+
+def test_memory_for_lanes_counts_what_convolutions_put_out(image_recipe, monkeypatch):
+    monkeypatch.setattr("trainables.gain._free", lambda device: 1e9)
+
+    def room(width):
+        pool = Pool(image_recipe(), packs_at_any_price=True)
+        lane = pool.open({"channels": [width], "global_pool": "avg"}, 0).replicas[0]
+        lane.park()
+        return room_for(lane, "cpu")
+
+    assert 1 < room(64) < room(4) / 8

@@ -600,7 +600,9 @@ class Odd(nn.Module):
         self.kind, self.calls = config["kind"], 0
         self.first, self.last = nn.Linear(info.input_shape[0], 6), nn.Linear(6, info.outputs)
         self.unused = nn.Linear(2, 2) if self.kind == "unused" else None
-        self.lstm = nn.LSTM(6, 6, batch_first=True) if self.kind == "lstm" else None
+        self.lstm = None
+        if self.kind == "lstm":  # torch drops between its layers by its own generator
+            self.lstm = nn.LSTM(6, 6, num_layers=2, dropout=0.5, batch_first=True)
 
     def forward(self, x):
         h = torch.relu(self.first(x))
