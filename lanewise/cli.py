@@ -108,6 +108,28 @@ def _main(
 # -- running ---------------------------------------------------------------------------------
 
 
+@app.command("init")
+def init_command(
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="a file, a folder, or a source (sklearn:digits)")
+    ],
+    target: Annotated[
+        str | None, typer.Option("--target", help="the column to predict [default: target, y, …]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="the sweep file [default: ./NAME.yaml]")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="write over a file that is there")] = False,
+) -> int:
+    """Look at data, and write a commented sweep file for them."""
+    from lanewise.init import draft, render, write
+
+    made = draft(data, target, out)
+    write(made, force=force)
+    render(_console(), made, partial(_typed, Home.find()))
+    return DONE
+
+
 @app.command("run")
 def run_command(
     file: Annotated[Path, typer.Argument(help="the sweep file")],
