@@ -4,7 +4,8 @@
 
 Three take turns, an epoch each; a step is one mini-batch of one network:
 
-    loop   what a person writes: the same module (a Transformer of nn.TransformerEncoder), torch.optim.Adam, a permutation and slices of it
+    loop   what a person writes: the same module (a Transformer of nn.TransformerEncoder),
+           torch.optim.Adam, a permutation and slices of it
     solo   a trial of Lanewise alone: its streams, keeping the best weights, its metrics
     pack   so many lanes of one worker's pool, of different rates and seeds
 
@@ -16,10 +17,11 @@ counted. "alone" are the lanes that did not train in a pack.
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,15 +30,16 @@ from torch import Tensor, nn
 
 from comparison.machine import machine, versions
 from comparison.table import shown
-from trainables.block import Block
 from trainables.config import complete
-from trainables.dataset import Info, prepare
-from trainables.inputs import Reading
+from trainables.dataset import Fold, Prepared
+from trainables.draws import draws_of
+from trainables.info import Info
 from trainables.losses import make_loss
 from trainables.metrics import complete_loss
 from trainables.models import MODELS
 from trainables.pool import Pool
 from trainables.replica import build_module
+from trainables.scaling import Scaling
 from trainables.trial import Recipe, open_trial
 
 LR = 1e-3
@@ -46,16 +49,17 @@ LR = 1e-3
 class Family:
     """A network and data of a shape that it takes.
 
-    rows: of the data; plain: what a person would write instead of the same module.
+    rows: to train on; ids: how many there are; plain: what a person would write instead of the
+    same module.
     """
 
     model: str
     config: Mapping[str, Any]
     shape: tuple[int, ...]
     task: str = "multiclass"
-    batch: int = 32
     rows: int = 960
-    more: Mapping[str, Any] = field(default_factory=dict)
+    ids: tuple[int, ...] = ()
+    batch: int = 32
     plain: Callable[[Mapping[str, Any], Info], nn.Module] | None = None
 
 
@@ -91,44 +95,57 @@ class PlainTransformer(nn.Module):
 
 
 _SMALL = {"channels": [8, 16], "norm": None}
+_ENCODER = {"layers": 2, "width": 32, "heads": 4, "ratio": 2, "dropout": 0.0}
+_CODE = {"hidden": [32], "code": 8}
 FAMILIES: dict[str, Family] = {
     "mlp 64-32-32-10": Family("mlp", {"hidden": [32, 32]}, (64,)),
     "cnn 1-8-16, 8 × 8": Family("cnn", _SMALL, (1, 8, 8)),
-    "cnn 1-8-16, batch norm": Family("cnn", {"channels": [8, 16]}, (1, 8, 8)),
+    "cnn 1-8-16, 8 × 8, batch norm": Family("cnn", {"channels": [8, 16]}, (1, 8, 8)),
     "cnn 1-8-16, 28 × 28": Family("cnn", _SMALL, (1, 28, 28), rows=480),
     "rnn 32, 8 steps": Family("rnn", {"hidden": [32]}, (8, 8)),
     "gru 32, 8 steps": Family("gru", {"hidden": [32]}, (8, 8)),
     "lstm 32, 8 steps": Family("lstm", {"hidden": [32]}, (8, 8)),
     "lstm 128, 8 steps": Family("lstm", {"hidden": [128]}, (8, 8)),
-    **{
-        f"transformer 2 × {width}, {steps} steps{told}": Family(
-            "transformer",
-            {"width": width, "dropout": dropout},
-            (steps, 8),
-            plain=PlainTransformer,
-        )
-        for width, steps, dropout, told in (
-            (32, 8, 0.0, ""),
-            (32, 8, 0.1, ", dropout 0.1"),
-            (32, 16, 0.0, ""),
-        )
-    },
+    "transformer 2 × 32, 8 steps": Family("transformer", _ENCODER, (8, 8), plain=PlainTransformer),
+    "transformer 2 × 32, 16 steps": Family(
+        "transformer", _ENCODER, (16, 8), plain=PlainTransformer
+    ),
+    "transformer, 16 steps, dropout 0.1": Family(
+        "transformer", {**_ENCODER, "dropout": 0.1}, (16, 8), plain=PlainTransformer
+    ),
+    "text, bag of 32 tokens": Family("text", {"encoder": "bag"}, (32,), ids=(1000,)),
+    "autoencoder 64-32-8": Family("autoencoder", _CODE, (64,), "reconstruction"),
+    "autoencoder, variational": Family(
+        "autoencoder", {**_CODE, "kl": 1.0}, (64,), "reconstruction"
+    ),
+    "autoencoder 1-8-16, 8 × 8": Family(
+        "autoencoder", {"channels": [8, 16], "code": 8}, (1, 8, 8), "reconstruction"
+    ),
+    "recommender 16": Family("recommender", {}, (2,), "regression", ids=(500, 300)),
 }
 
 
 def recipe(family: Family) -> Recipe:
     """Numbers without a meaning: what they are has no part in how long steps take."""
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(family.rows * 4 // 3, *family.shape)).astype(np.float32)
-    y = rng.integers(0, 10, len(x))
+    count = family.rows * 4 // 3
     form = {1: "table", 2: "sequence", 3: "image"}[len(family.shape)]
-    made = prepare(
-        Block(x, y),
-        source="random",
-        task=family.task,
-        split=(0.75, 0.25, 0.0),
-        reading=Reading(form),
-    )
+    x = rng.normal(size=(count, *family.shape)).astype(np.float32)
+    if family.ids:
+        form = "ids" if len(family.ids) > 1 else "text"
+        most = family.ids if len(family.ids) > 1 else family.ids * family.shape[0]
+        x = np.stack([rng.integers(1, n, count) for n in most], 1)
+    y, outputs = rng.integers(0, 10, count), 10
+    if family.task == "regression":
+        y, outputs = rng.normal(size=count).astype(np.float32), 1
+    if family.task == "reconstruction":
+        y, outputs = x.reshape(count, -1), math.prod(family.shape)
+    vocabulary = family.ids if len(family.ids) > 1 else family.ids[0] if family.ids else None
+    classes = tuple(range(10)) if family.task == "multiclass" else None
+    info = Info(family.task, family.shape, outputs, classes, vocabulary, form)
+    plain = Scaling(family.shape, (0.0,), (1.0,))
+    fold = Fold(x[: family.rows], y[: family.rows], x[family.rows :], y[family.rows :], plain)
+    made = Prepared((fold,), info, {}, None)
     return Recipe(model=family.model, prepared=made, monitor="val_loss", threads=1)
 
 
@@ -147,6 +164,7 @@ class Loop:
         )
         self.batch = family.batch
         self.loss = make_loss(complete_loss(None, family.task), family.task)
+        draws_of(self.module).generator = np.random.Generator(np.random.SFC64(0))
         self.optimizer = torch.optim.Adam(self.module.parameters(), lr=LR)
 
     def epoch(self) -> int:
