@@ -148,6 +148,9 @@ def check_data(model: str | None, config: Mapping[str, Any], info: Info) -> None
     own = MODEL_KNOBS.get(model or "", {})  # where a model has a key of training, it says what for
     common = {key: value for key, value in config.items() if key not in own}
     check_task(common, info.task, len(info.classes or ()))
+    if common.get("noise") and info.form in ("text", "ids"):
+        message = f"{common['noise']!r} is for inputs that are measured; these are numbers of names"
+        raise ConfigError("noise", message)
     if model in KINDS:
         KINDS[model].fits(complete(model, config), info)
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from trainables.checkpoint import read
 from trainables.columns import Columns
-from trainables.config import check, check_together, complete
+from trainables.config import check, check_data, complete
 from trainables.convert import from_frame
 from trainables.data import load_rows
 from trainables.dataset import prepare
@@ -307,7 +307,7 @@ def test_every_hyperparameter_matters(change):
         ({"l2_user": -0.1}, "l2_user: -0.1 is not allowed"),
         ({"embedding_std": 0}, "embedding_std: 0 is not allowed"),
         ({"l2_users": 0.1}, "l2_users: recommender has no hyperparameter 'l2_users'"),
-        ({"noise": 0.1}, "noise: 0.1: the numbers of users and items are names"),
+        ({"noise": 0.1}, "noise: 0.1 is for inputs that are measured; these are numbers of names"),
     ],
 )
 def test_bad_values_are_one_line(config, words):
@@ -318,7 +318,7 @@ def test_bad_values_are_one_line(config, words):
 
 def check_all(config):
     check("recommender", config)
-    check_together("recommender", config)
+    check_data("recommender", config, Info("regression", (2,), 1, form="ids"))
 
 
 @pytest.mark.parametrize("task", ["regression", "binary"])

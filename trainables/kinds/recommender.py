@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from trainables.errors import ConfigError
 from trainables.kinds.kind import Kind
 from trainables.knobs import (
     ACTIVATION,
@@ -18,11 +14,6 @@ from trainables.knobs import (
     WIDTHS,
     Knob,
 )
-
-
-def _check(full: Mapping[str, Any]) -> None:
-    if full["noise"]:
-        raise ConfigError("noise", f"{full['noise']!r}: the numbers of users and items are names")
 
 
 RECOMMENDER = Kind(
@@ -46,6 +37,4 @@ RECOMMENDER = Kind(
     },
     forms=("ids",),
     tasks=("regression", "binary"),
-    check=_check,
-    linked=("noise",),
 )
