@@ -290,12 +290,12 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
         order=data.order,
         memory=data.memory,
         shape=data.shape,
-        ids=tuple(column for column in (data.user, data.item) if column is not None),
+        ids=data.names,
         has_target=learns_target or data.anomaly is not None,
     )
     _check_stratify(data)
     parts, reading = parts.read_as(
-        kind.forms if kind else None, data.shape, ids=(data.user, data.item)
+        kind.forms if kind else None, data.shape, (data.user, data.item), data.texts
     )
     task = infer_task(parts.main.table, task=asked, metric=metric, tasks=tasks)
     check_metric(metric, task, "objective")

@@ -21,6 +21,7 @@ from lanewise import yaml
 from lanewise.errors import SweepFileError
 from search.plugins import nearest
 from search.spec import Mode
+from trainables import columns
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -124,11 +125,29 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class Text(Section):
+    """The texts that a model reads."""
+
+    column: str | None = Field(None, description="of the texts; null: the only one of words")
+    tokens: Literal["words", "characters"] = Field("words", description="what texts are cut into")
+    vocabulary: Count = Field(
+        20_000, description="the most tokens that are known, the most frequent of the training part"
+    )
+    length: Count = Field(256, description="the most tokens of a text that are read, its first")
+
+
+TextSection = Annotated[
+    Text,
+    BeforeValidator(lambda given: {"column": given} if isinstance(given, str) else given),
+    _schema("a column, or a mapping", {"type": "string"}, Text.model_json_schema()),
+]
+
+
 class Data(Section):
     """Where the rows come from and how they are parted."""
 
     source: str = Field(
-        description="sklearn:NAME, csv:PATH, parquet:PATH, npz:PATH, images:FOLDER, "
+        description="sklearn:NAME, csv:PATH, parquet:PATH, npz:PATH, images:FOLDER, text:FOLDER, "
         "or a function: python:FILE.py:name or python:package.module:name"
     )
     target: str | None = Field(None, description="name of the column to predict")
@@ -153,6 +172,9 @@ class Data(Section):
     shape: list[Count] | None = Field(
         None, description="of one row's numbers: [channels, height, width] or [steps, features]"
     )
+    text: TextSection | None = Field(
+        None, description="the column of texts, or a mapping that says more of them"
+    )
     memory: Size = Field(
         4 * 10**9, description="larger arrays (npz, npy, parquet) stay on disk, read batch by batch"
     )
@@ -166,6 +188,17 @@ class Data(Section):
         """The parts with a source of their own."""
         named = {"validation": self.validation, "test": self.test}
         return {part: source for part, source in named.items() if source is not None}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns of words, whatever they look like."""
+        of_text = self.text.column if self.text else None
+        return tuple(name for name in (self.user, self.item, of_text) if name is not None)
+
+    @property
+    def texts(self) -> columns.Text | None:
+        """What is said of texts."""
+        return columns.Text(**self.text.model_dump()) if self.text else None
 
     @property
     def anomalies(self) -> list[Label] | None:

@@ -122,10 +122,51 @@ def gan() -> Space:
     )
 
 
+def text() -> Space:
+    """Return a space for short texts: recurrent, a Transformer, or the words without order."""
+    sizes = {"hidden": Choice([32, 64, 128]), "layers": Int(1, 2)}
+    return Space(
+        {
+            "encoder": Choice(
+                ["bag", {"gru": sizes}, {"lstm": sizes}, {"transformer": {"layers": Int(1, 3)}}]
+            ),
+            "embedding": Choice([32, 64, 128]),
+            "vocabulary": Choice([None, 5000, 1000]),
+            "length": Choice([None, 64]),
+            "pooling": Choice(["mean", "max"]),
+            "dropout": Float(0.0, 0.5),
+            "lr": Float(3e-4, 1e-2, log=True),
+            "optimizer": Choice(["adam", {"adamw": {"weight_decay": Float(1e-4, 1e-1, log=True)}}]),
+            "batch_size": Choice([32, 64]),
+        }
+    )
+
+
+def transformer() -> Space:
+    """Return a space for the Transformer's encoder on sequences, tables and texts."""
+    return Space(
+        {
+            "layers": Int(1, 3),
+            # Widths and heads of which all go together.
+            "width": Choice([32, 64, 128]),
+            "heads": Choice([2, 4, 8]),
+            "ratio": Choice([2, 4]),
+            "dropout": Float(0.0, 0.3),
+            "pooling": Choice(["mean", "cls"]),
+            "lr": Float(1e-4, 1e-2, log=True),
+            "schedule": Choice([{"cosine": {"warmup": Int(0, 5)}}]),
+            "optimizer": Choice([{"adamw": {"weight_decay": Float(1e-4, 1e-1, log=True)}}]),
+            "batch_size": Choice([32, 64, 128]),
+        }
+    )
+
+
 PRESETS: dict[str, Callable[[], Space]] = {
     "mlp": mlp,
     "autoencoder": autoencoder,
     "recommender": recommender,
     "cnn": cnn,
     "gan": gan,
+    "text": text,
+    "transformer": transformer,
 }

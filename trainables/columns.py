@@ -11,6 +11,20 @@ MEMORY = 4 * 10**9
 
 
 @dataclass(frozen=True)
+class Text:
+    """What a person said of texts.
+
+    column: of the texts; None for the only one of words.
+    tokens: "words" or "characters"; vocabulary: the most of them; length: the most of a text.
+    """
+
+    column: str | None = None
+    tokens: str = "words"
+    vocabulary: int = 20_000
+    length: int = 256
+
+
+@dataclass(frozen=True)
 class Columns:
     """The columns that are no features: None where the source knows or none is wanted.
 

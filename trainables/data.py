@@ -36,6 +36,7 @@ from trainables.errors import DataError, ModelError, listing, nearest
 from trainables.files import CSV_SUFFIXES, locate_all, read_csv, read_parquet, stacked
 from trainables.images import load_images
 from trainables.parquet import stream, weight
+from trainables.prose import load_text
 from trainables.table import Rows, Table
 from trainables.user import resolve
 
@@ -151,5 +152,6 @@ SOURCES: dict[str, Callable[[Request], Rows]] = {
     "npz": load_npz,
     "npy": load_npy,
     "images": load_images,
+    "text": load_text,
     "python": _load_python,
 }

@@ -5,6 +5,7 @@
 | table | [F] numbers | `Table` | `preprocess.Preprocess` |
 | image | [C, H, W] | `Block`, or a table with `data.shape` | `scaling.Scaling` |
 | sequence | [T, F] | `Block`, or a table with `data.shape` | `scaling.Scaling` |
+| text | [T] of tokens' numbers | `prose.Prose`, by `data.text` | `tokens.Tokens` |
 | ids | [2] of a user and an item | `ids.Pairs`, by `data.user` and `data.item` | `ids.Ids` |
 """
 
@@ -17,12 +18,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from trainables.block import FORMS, Block
+from trainables.columns import Text
 from trainables.errors import DataError, listing
 from trainables.ids import KEYS, Ids, Pairs, paired
 from trainables.mapped import Mapped
 from trainables.preprocess import Preprocess
+from trainables.prose import Prose, as_prose
 from trainables.scaling import Scaling
 from trainables.table import Array, Rows, Table
+from trainables.tokens import Tokens
 
 
 class Inputs(Protocol):
@@ -53,11 +57,15 @@ class Inputs(Protocol):
     def to_json(self) -> str: ...
 
 
+_ANY = Text()
+
+
 @dataclass(frozen=True)
 class Reading:
     """How rows are read: the form of an example, and what a person said of it."""
 
     form: str = "table"
+    text: Text = _ANY
 
 
 TABLE = Reading()
@@ -68,6 +76,7 @@ def read_as(
     forms: Sequence[str] | None,
     shape: Sequence[int] | None,
     ids: tuple[str | None, str | None] = (None, None),
+    text: Text | None = None,
 ) -> tuple[Rows, Reading]:
     """The rows in the first form that they have and the model takes.
 
@@ -75,13 +84,18 @@ def read_as(
         forms: that the model takes, the preferred one first; None for a user's own model.
         shape: of an example, as a person gave it: [C, H, W] or [T, F].
         ids: the columns of users and of items, as a person gave them.
+        text: what a person said of the texts; None for nothing.
 
     Raises:
-        DataError: at "data.shape", "data.user", "data.item" or "data.source".
+        DataError: at "data.shape", "data.user", "data.item", "data.text" or "data.source".
     """
     if any(ids) or (forms and forms[0] == "ids"):
         _check_ids(forms, shape, ids)
         return paired(rows, ids), Reading("ids")
+    if text is not None or isinstance(rows, Prose) or (forms and forms[0] == "text"):
+        _check_text(forms, shape)
+        asked = text or _ANY
+        return as_prose(rows, asked.column), Reading("text", asked)
     if shape is not None:
         rows = shaped(rows, shape)
     elif isinstance(rows, Table) and rows.shape and forms and "table" not in forms:
@@ -101,6 +115,13 @@ def _check_ids(
         raise DataError(path, f"{name!r}: the model takes {_words(forms)}, not users and items")
     if shape is not None:
         raise DataError("data.shape", f"{list(shape)}: a user and an item have no shape")
+
+
+def _check_text(forms: Sequence[str] | None, shape: Sequence[int] | None) -> None:
+    if forms is not None and "text" not in forms:
+        raise DataError("data.text", f"the model takes {_words(forms)}, not texts")
+    if shape is not None:
+        raise DataError("data.shape", f"{list(shape)}: a text has no shape")
 
 
 def shaped(rows: Rows, shape: Sequence[int]) -> Block:
@@ -144,6 +165,8 @@ def fit(rows: Rows, reading: Reading, *, regression: bool) -> Inputs:
         return Preprocess.fit(rows, regression=regression)
     if isinstance(rows, Pairs):
         return Ids.fit(rows, regression=regression)
+    if isinstance(rows, Prose):
+        return Tokens.fit(rows, reading.text, regression=regression)
     assert isinstance(rows, Block)
     return Scaling.fit(rows, regression=regression)
 
@@ -154,6 +177,9 @@ def alike(fits: Sequence[Inputs]) -> list[Inputs]:
         sizes = zip(*(fitted.vocabulary for fitted in pairs), strict=True)
         most = tuple(map(max, sizes))
         return [fitted.widened(most) for fitted in pairs]
+    if prose := [fitted for fitted in fits if isinstance(fitted, Tokens)]:
+        known, longest = (max(f.vocabulary for f in prose), max(f.length for f in prose))
+        return [fitted.widened(known, longest) for fitted in prose]
     tables = [fitted for fitted in fits if isinstance(fitted, Preprocess)]
     if len(tables) < len(fits):
         return list(fits)
@@ -175,12 +201,14 @@ _READERS: dict[str, Callable[[str], Inputs]] = {
     "table": Preprocess.from_json,
     "block": Scaling.from_json,
     "ids": Ids.from_json,
+    "text": Tokens.from_json,
 }
 _WORDS = {
     "table": "a table",
     "image": "images [channels, height, width]",
     "sequence": "sequences [steps, features]",
     "ids": "users and items",
+    "text": "texts",
 }
 _HINTS = {
     "image": "; give data.shape: [channels, height, width]",

@@ -10,7 +10,9 @@ from trainables.errors import listing
 from trainables.ids import Ids, Pairs
 from trainables.inputs import Inputs
 from trainables.preprocess import MOST_LEVELS, Preprocess
+from trainables.prose import Prose, without_text
 from trainables.table import Rows, Table
+from trainables.tokens import Tokens
 
 
 def notes(rows: Rows, fit: Inputs, own: Sequence[Rows] = ()) -> tuple[str, ...]:
@@ -28,6 +30,8 @@ def _notes(rows: Rows, fit: Inputs, own: Sequence[Rows]) -> Iterator[str]:
         yield from _of_columns(rows, fit)
     if isinstance(rows, Pairs) and isinstance(fit, Ids):
         yield from _of_pairs(rows, fit, own)
+    if isinstance(rows, Prose) and isinstance(fit, Tokens):
+        yield from _of_texts(rows, fit)
 
 
 def _of_pairs(rows: Pairs, fit: Ids, own: Sequence[Rows]) -> Iterator[str]:
@@ -37,6 +41,21 @@ def _of_pairs(rows: Pairs, fit: Ids, own: Sequence[Rows]) -> Iterator[str]:
     for name, column in zip(fit.columns, numbers.T, strict=True):
         if unseen := int((column == 0).sum()):
             yield f"{unseen} rows have a value in {name} that no training row has; it is unknown"
+
+
+def _of_texts(rows: Prose, fit: Tokens) -> Iterator[str]:
+    if rows.unused:
+        yield f"the model sees the texts {rows.column!r} alone, not {listing(rows.unused, 5)}"
+    missing, blank = without_text(rows)
+    if missing:
+        yield f"{missing} texts are missing, and read as empty"
+    if blank:
+        yield f"{blank} texts are empty"
+    if fit.different > len(fit.known):
+        few = f"the {len(fit.known)} most frequent are known"
+        yield f"the training part has {fit.different} different {fit.tokens}; {few}"
+    if cut := fit.longer(rows):
+        yield f"{cut} texts have more than {fit.length} {fit.tokens}; only the first are read"
 
 
 def _of_columns(table: Table, fit: Preprocess) -> Iterator[str]:

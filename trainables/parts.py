@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainables.columns import MEMORY, Columns
+from trainables.columns import MEMORY, Columns, Text
 from trainables.data import load_rows
 from trainables.errors import DataError, listing, nearest
 from trainables.inputs import Reading, read_as
@@ -37,13 +37,14 @@ class Parts:
         forms: Sequence[str] | None,
         shape: Sequence[int] | None,
         ids: tuple[str | None, str | None] = (None, None),
+        text: Text | None = None,
     ) -> tuple[Parts, Reading]:
         """The same with all rows in the form that the model takes; see `inputs.read_as`."""
-        rows, reading = read_as(self.main.table, forms, shape, ids)
+        rows, reading = read_as(self.main.table, forms, shape, ids, text)
         own = {}
         for name, part in self.own.items():
             with blamed(f"data.{name}"):
-                own[name] = replace(part, table=read_as(part.table, forms, shape, ids)[0])
+                own[name] = replace(part, table=read_as(part.table, forms, shape, ids, text)[0])
         return Parts(replace(self.main, table=rows), own), reading
 
 

@@ -10,6 +10,8 @@ from trainables.kinds.gan import GAN
 from trainables.kinds.kind import Kind as Kind
 from trainables.kinds.mlp import MLP
 from trainables.kinds.recommender import RECOMMENDER
+from trainables.kinds.text import TEXT
+from trainables.kinds.transformer import TRANSFORMER
 
 KINDS: dict[str, Kind] = {
     "mlp": MLP,
@@ -17,4 +19,6 @@ KINDS: dict[str, Kind] = {
     "recommender": RECOMMENDER,
     "cnn": CNN,
     "gan": GAN,
+    "text": TEXT,
+    "transformer": TRANSFORMER,
 }

@@ -14,6 +14,8 @@ from trainables.models.cnn import cnn
 from trainables.models.gan import gan
 from trainables.models.mlp import mlp
 from trainables.models.recommender import recommender
+from trainables.models.text import text
+from trainables.models.transformer import transformer
 
 MODELS: dict[str, Callable[[Mapping[str, Any], Info], nn.Module]] = {
     "mlp": mlp,
@@ -21,4 +23,6 @@ MODELS: dict[str, Callable[[Mapping[str, Any], Info], nn.Module]] = {
     "recommender": recommender,
     "cnn": cnn,
     "gan": gan,
+    "text": text,
+    "transformer": transformer,
 }

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from trainables.attention import Linear, attend
+from trainables.attention import Linear, attend, normed
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU}
 
@@ -68,20 +68,18 @@ class Layer(nn.Module):
 
     def forward(self, x_BTD: Tensor, known_BT: Tensor | None) -> Tensor:
         if self.pre_norm:
-            x_BTD = x_BTD + self._attention(self.norm1(x_BTD), known_BT)
-            return x_BTD + self._feed_forward(self.norm2(x_BTD))
-        x_BTD = self.norm1(x_BTD + self._attention(x_BTD, known_BT))
-        found: Tensor = self.norm2(x_BTD + self._feed_forward(x_BTD))
+            x_BTD = x_BTD + self._attention(normed(x_BTD, self.norm1, self.qkv), known_BT)
+            return x_BTD + self._feed_forward(normed(x_BTD, self.norm2, self.into))
+        x_BTD = self.norm1(x_BTD + self._attention(self.qkv(x_BTD), known_BT))
+        found: Tensor = self.norm2(x_BTD + self._feed_forward(self.into(x_BTD)))
         return found
 
-    def _attention(self, x_BTD: Tensor, known_BT: Tensor | None) -> Tensor:
-        o_BTD = attend(self.qkv(x_BTD), self.heads, known_BT, is_training=self.training)
-        found: Tensor = self.dropout1(self.out(o_BTD))
+    def _attention(self, qkv_BTE: Tensor, known_BT: Tensor | None) -> Tensor:
+        found: Tensor = self.dropout1(self.out(attend(qkv_BTE, self.heads, known_BT)))
         return found
 
-    def _feed_forward(self, x_BTD: Tensor) -> Tensor:
-        inner = self.dropout2(self.activation(self.into(x_BTD)))
-        found: Tensor = self.dropout3(self.back(inner))
+    def _feed_forward(self, x_BTI: Tensor) -> Tensor:
+        found: Tensor = self.dropout3(self.back(self.dropout2(self.activation(x_BTI))))
         return found
 
 
