@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -68,7 +68,7 @@ def normalised(data: Any, groups: Any = None) -> Matrix | Frame:
     """What a Python caller gives as data, in one of two forms.
 
     Args:
-        data: (X, y) of numpy arrays or lists, (DataFrame, Series or array), or
+        data: (X, y) of numpy arrays or lists, (texts, y), (DataFrame, Series or array), or
             (DataFrame, "name of its target column").
         groups: one value per row, or the name of a column of the DataFrame.
 
@@ -84,6 +84,8 @@ def normalised(data: Any, groups: Any = None) -> Matrix | Frame:
     labels = _labels(y)
     if hasattr(X, "columns"):
         return _framed(*_joined(X.copy(), labels, "target", "y"), groups)
+    if _are_texts(X):
+        return _framed(*_joined(_column_of(X), labels, "target", "y"), groups)
     matrix = _features(X)
     if len(matrix) != len(labels):
         raise DataError("data", f"X has {len(matrix)} rows and y has {len(labels)}")
@@ -102,6 +104,18 @@ def _framed(frame: pd.DataFrame, target: str, groups: Any) -> Frame:
         return Frame(_plain(frame), target)
     frame, group = _joined(frame, values, "groups", "groups")
     return Frame(_plain(frame), target, group)
+
+
+def _are_texts(X: Any) -> bool:
+    """Whether X is a list of texts rather than of rows."""
+    is_flat = isinstance(X, list | tuple) or getattr(X, "ndim", 0) == 1
+    return is_flat and len(X) > 0 and all(value is None or isinstance(value, str) for value in X)
+
+
+def _column_of(texts: Iterable[str | None]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame({"text": list(texts)})
 
 
 def _features(X: Any) -> Array:
