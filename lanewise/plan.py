@@ -289,9 +289,10 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
         group=data.group,
         order=data.order,
         memory=data.memory,
-        shape=data.shape,
         ids=data.names,
         has_target=learns_target or data.anomaly is not None,
+        series=data.windows,
+        shape=data.shape,
     )
     _check_stratify(data)
     parts, reading = parts.read_as(
@@ -322,6 +323,8 @@ def _asked_task(file: SweepFile, tasks: Sequence[str]) -> str | None:
     anomaly = file.data.anomaly if file.data else None
     loss_task = task_of_loss(file.loss_choice)
     if anomaly is None:
+        if file.data and file.data.series and "forecasting" in tasks:
+            loss_task = None  # which a loss of numbers takes for a regression
         return file.task or (loss_task if set(tasks) & set(SUPERVISED) else None)
     if file.task not in (None, "anomaly"):
         message = f"{anomaly!r} is for the task anomaly; this task is {file.task}"
@@ -334,8 +337,9 @@ def _asked_task(file: SweepFile, tasks: Sequence[str]) -> str | None:
 
 def _check_stratify(data: Data) -> None:
     """Parts follow time, or have shares of a column's values."""
-    if data.stratify is not None and data.order is not None:
-        message = f"'{data.stratify}': the parts follow {data.order!r}; leave one of the two out"
+    order = data.series.time if data.series else data.order
+    if data.stratify is not None and order is not None:
+        message = f"'{data.stratify}': the parts follow {order!r}; leave one of the two out"
         raise DataError("data.stratify", message)
 
 

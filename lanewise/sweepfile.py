@@ -125,6 +125,22 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class Series(Section):
+    """Windows over series side by side in columns, and what comes after each."""
+
+    time: str = Field(description="column of numbers or dates, one row each; rows are sorted by it")
+    values: list[str] | None = Field(
+        None, description="columns of the series; null: all of numbers"
+    )
+    window: Count = Field(24, description="how many rows a forecast sees")
+    horizon: Count = Field(1, description="how many rows ahead are foretold")
+    season: Count = Field(
+        1,
+        description="rows after which the series repeat, such as 24 of hours; `val_skill` is "
+        "against the forecast that repeats the last season",
+    )
+
+
 class Text(Section):
     """The texts that a model reads."""
 
@@ -148,7 +164,7 @@ class Data(Section):
 
     source: str = Field(
         description="sklearn:NAME, csv:PATH, parquet:PATH, npz:PATH, images:FOLDER, text:FOLDER, "
-        "or a function: python:FILE.py:name or python:package.module:name"
+        "series:PATH, or a function: python:FILE.py:name or python:package.module:name"
     )
     target: str | None = Field(None, description="name of the column to predict")
     split: Annotated[list[float], Field(min_length=3, max_length=3)] = Field(
@@ -171,6 +187,9 @@ class Data(Section):
     item: str | None = Field(None, description="column of items, for a recommender")
     shape: list[Count] | None = Field(
         None, description="of one row's numbers: [channels, height, width] or [steps, features]"
+    )
+    series: Series | None = Field(
+        None, description="windows of series and what comes after them, instead of rows"
     )
     text: TextSection | None = Field(
         None, description="the column of texts, or a mapping that says more of them"
@@ -199,6 +218,15 @@ class Data(Section):
     def texts(self) -> columns.Text | None:
         """What is said of texts."""
         return columns.Text(**self.text.model_dump()) if self.text else None
+
+    @property
+    def windows(self) -> columns.Windows | None:
+        """What is cut from series."""
+        if self.series is None:
+            return None
+        asked = self.series.model_dump()
+        names = asked.pop("values")
+        return columns.Windows(**asked, values=None if names is None else tuple(names))
 
     @property
     def anomalies(self) -> list[Label] | None:

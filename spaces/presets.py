@@ -61,6 +61,25 @@ def cnn() -> Space:
     )
 
 
+def recommender() -> Space:
+    """Return a space for ratings: factorisation, a tower beside it or not, each table's decay."""
+    return Space(
+        {
+            "factors": Int(4, 64, log=True),
+            "tower": Choice([[], [32], [64, 32]]),
+            "user_embedding": Int(8, 32, log=True),
+            "item_embedding": Int(8, 32, log=True),
+            "dropout": Float(0.0, 0.4),
+            "l2_user": Float(1e-4, 1.0, log=True),
+            "l2_item": Float(1e-4, 1.0, log=True),
+            "embedding_std": Float(0.01, 0.3, log=True),
+            "lr": Float(1e-3, 3e-2, log=True),
+            "optimizer": Choice(["adam", "adagrad"]),
+            "batch_size": Choice([128, 256, 512]),
+        }
+    )
+
+
 def autoencoder() -> Space:
     """Return a space for dense autoencoders, plain or of noised inputs, on tables and images."""
     return Space(
@@ -79,23 +98,36 @@ def autoencoder() -> Space:
     )
 
 
-def recommender() -> Space:
-    """Return a space for ratings: factorisation, a tower beside it or not, each table's decay."""
-    return Space(
-        {
-            "factors": Int(4, 64, log=True),
-            "tower": Choice([[], [32], [64, 32]]),
-            "user_embedding": Int(8, 32, log=True),
-            "item_embedding": Int(8, 32, log=True),
-            "dropout": Float(0.0, 0.4),
-            "l2_user": Float(1e-4, 1.0, log=True),
-            "l2_item": Float(1e-4, 1.0, log=True),
-            "embedding_std": Float(0.01, 0.3, log=True),
-            "lr": Float(1e-3, 3e-2, log=True),
-            "optimizer": Choice(["adam", "adagrad"]),
-            "batch_size": Choice([128, 256, 512]),
-        }
-    )
+def _recurrent() -> dict[str, object]:
+    """Return what recurrent networks share: sizes, and what keeps gradients in bounds."""
+    return {
+        "hidden": Repeat(Int(16, 128, log=True), times=(1, 2)),
+        "bidirectional": Choice([False, True]),
+        "pooling": Choice(["last", "mean", "max"]),
+        "dropout": Float(0.0, 0.4),
+        "recurrent_dropout": Float(0.0, 0.4),
+        "norm": Choice([None, "layer"]),
+        "clip_norm": Float(0.3, 10.0, log=True),
+        "lr": Float(3e-4, 3e-2, log=True),
+        "optimizer": Choice(["adam", "adamw", "rmsprop"]),
+        "schedule": Choice(["constant", "cosine"]),
+        "batch_size": Choice([32, 64, 128]),
+    }
+
+
+def rnn() -> Space:
+    """Return a space for plain recurrent networks, which forget and explode soonest."""
+    return Space({**_recurrent(), "nonlinearity": Choice(["tanh", "relu"])})
+
+
+def gru() -> Space:
+    """Return a space for gated recurrent units on sequences and series."""
+    return Space(_recurrent())
+
+
+def lstm() -> Space:
+    """Return a space for long short-term memory on sequences and series."""
+    return Space({**_recurrent(), "forget_bias": Choice([0.0, 1.0, 2.0])})
 
 
 def gan() -> Space:
@@ -163,9 +195,12 @@ def transformer() -> Space:
 
 PRESETS: dict[str, Callable[[], Space]] = {
     "mlp": mlp,
+    "cnn": cnn,
+    "rnn": rnn,
+    "gru": gru,
+    "lstm": lstm,
     "autoencoder": autoencoder,
     "recommender": recommender,
-    "cnn": cnn,
     "gan": gan,
     "text": text,
     "transformer": transformer,

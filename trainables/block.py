@@ -11,11 +11,25 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from trainables.columns import Windows
 from trainables.mapped import Mapped
 from trainables.table import Array, Groups, Order, taken_groups, taken_order
 
 FORMS = {3: "image", 2: "sequence"}  # by the number of dimensions of a row
 _FLAT = {1: "table"}
+
+
+@dataclass(frozen=True, eq=False)
+class Outlook:
+    """What windows of series are compared with.
+
+    naive: seasonal-naive forecasts of the target, [N, O].
+    asked: how the windows were cut; notes: what people should know of the series.
+    """
+
+    naive: Array
+    asked: Windows
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +40,7 @@ class Block:
         missing.
     target: [N], or [N, O] where several values are foretold.
     columns: names of the F features of a sequence.
+    outlook: of windows of series, whose target is what comes after them; None for other rows.
     """
 
     x: Array | Mapped
@@ -35,6 +50,7 @@ class Block:
     dropped: int = 0
     groups: Groups | None = None
     order: Order | None = None
+    outlook: Outlook | None = None
 
     @property
     def form(self) -> str:
@@ -44,12 +60,14 @@ class Block:
         return len(self.target)
 
     def take(self, rows: Array) -> Block:
+        outlook = self.outlook and replace(self.outlook, naive=self.outlook.naive[rows])
         return replace(
             self,
             x=self.x.take(rows) if isinstance(self.x, Mapped) else self.x[rows],
             target=self.target[rows],
             groups=taken_groups(self.groups, rows),
             order=taken_order(self.order, rows),
+            outlook=outlook,
         )
 
     def fingerprint(self) -> str:

@@ -11,6 +11,22 @@ MEMORY = 4 * 10**9
 
 
 @dataclass(frozen=True)
+class Windows:
+    """What is cut from series.
+
+    time: the column that orders the rows; values: those of the series, None for all of numbers.
+    window: rows that a forecast sees; horizon: rows that it foretells; season: rows after which
+    the series repeat, for the forecast that every model is compared with.
+    """
+
+    time: str
+    values: tuple[str, ...] | None = None
+    window: int = 24
+    horizon: int = 1
+    season: int = 1
+
+
+@dataclass(frozen=True)
 class Text:
     """What a person said of texts.
 
@@ -29,8 +45,9 @@ class Columns:
     """The columns that are no features: None where the source knows or none is wanted.
 
     has_target: False for tasks without one, where it may then be left out.
-    shape: of a picture, to which it is scaled; None for its own.
     ids: features whose values are names, whatever they look like.
+    series: what is cut from series; None for rows that are examples.
+    shape: of a picture, to which it is scaled; None for its own.
     """
 
     target: str | None = None
@@ -38,6 +55,7 @@ class Columns:
     order: str | None = None
     has_target: bool = True
     ids: tuple[str, ...] = ()
+    series: Windows | None = None
     shape: tuple[int, ...] | None = None
 
 

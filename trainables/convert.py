@@ -75,7 +75,7 @@ def from_frame(frame: pd.DataFrame, named: Columns, name: str) -> Table:
         order = order_of(frame[named.order], named.order)
         frame = frame.drop(columns=named.order)
     features = frame if target is None else frame.drop(columns=target)
-    numeric = [c for c in features if _is_number(features[c]) and c not in named.ids]
+    numeric = [c for c in features if is_number(features[c]) and c not in named.ids]
     others = [column for column in features if column not in numeric]
     for column in others:
         check_single(features[column], name)
@@ -99,7 +99,7 @@ def order_of(column: pd.Series[Any], name: str) -> Order:
     """
     import pandas as pd
 
-    if not _is_number(column):
+    if not is_number(column):
         try:
             column = pd.to_datetime(column, utc=True)
         except (ValueError, TypeError) as error:
@@ -122,7 +122,7 @@ def check_column(path: str, column: str, columns: list[str], name: str) -> None:
         raise DataError(path, message)
 
 
-def _is_number(column: pd.Series[Any]) -> bool:
+def is_number(column: pd.Series[Any]) -> bool:
     from pandas.api import types
 
     kind = column.dtype

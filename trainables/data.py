@@ -9,9 +9,10 @@
 | `npz:PATH` | arrays X [N, D], [N, T, F] or [N, C, H, W] and y [N]; the groups are an array [N]
   under any name |
 | `images:FOLDER` | pictures, in a folder for each class; see `images` |
+| `series:PATH` | CSV or Parquet files of series side by side; see `series` |
 | `python:FILE.py:name`, `python:package.module:name` | a function without arguments that returns
   what `lw.tune(data=…)` takes: (X, y), (DataFrame, y) or (DataFrame, "target"); X or a
-  DataFrame alone for tasks without a target |
+  DataFrame alone for windows of series and for tasks without a target |
 
 Paths are relative to the sweep file; of CSV and Parquet files there may be several, by a pattern
 (`csv:day-*.csv`). What becomes of the columns stands in `convert`.
@@ -24,6 +25,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -37,9 +39,14 @@ from trainables.files import CSV_SUFFIXES, locate_all, read_csv, read_parquet, s
 from trainables.images import load_images
 from trainables.parquet import stream, weight
 from trainables.prose import load_text
+from trainables.series import from_series
 from trainables.table import Rows, Table
 from trainables.user import resolve
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+_OF_SERIES = ("series", "csv", "parquet", "python")
 SKLEARN = ("digits", "breast_cancer", "wine", "iris", "diabetes")
 
 
@@ -74,6 +81,9 @@ def load_rows(
         allowed = f"{listing(f'{kind}:…' for kind in SOURCES)} or a path that ends in .csv"
         message = f"{source!r} is not a data source ({allowed}{nearest(kind, SOURCES)})"
         raise DataError("data.source", message)
+    if columns.series and kind not in _OF_SERIES:
+        message = f"{source} has no columns of series ({listing(f'{k}:…' for k in _OF_SERIES)})"
+        raise DataError("data.series", message)
     return SOURCES[kind](Request(name, columns, base, as_text, memory))
 
 
@@ -100,15 +110,27 @@ def _load_csv(asked: Request) -> Rows:
     files = locate_all(asked.name, asked.base)
     as_text = asked.as_text | set(asked.columns.ids)
     frame = stacked([(file.name, read_csv(file, as_text)) for file in files])
-    return from_frame(frame, asked.columns, asked.name if len(files) > 1 else files[0].name)
+    return _rows_of(frame, asked.columns, asked.name if len(files) > 1 else files[0].name)
+
+
+def _rows_of(frame: pd.DataFrame, columns: Columns, name: str) -> Rows:
+    """A row of the frame each, or windows over its rows."""
+    return from_series(frame, columns, name) if columns.series else from_frame(frame, columns, name)
 
 
 def _load_parquet(asked: Request) -> Rows:
     files = locate_all(asked.name, asked.base)
-    if weight(files) > asked.memory:
+    if weight(files) > asked.memory and not asked.columns.series:
         return stream(files, asked.columns)
     frame = stacked([(file.name, read_parquet(file)) for file in files])
-    return from_frame(frame, asked.columns, asked.name if len(files) > 1 else files[0].name)
+    return _rows_of(frame, asked.columns, asked.name if len(files) > 1 else files[0].name)
+
+
+def _load_series(asked: Request) -> Rows:
+    if asked.columns.series is None:
+        raise DataError("data.series", "name the column of time: {time: …, window: …, horizon: …}")
+    is_csv = asked.name.lower().endswith(CSV_SUFFIXES)
+    return _load_csv(asked) if is_csv else _load_parquet(asked)
 
 
 def _load_python(asked: Request) -> Rows:
@@ -122,6 +144,11 @@ def _load_python(asked: Request) -> Rows:
     except Exception as error:
         message = f"{asked.name} failed: {type(error).__name__}: {error}"
         raise DataError("data.source", message) from error
+    if asked.columns.series:
+        if not hasattr(returned, "columns"):
+            message = f"{asked.name} returned a {type(returned).__name__}, not a DataFrame"
+            raise DataError("data.source", f"{message} of series")
+        return from_series(returned, asked.columns, asked.name)
     if not asked.columns.has_target and not isinstance(returned, tuple):
         if hasattr(returned, "columns"):
             return from_frame(returned, asked.columns, asked.name)
@@ -152,6 +179,7 @@ SOURCES: dict[str, Callable[[Request], Rows]] = {
     "npz": load_npz,
     "npy": load_npy,
     "images": load_images,
+    "series": _load_series,
     "text": load_text,
     "python": _load_python,
 }

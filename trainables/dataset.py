@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from trainables.baselines import baseline_notes, of_series
 from trainables.info import Info as Info
 from trainables.inputs import TABLE, Inputs, Reading, alike, fit
 from trainables.notes import notes
@@ -108,10 +109,12 @@ def prepare(
         about["stratify"] = stratify
     if targets.anomalies:
         about["anomaly"] = list(targets.anomalies)
+    own_rows = [own["validation"].table] if "validation" in own else []
+    about |= of_series(own_rows or [table.take(val) for _, val in pairs])
     info = targets.info(made, reading)
     told = notes(table, fits[0], [part.table for part in own.values()])
     told += targets.notes(len(parts.folds[0][0]) - len(pairs[0][0]))
-    return Prepared(tuple(made), info, about, test, told)
+    return Prepared(tuple(made), info, about, test, (*told, *baseline_notes(about)))
 
 
 def _encoded(

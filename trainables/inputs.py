@@ -4,7 +4,7 @@
 |---|---|---|---|
 | table | [F] numbers | `Table` | `preprocess.Preprocess` |
 | image | [C, H, W] | `Block`, or a table with `data.shape` | `scaling.Scaling` |
-| sequence | [T, F] | `Block`, or a table with `data.shape` | `scaling.Scaling` |
+| sequence | [T, F] | `Block`, of series, or a table with `data.shape` | `scaling.Scaling` |
 | text | [T] of tokens' numbers | `prose.Prose`, by `data.text` | `tokens.Tokens` |
 | ids | [2] of a user and an item | `ids.Pairs`, by `data.user` and `data.item` | `ids.Ids` |
 """
@@ -131,6 +131,9 @@ def shaped(rows: Rows, shape: Sequence[int]) -> Block:
         message = "give [channels, height, width] or [steps, features]"
         raise DataError(path, f"{shown}: {message}")
     if isinstance(rows, Block):
+        if rows.outlook is not None:
+            message = "windows of series are [data.series.window, series]; leave it out"
+            raise DataError(path, f"{shown}: {message}")
         x = rows.x
         if math.prod(x.shape[1:]) != math.prod(shown):
             raise DataError(path, f"{shown}: an example is {list(x.shape[1:])}")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from trainables.block import Block
 from trainables.errors import listing
 from trainables.ids import Ids, Pairs
 from trainables.inputs import Inputs
@@ -26,6 +27,8 @@ def notes(rows: Rows, fit: Inputs, own: Sequence[Rows] = ()) -> tuple[str, ...]:
 def _notes(rows: Rows, fit: Inputs, own: Sequence[Rows]) -> Iterator[str]:
     if rows.dropped:
         yield f"{rows.dropped} rows without a target are left out"
+    if isinstance(rows, Block) and rows.outlook is not None:
+        yield from rows.outlook.notes
     if isinstance(rows, Table) and isinstance(fit, Preprocess):
         yield from _of_columns(rows, fit)
     if isinstance(rows, Pairs) and isinstance(fit, Ids):

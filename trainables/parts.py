@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainables.columns import MEMORY, Columns, Text
+from trainables.columns import MEMORY, Columns, Text, Windows
 from trainables.data import load_rows
 from trainables.errors import DataError, listing, nearest
 from trainables.inputs import Reading, read_as
@@ -59,16 +59,17 @@ def load_parts(
     has_target: bool = True,
     memory: int = MEMORY,
     ids: tuple[str, ...] = (),
+    series: Windows | None = None,
     shape: Sequence[int] | None = None,
 ) -> Parts:
     """The tables of all sources, checked to be of the same columns.
 
     Raises:
         DataError: at "data.source", "data.validation", "data.test", "data.target", "data.group",
-            "data.order".
+            "data.order", "data.series".
     """
     scaled = None if shape is None else tuple(shape)
-    named = Columns(target, group, order, has_target, ids, scaled)
+    named = Columns(target, group, order, has_target, ids, series, scaled)
     main = Part(source, load_rows(source, named, base, memory=memory))
     found: dict[str, Part] = {}
     for part, where in own.items():

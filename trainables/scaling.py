@@ -15,6 +15,7 @@ from trainables.block import Block
 from trainables.errors import DataError
 from trainables.mapped import Mapped
 from trainables.preprocess import FARTHEST, moments
+from trainables.series import last_window
 from trainables.table import Array
 
 _ROWS = 4096  # at a time: the rows may be mapped from a file that memory does not hold
@@ -26,6 +27,7 @@ class Scaling:
 
     shape: of a row, [C, H, W] or [T, F]; means and scales: of each channel or feature.
     target_means, target_stds: of a regression's target, or of each of several.
+    series: the names of the features of windows of series.
     """
 
     shape: tuple[int, ...]
@@ -33,6 +35,7 @@ class Scaling:
     scales: tuple[float, ...]
     target_means: tuple[float, ...] = (0.0,)
     target_stds: tuple[float, ...] = (1.0,)
+    series: tuple[str, ...] = ()
 
     @classmethod
     def fit(cls, block: Block, *, regression: bool = False) -> Scaling:
@@ -41,6 +44,9 @@ class Scaling:
         means, scales = _of_channels(block.x)
         if not regression:
             return cls(shape, means, scales)
+        if block.outlook is not None:  # foretold values in the units of those that are seen
+            horizon = block.outlook.asked.horizon
+            return cls(shape, means, scales, means * horizon, scales * horizon, block.columns)
         columns = block.target.reshape(len(block), -1).astype(np.float64).T
         pairs = [moments(column) for column in columns]
         return cls(shape, means, scales, tuple(m for m, _ in pairs), tuple(s for _, s in pairs))
@@ -51,7 +57,12 @@ class Scaling:
         return self.target_stds[0] if len(self.target_stds) == 1 else self.target_stds
 
     def transform(self, X: Any) -> Array:
-        """Float32 [N, …] of a Block or an array of raw rows [N, …]."""
+        """Float32 [N, …] of a Block or an array of raw rows [N, …].
+
+        Of windows of series, also a data frame in the order of time, whose last rows are a window.
+        """
+        if self.series and hasattr(X, "columns") and not isinstance(X, Block):
+            X = last_window(X, self.series, self.shape[0])
         x = X.x if isinstance(X, Block) else X if isinstance(X, Mapped) else np.asarray(X)
         if x.shape[1:] != self.shape:
             wanted = f"[rows, {', '.join(map(str, self.shape))}]"

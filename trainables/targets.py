@@ -115,6 +115,9 @@ class Targets:
             flag = self.are_anomalies(rows).astype(x.dtype)
             return np.concatenate([x.reshape(len(x), -1), flag[:, None]], 1)
         check_numbers(rows)
+        if isinstance(rows, Block) and rows.outlook is not None:
+            pair = rows.target, rows.outlook.naive
+            return np.concatenate([fitted.encode_target(values) for values in pair], 1)
         return fitted.encode_target(rows.target)
 
     def info(self, folds: Sequence[Fold], reading: Reading) -> Info:

@@ -46,9 +46,15 @@ def infer_task(
         raise ConfigError("task", f"{task!r} is not {kind} ({words})")
     if not set(tasks) & set(SUPERVISED):
         return task or _only_task(metric, tasks)
+    if task == "forecasting" and table.target.ndim == 1:
+        message = "forecasting needs windows of series, {time: …, window: …, horizon: …}"
+        raise DataError("data.series", message)
     if task is not None and task not in (*SUPERVISED, "classification"):
         return task
     if table.target.ndim > 1:
+        if task is not None or "forecasting" not in tasks:
+            words = f"{task!r}" if task else f"{listing(tasks)}"
+            raise ConfigError("task", f"{words}: what windows of series have is forecasting")
         return "forecasting"
     wanted = task or _metric_task(metric) or _target_task(table.target)
     if task is None and wanted == "classification" and "multiclass" not in tasks:

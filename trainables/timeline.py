@@ -29,11 +29,14 @@ def split_in_time(
     moments = np.sort(order.first)
     test_from = _cut(moments, split[0] + split[1]) if split[2] else None
     test = _between(order, test_from, None) if test_from is not None else np.empty(0, np.int64)
-    if folds == 1:
+    if not split[1] and folds == 1:  # the validation part has rows of its own
+        pairs = [(_between(order, None, test_from), np.empty(0, np.int64))]
+    elif folds == 1:
         val_from = _cut(moments, split[0])
         pairs = [(_between(order, None, val_from), _between(order, val_from, test_from))]
     else:
         kept = moments if test_from is None else moments[moments < test_from]
+        kept = kept if len(kept) else moments  # too few, as is said below
         cuts = [_cut(kept, k / (folds + 1)) for k in range(1, folds + 1)]
         ends = [*cuts[1:], test_from]
         pairs = [
@@ -41,9 +44,11 @@ def split_in_time(
             for cut, end in zip(cuts, ends, strict=True)
         ]
     for train, val in pairs:
-        if len(train) < 2 or not len(val):
-            moments_there = len(np.unique(order.first))
-            message = f"column {order.name!r} has {moments_there} moments"
+        if len(train) < 2 or not (len(val) or not split[1]):
+            count = len(np.unique(order.first))
+            reach = int((order.last > order.first).any())
+            message = f"column {order.name!r} has rows at {count} moments"
+            message += ", which reach into later ones" * reach
             where = "folds" if folds > 1 else "data.order"
             raise DataError(where, f"{message}; too few for parts that follow each other")
     return tuple(pairs), test

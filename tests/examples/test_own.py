@@ -17,7 +17,10 @@ from commandline import Lanewise
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from trainables.data import load
+from trainables.dataset import prepare
 from trainables.errors import StopTrial
+from trainables.pool import Pool
 from trainables.trial import Recipe, open_trial
 
 OWN = Path(__file__).parents[2] / "examples" / "own"
@@ -56,9 +59,10 @@ def run(lanewise: Lanewise, name: str, executor: str, *options: str) -> dict[str
     ("name", "executor", "trials", "bar"),
     [
         ("custom_layer", "packed", 4, 0.9),
-        ("hugging_face", "packed", 3, 0.7),
+        ("hugging_face", "inline", 3, 0.7),
         ("lightning_module", "inline", 2, 0.9),
         ("scikit_learn", "inline", 4, 0.9),
+        pytest.param("hugging_face", "packed", 3, 0.7, marks=LONG),
         # In Ray's workers, a file that the example imports must be found, too.
         pytest.param("lightning_module", "tune", 2, 0.9, marks=LONG),
         pytest.param("scikit_learn", "tune", 4, 0.9, marks=LONG),
@@ -122,6 +126,22 @@ def test_a_bug_in_the_module_shows_its_whole_traceback(name: str, lanewise: Lane
 
 
 # The models.
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "task"),
+    [
+        ("custom_layer", "sklearn:breast_cancer", "binary"),
+        ("hugging_face", "sklearn:digits", "multiclass"),
+    ],
+)
+def test_a_model_trains_as_a_lane(name: str, source: str, task: str) -> None:
+    table = load(source, target=None, base=OWN)
+    prepared = prepare(table, source=source, task=task).for_trials()
+    recipe = Recipe(f"{name}.py:build", base=str(OWN), prepared=prepared, threads=1)
+    trial = Pool(recipe, packs_at_any_price=True).open({"dropout": 0.1}, 0)
+    assert trial.alone == ""
+    trial.close()
 
 
 @pytest.mark.parametrize("name", ["custom_layer", "hugging_face"])

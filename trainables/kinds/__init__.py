@@ -10,15 +10,19 @@ from trainables.kinds.gan import GAN
 from trainables.kinds.kind import Kind as Kind
 from trainables.kinds.mlp import MLP
 from trainables.kinds.recommender import RECOMMENDER
+from trainables.kinds.recurrent import GRU, LSTM, RNN
 from trainables.kinds.text import TEXT
 from trainables.kinds.transformer import TRANSFORMER
 
 KINDS: dict[str, Kind] = {
     "mlp": MLP,
-    "autoencoder": AUTOENCODER,
-    "recommender": RECOMMENDER,
     "cnn": CNN,
-    "gan": GAN,
+    "rnn": RNN,
+    "gru": GRU,
+    "lstm": LSTM,
     "text": TEXT,
     "transformer": TRANSFORMER,
+    "autoencoder": AUTOENCODER,
+    "recommender": RECOMMENDER,
+    "gan": GAN,
 }

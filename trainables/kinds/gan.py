@@ -94,9 +94,7 @@ GAN = Kind(
         "label_smoothing": Knob(
             0.0, BELOW_ONE, "what the label of real rows lacks to 1, in the game standard"
         ),
-        "noise": Knob(
-            0.0, NOT_NEGATIVE, "standard deviation of noise on all that the critic sees"
-        ),
+        "noise": Knob(0.0, NOT_NEGATIVE, "standard deviation of noise on all that the critic sees"),
         "average": Knob(
             0.99,
             BELOW_ONE,

@@ -15,7 +15,6 @@ from trainables.knobs import (
     Knob,
 )
 
-
 RECOMMENDER = Kind(
     {
         "factors": Knob(

@@ -14,15 +14,19 @@ from trainables.models.cnn import cnn
 from trainables.models.gan import gan
 from trainables.models.mlp import mlp
 from trainables.models.recommender import recommender
+from trainables.models.recurrent import gru, lstm, rnn
 from trainables.models.text import text
 from trainables.models.transformer import transformer
 
 MODELS: dict[str, Callable[[Mapping[str, Any], Info], nn.Module]] = {
     "mlp": mlp,
-    "autoencoder": autoencoder,
-    "recommender": recommender,
     "cnn": cnn,
-    "gan": gan,
+    "rnn": rnn,
+    "gru": gru,
+    "lstm": lstm,
     "text": text,
     "transformer": transformer,
+    "autoencoder": autoencoder,
+    "recommender": recommender,
+    "gan": gan,
 }
