@@ -106,6 +106,9 @@ FAMILIES: dict[str, Family] = {
     "gru 32, 8 steps": Family("gru", {"hidden": [32]}, (8, 8)),
     "lstm 32, 8 steps": Family("lstm", {"hidden": [32]}, (8, 8)),
     "lstm 128, 8 steps": Family("lstm", {"hidden": [128]}, (8, 8)),
+    "transformer 2 × 16, 8 steps": Family(
+        "transformer", {**_ENCODER, "width": 16, "heads": 2}, (8, 8), plain=PlainTransformer
+    ),
     "transformer 2 × 32, 8 steps": Family("transformer", _ENCODER, (8, 8), plain=PlainTransformer),
     "transformer 2 × 32, 16 steps": Family(
         "transformer", _ENCODER, (16, 8), plain=PlainTransformer
