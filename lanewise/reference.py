@@ -80,22 +80,32 @@ def markdown() -> str:
 
 
 def _keys(schema: Mapping[str, Any]) -> Iterator[str]:
-    """The table of the keys, then one for each section."""
+    """The table of the keys, then one for each section, and for those inside it."""
     sections = schema["$defs"]
     yield "## Keys\n\n" + _properties(schema, schema["required"], sections)
-    for name, body in schema["properties"].items():
-        if section := _section(body):
-            inner = sections[section]
-            table = _properties(inner, inner.get("required", ()), sections)
-            yield f"### {name}\n\n{inner['description']}\n\n{table}"
+    yield from _inner(schema, sections)
+
+
+def _inner(body: Mapping[str, Any], sections: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """The sections that the keys of a section have."""
+    for name, value in body["properties"].items():
+        if section := _section(value):
+            inner, path = sections[section], f"{above}{name}"
+            table = _properties(inner, inner.get("required", ()), sections, f"{path}.")
+            yield f"### {path}\n\n{inner['description']}\n\n{table}"
+            yield from _inner(inner, sections, f"{path}.")
 
 
 def _properties(
-    body: Mapping[str, Any], required: Sequence[str], sections: Mapping[str, Any]
+    body: Mapping[str, Any],
+    required: Sequence[str],
+    sections: Mapping[str, Any],
+    above: str = "",
 ) -> str:
     rows = []
     for name, value in body["properties"].items():
-        words = f"[its keys](#{name})" if _section(value) else LINKS.get(name) or _value(value)
+        anchor = f"{above}{name}".replace(".", "")  # as Markdown makes it of the heading
+        words = f"[its keys](#{anchor})" if _section(value) else LINKS.get(name) or _value(value)
         default = "**required**" if name in required else _default(value)
         rows.append((_code(name), words, default, _about(value, sections)))
     return _table("key", "value", "default", "meaning", rows=rows)
