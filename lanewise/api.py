@@ -141,6 +141,10 @@ def _data(data: Any, groups: Any, home: Home) -> Any:
     given = data is not None and not isinstance(data, str | Mapping)
     if groups is not None and not given:
         raise SweepFileError("groups: goes with arrays; name a source's column in data: group")
+    if isinstance(data, Mapping) and "series" in data and hasattr(data.get("source"), "columns"):
+        from trainables.arrays import save_series
+
+        return {**data, "source": save_series(home.data, data["source"])}
     if isinstance(data, Mapping) and not isinstance(data.get("source"), str | None):
         return {**data, **_data(data["source"], None, home)}  # arrays, with what is said of them
     if data is None or isinstance(data, Mapping):

@@ -64,6 +64,13 @@ def save_arrays(folder: Path, data: Any, groups: Any = None) -> Source:
     return _save_frame(folder, given)
 
 
+def save_series(folder: Path, frame: pd.DataFrame) -> str:
+    """Write a data frame of series, its named index as a column; the source that reads it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    frame = frame if frame.index.name is None else frame.reset_index()
+    return _save_frame(folder, Frame(_plain(frame.copy()), "")).source
+
+
 def normalised(data: Any, groups: Any = None) -> Matrix | Frame:
     """What a Python caller gives as data, in one of two forms.
 

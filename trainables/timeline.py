@@ -29,7 +29,8 @@ def split_in_time(
     moments = np.sort(order.first)
     test_from = _cut(moments, split[0] + split[1]) if split[2] else None
     test = _between(order, test_from, None) if test_from is not None else np.empty(0, np.int64)
-    if not split[1] and folds == 1:  # the validation part has rows of its own
+    is_own = not split[1] and folds == 1  # the validation part has rows of its own
+    if is_own:
         pairs = [(_between(order, None, test_from), np.empty(0, np.int64))]
     elif folds == 1:
         val_from = _cut(moments, split[0])
@@ -44,7 +45,7 @@ def split_in_time(
             for cut, end in zip(cuts, ends, strict=True)
         ]
     for train, val in pairs:
-        if len(train) < 2 or not (len(val) or not split[1]):
+        if len(train) < 2 or not (len(val) or is_own):
             count = len(np.unique(order.first))
             reach = int((order.last > order.first).any())
             message = f"column {order.name!r} has rows at {count} moments"
