@@ -53,6 +53,8 @@ def _datasets(data: Mapping[str, Any], base: str, seed: int) -> Iterator[Dataset
         role = ROLES[part]
         held = data.get(role) or data  # a source of its own, or the common one
         about = _about(data, held) | {"rows": rows}
+        if part == "val" and "baselines" in data:
+            about["baselines"] = data["baselines"]
         digest = str(held["hash"])[:DIGITS]
         if rows != held.get("rows"):
             about |= cut | {"rows_of_source": held["rows"]}
@@ -62,7 +64,7 @@ def _datasets(data: Mapping[str, Any], base: str, seed: int) -> Iterator[Dataset
 
 
 def _about(data: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: data.get(key) for key in ("columns", "target", "group", "order")}
+    kept = {key: data.get(key) for key in ("columns", "target", "group", "order", "series")}
     kept |= {"hash": rows["hash"], "rows_without_target": rows.get("dropped")}
     if not data.get("target"):  # nothing is foretold
         kept |= {"target": None, "rows_without_target": None}

@@ -75,6 +75,15 @@ def test_folds_train_and_validate_on_one_set():
     assert rows == {"training": 1527, "test": 270}
 
 
+def test_windows_of_series_show_how_they_are_cut_and_what_to_beat():
+    series = {"time": "hour", "values": ["load"], "window": 48, "horizon": 6, "season": 24}
+    beat = {"naive_mae": 7.9, "seasonal_naive_mae": 5.7}
+    found = datasets(CUT | {"series": series, "baselines": beat}, "/base", seed=3)
+    profiles = [json.loads(d.profile) for d in found]
+    assert [p["series"] for p in profiles] == [series] * 3
+    assert [p.get("baselines") for p in profiles] == [None, beat, None]
+
+
 def test_sources_of_their_own_are_named():
     found = {d.context: d for d in datasets(OWN, "/base", 0)}
     assert json.loads(found["training"].source) == {"uri": "/base/train.csv"}

@@ -230,6 +230,8 @@ def test_a_lane_computes_what_it_would_alone_or_says_why_not(name: str, tmp_path
             )
 
 
+# torch warns of what its own recurrent layers do with their weights; they are exported all the same.
+@pytest.mark.filterwarnings("ignore:The tensor attributes .*_flat_weights:UserWarning")
 @pytest.mark.parametrize("name", KINDS)
 def test_its_forward_can_be_exported(name: str) -> None:
     module, x = module_of(name).eval(), rows_of(name, 4)
