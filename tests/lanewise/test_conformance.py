@@ -230,7 +230,7 @@ def test_a_lane_computes_what_it_would_alone_or_says_why_not(name: str, tmp_path
             )
 
 
-# torch warns of what its own recurrent layers do with their weights; they are exported all the same.
+# torch warns of what its own recurrent layers do with their weights; they are exported.
 @pytest.mark.filterwarnings("ignore:The tensor attributes .*_flat_weights:UserWarning")
 @pytest.mark.parametrize("name", KINDS)
 def test_its_forward_can_be_exported(name: str) -> None:
