@@ -19,7 +19,10 @@ _GATES = {nn.RNN: 1, nn.GRU: 3, nn.LSTM: 4}
 
 
 def rnn(config: Mapping[str, Any], info: Info) -> nn.Module:
-    """Elman's network: h_t = tanh or relu of W x_t + U h_(t−1) + b; else as `lstm`."""
+    """Elman 1990, "Finding Structure in Time": h_t = tanh or relu of W x_t + U h_(t−1) + b.
+
+    Sequences [B, T, F] to outputs [B, C]; else as `lstm`, and it packs as that does.
+    """
     kind = config["nonlinearity"]
     return _network(config, info, lambda i, h, both: _layer(nn.RNN, i, h, both, nonlinearity=kind))
 
