@@ -29,7 +29,9 @@ def rnn(config: Mapping[str, Any], info: Info) -> nn.Module:
 
 def gru(config: Mapping[str, Any], info: Info) -> nn.Module:
     """Gated recurrent units, Cho et al. 2014, "Learning Phrase Representations using RNN
-    Encoder-Decoder for Statistical Machine Translation"; else as `lstm`.
+    Encoder-Decoder for Statistical Machine Translation".
+
+    Sequences [B, T, F] to outputs [B, C]; else as `lstm`, and it packs as that does.
     """
     return _network(config, info, lambda i, h, both: _layer(nn.GRU, i, h, both))
 
