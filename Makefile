@@ -32,6 +32,7 @@ docs: setup
 bench: setup
 	$(BIN)/python benchmarks/solo.py
 	$(BIN)/python benchmarks/packs.py
+	$(BIN)/python benchmarks/families.py
 	$(BIN)/python benchmarks/trial_cost.py
 	$(BIN)/python benchmarks/pack_start.py
 	$(BIN)/python benchmarks/projection.py
