@@ -18,8 +18,8 @@ from uuid import uuid4
 from cluster.checkpoints import Storage
 from cluster.errors import ClusterError
 from cluster.executor import Halt, Order, Outcome, Proceed, Start
-from cluster.limits import NO_LIMITS, Limits, hang_message, where_it_hung, who_trained
-from cluster.memory import is_low_memory
+from cluster.limits import NO_LIMITS, Limits, hang_message, process_of, where_it_hung, who_trained
+from cluster.memory import greediest, is_low_memory
 from cluster.pack_actor import Job, Leave, Message, News, PackActor
 from cluster.pack_worker import Apart
 from cluster.placement import Seating, choose, shape_of
@@ -271,7 +271,7 @@ class PackedExecutor:
     def _ends(self, worker: _Worker, error: Exception) -> list[Outcome]:
         """What became of its attempts: those that trained last are to blame, if anyone is."""
         note = self._storage.note(worker.name)
-        suspects = who_trained(note)
+        suspects, process = who_trained(note), process_of(note)
         where = where_it_hung(note)
         note.unlink(missing_ok=True)
         text = str(error)
@@ -279,7 +279,9 @@ class PackedExecutor:
         if where is not None:
             failure = Failure("hang", hang_message(self._limits, where))
         elif is_low_memory(text):
-            failure = Failure("out_of_memory", text)
+            # The monitor may end several workers at once, for what one of them held.
+            is_innocent = process is not None and greediest(text) not in (None, process)
+            failure = Failure("preempted" if is_innocent else "out_of_memory", text)
         elif getattr(error, "preempted", False):
             failure = Failure("preempted", text)
         outcomes = []
