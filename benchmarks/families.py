@@ -38,9 +38,9 @@ from trainables.losses import make_loss
 from trainables.metrics import complete_loss
 from trainables.models import MODELS
 from trainables.pool import Pool
-from trainables.replica import build_module
 from trainables.scaling import Scaling
 from trainables.trial import Recipe, open_trial
+from trainables.unit import build_module
 
 LR = 1e-3
 

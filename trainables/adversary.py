@@ -33,17 +33,14 @@ from torch.nn.functional import relu, softplus
 
 from trainables import latent, optimizer_state, optimizers
 from trainables.batches import batch_sizes
-from trainables.dataset import Info
-from trainables.draws import Draws, own_draws
 from trainables.epochs import epoch_rows
 from trainables.losses import make_loss
 from trainables.metrics import complete_loss, reported
 from trainables.models.gan import Gan
-from trainables.replica import Build, build_module, measure, precise
+from trainables.replica import measure, precise
 from trainables.schedules import Rate, Span
-from trainables.streams import stream, torch_seed
-from trainables.tensors import FoldTensors
-from trainables.trial import Recipe
+from trainables.streams import stream
+from trainables.unit import Unit
 from trainables.weights import Weights
 
 _SMALL = 1e-12  # under a root, whose slope at 0 is infinite
@@ -113,25 +110,11 @@ class Player:
 class GanReplica:
     """As `replica.Replica`, for a module that is a `models.gan.Gan`."""
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        build: Build,
-        given: Mapping[str, Any],
-        config: Mapping[str, Any],
-        info: Info,
-        data: FoldTensors,
-        *,
-        seed: int,
-        number: int,
-        device: str,
-    ) -> None:
-        self.seed, self.number, self.device = seed, number, device
+    def __init__(self, unit: Unit) -> None:
+        recipe, info, data, config = unit.recipe, unit.info, unit.data, unit.config
+        self.seed, self.number, self.device = unit.seed, unit.number, unit.device
         self.config, self.info, self.data = config, info, data
-        start = torch_seed(seed, number, "init", 0)
-        built = build_module(build, given, info, seed=start, device=device, dtype=recipe.dtype)
-        self.draws = Draws()
-        module = own_draws(built, self.draws)
+        module, self.draws = unit.module()
         assert isinstance(module, Gan)
         self.module: Gan = module
         self.weights = Weights(module)

@@ -13,7 +13,7 @@ import numpy as np
 
 from trainables.columns import Windows
 from trainables.mapped import Mapped
-from trainables.table import Array, Groups, Order, taken_groups, taken_order
+from trainables.table import Array, Groups, Order, finished, taken
 
 FORMS = {3: "image", 2: "sequence"}  # by the number of dimensions of a row
 _FLAT = {1: "table"}
@@ -64,9 +64,7 @@ class Block:
         return replace(
             self,
             x=self.x.take(rows) if isinstance(self.x, Mapped) else self.x[rows],
-            target=self.target[rows],
-            groups=taken_groups(self.groups, rows),
-            order=taken_order(self.order, rows),
+            **taken(self, rows),
             outlook=outlook,
         )
 
@@ -76,9 +74,4 @@ class Block:
         digest.update(json.dumps(about).encode())
         for first in range(0, len(self), 4096):  # of a file that memory may not hold
             digest.update(np.ascontiguousarray(self.x[first : first + 4096]).tobytes())
-        digest.update(json.dumps([self.target.dtype.kind, self.target.tolist()]).encode())
-        if self.groups is not None:
-            digest.update(json.dumps([self.groups.name, self.groups.values.tolist()]).encode())
-        if self.order is not None:
-            digest.update(json.dumps([self.order.name, self.order.first.tolist()]).encode())
-        return digest.hexdigest()
+        return finished(digest, self)

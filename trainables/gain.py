@@ -10,16 +10,13 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
-from trainables.course import Course
 from trainables.lane import Lane
 from trainables.pack import Epoch, Pack, join_folds
-from trainables.replica import Build, Replica
-from trainables.tensors import FoldTensors
-from trainables.trial import Recipe
+from trainables.replica import Replica
+from trainables.unit import Unit
 
 LEAST = 1.1  # below, the difference is noise, and alone is simpler
 _FEW, _LANES, _STEPS, _TIMES = 2, 8, 3, 6
@@ -38,49 +35,20 @@ class Costs:
     enough: int
 
 
-def measure(
-    recipe: Recipe,
-    build: Build,
-    for_build: Mapping[str, Any],
-    course: Course,
-    data: FoldTensors,
-    device: str,
-) -> Costs:
-    """Time a few steps of a configuration on the first rows of a fold."""
-    assert recipe.prepared is not None
-    rows = _STEPS * course.config["batch_size"]
-    data = replace(data, x_train=data.x_train[:rows], y_train=data.y_train[:rows])
-    replica = Replica(
-        recipe,
-        build,
-        for_build,
-        course.config,
-        recipe.prepared.info,
-        data,
-        seed=0,
-        number=0,
-        device=device,
-    )
+def measure(unit: Unit) -> Costs:
+    """Time a few steps of a configuration on the first rows of its fold."""
+    rows = _STEPS * unit.config["batch_size"]
+    x, y = unit.data.x_train[:rows], unit.data.y_train[:rows]
+    data = replace(unit.data, x_train=x, y_train=y)
+    few_rows = [replace(unit, data=data, seed=seed, number=0, fold=0) for seed in range(_LANES)]
+    replica = Replica(few_rows[0])
     replica.train_epoch(1)  # warms up
     began = time.perf_counter()
     replica.train_epoch(1)
     if time.perf_counter() - began > _BUSY * len(replica.batch_sizes):
         return Costs(1.0, 1)  # there is little overhead to share, and the probe would take long
-    lanes = [
-        Lane(
-            recipe,
-            build,
-            for_build,
-            course.config,
-            data,
-            seed=seed,
-            number=0,
-            fold=0,
-            device=device,
-        )
-        for seed in range(_LANES)
-    ]
-    pack = Pack(recipe, join_folds((data,)), lanes[0], lambda pack, why: None)
+    lanes = [Lane(each) for each in few_rows]
+    pack = Pack(unit.recipe, join_folds((data,)), lanes[0], lambda pack, why: None)
     for lane in lanes:
         pack.seat(lane)
     alone, few, many = _fastest(

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from trainables.errors import DataError, listing, nearest
-from trainables.preprocess import moments
-from trainables.table import Array, Groups, Order, Rows, Table, taken_groups, taken_order, texts
+from trainables.standard import OneTarget, moments_of
+from trainables.table import Array, Groups, Order, Rows, Table, finished, taken, texts
 
 KEYS = ("data.user", "data.item")
 
@@ -52,9 +52,7 @@ class Pairs:
             self,
             user=self.user[rows],
             item=self.item[rows],
-            target=self.target[rows],
-            groups=taken_groups(self.groups, rows),
-            order=taken_order(self.order, rows),
+            **taken(self, rows),
         )
 
     def fingerprint(self) -> str:
@@ -62,12 +60,7 @@ class Pairs:
         digest.update(json.dumps([*self.columns, self.target_name]).encode())
         for column in (self.user, self.item):
             digest.update(json.dumps(column.tolist()).encode())
-        digest.update(json.dumps([self.target.dtype.kind, self.target.tolist()]).encode())
-        if self.groups is not None:
-            digest.update(json.dumps([self.groups.name, self.groups.values.tolist()]).encode())
-        if self.order is not None:
-            digest.update(json.dumps([self.order.name, self.order.first.tolist()]).encode())
-        return digest.hexdigest()
+        return finished(digest, self)
 
 
 def paired(rows: Rows, names: Sequence[str | None]) -> Pairs:
@@ -124,7 +117,7 @@ def _column(rows: Table, path: str, name: str | None) -> Array:
 
 
 @dataclass(frozen=True)
-class Ids:
+class Ids(OneTarget):
     """What was learned from the training rows of one fold; see `inputs.Inputs`.
 
     columns: the names of the columns of users and of items.
@@ -145,7 +138,7 @@ class Ids:
         """Learn from the given rows, which are training rows only."""
         users, items = (tuple(sorted(set(column))) for column in (pairs.user, pairs.item))
         sizes = (len(users) + 1, len(items) + 1)
-        mean, std = moments(pairs.target.astype(np.float64)) if regression else (0.0, 1.0)
+        mean, std = moments_of(pairs, regression=regression)
         return cls(pairs.columns, users, items, sizes, mean, std)
 
     @property
@@ -166,14 +159,6 @@ class Ids:
         both = zip(self._columns(X), self._places, strict=True)
         numbers = [[places.get(value, 0) for value in column] for column, places in both]
         return np.array(numbers, np.int64).reshape(2, -1).T.copy()
-
-    def encode_target(self, y: Array) -> Array:
-        """Standardise targets in their own units; float32 [N]."""
-        return ((y.astype(np.float64) - self.target_mean) / self.target_std).astype(np.float32)
-
-    def decode_target(self, y: Array) -> Array:
-        """From standardised targets back to the original units; float64 [N]."""
-        return y.astype(np.float64) * self.target_std + self.target_mean
 
     def to_json(self) -> str:
         return json.dumps({"form": "ids", **asdict(self)})

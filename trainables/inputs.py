@@ -134,26 +134,20 @@ def shaped(rows: Rows, shape: Sequence[int]) -> Block:
         if rows.outlook is not None:
             message = "windows of series are [data.series.window, series]; leave it out"
             raise DataError(path, f"{shown}: {message}")
+        if math.prod(rows.x.shape[1:]) != math.prod(shown):
+            raise DataError(path, f"{shown}: an example is {list(rows.x.shape[1:])}")
         x = rows.x
-        if math.prod(x.shape[1:]) != math.prod(shown):
-            raise DataError(path, f"{shown}: an example is {list(x.shape[1:])}")
-        return Block(
-            x.shaped(tuple(shown)) if isinstance(x, Mapped) else x.reshape(len(x), *shown),
-            rows.target,
-            rows.target_name,
-            dropped=rows.dropped,
-            groups=rows.groups,
-            order=rows.order,
-        )
-    assert isinstance(rows, Table)
-    if rows.categories:
-        name = next(iter(rows.categories))
-        raise DataError(path, f"{shown}: column {name!r} holds no numbers")
-    if math.prod(shown) != len(rows.numeric):
-        message = f"{math.prod(shown)} numbers, and there are {len(rows.numeric)} columns"
-        raise DataError(path, f"{shown} is {message}")
+    else:
+        assert isinstance(rows, Table)
+        if rows.categories:
+            name = next(iter(rows.categories))
+            raise DataError(path, f"{shown}: column {name!r} holds no numbers")
+        if math.prod(shown) != len(rows.numeric):
+            message = f"{math.prod(shown)} numbers, and there are {len(rows.numeric)} columns"
+            raise DataError(path, f"{shown} is {message}")
+        x = rows.x_ND
     return Block(
-        rows.x_ND.reshape(len(rows), *shown),
+        x.shaped(tuple(shown)) if isinstance(x, Mapped) else x.reshape(len(x), *shown),
         rows.target,
         rows.target_name,
         dropped=rows.dropped,

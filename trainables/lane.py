@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from trainables.augment import Augmented
 from trainables.batches import batch_sizes
-from trainables.draws import Draws, own_draws
 from trainables.epochs import augmented, epoch_rows
 from trainables.errors import CheckpointError, ModelError
 from trainables.losses import class_weights
@@ -21,14 +20,12 @@ from trainables.pooling import own_pooling
 from trainables.program import Program, compile_module
 from trainables.recording import Recording, record
 from trainables.recurrence import own_recurrence
-from trainables.replica import Build, build_module
 from trainables.schedules import Rate, Span
 from trainables.stack import BEST, PARAM, ROWS, Shapes, Values, places, sizes
 from trainables.steps import STATE_ROWS, Stepper
-from trainables.streams import keep_threshold, normals_of, stream, torch_seed
+from trainables.streams import keep_threshold, normals_of, stream
 from trainables.table import Array
-from trainables.tensors import FoldTensors
-from trainables.trial import Recipe
+from trainables.unit import Unit
 
 if TYPE_CHECKING:
     from trainables.pack import Pack
@@ -88,38 +85,20 @@ class Owner(Protocol):
 class Lane:
     """A replica that can be seated in a pack, parked and seated again, with nothing lost.
 
-    Args:
-        module: with its initial values; its dropouts are replaced by ours.
-
     Attributes:
+        unit: what it is made of.
         program: what its module computes, if it is made of layers that programs know; otherwise
         recording: of a forward pass, by which modules are known to compute the same.
         obstacle: why it cannot be one, in a line; "" for none.
         done: epochs trained.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        build: Build,
-        given: Mapping[str, Any],
-        config: Mapping[str, Any],
-        data: FoldTensors,
-        *,
-        seed: int,
-        number: int,
-        fold: int,
-        device: str,
-    ) -> None:
-        """As `Replica`; fold: the number of the fold that `data` are."""
-        assert recipe.prepared is not None
-        info = recipe.prepared.info
-        self.seed, self.number, self.fold = seed, number, fold
+    def __init__(self, unit: Unit) -> None:
+        recipe, info, data, config = unit.recipe, unit.info, unit.data, unit.config
+        self.unit, self.seed, self.number, self.fold = unit, unit.seed, unit.number, unit.fold
         self.config, self.data = config, data
-        start = torch_seed(seed, number, "init", 0)
-        built = build_module(build, given, info, seed=start, device=device, dtype=recipe.dtype)
-        self.draws = Draws()
-        self.module = module = own_pooling(own_recurrence(own_draws(built, self.draws)))
+        built, self.draws = unit.module()
+        self.module = module = own_pooling(own_recurrence(built))
         module.train()
         parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
         if not parameters:
@@ -128,11 +107,11 @@ class Lane:
         self.shapes: Shapes = tuple(tuple(p.shape) for p in parameters.values())
         self.frozen = {n: p for n, p in module.named_parameters() if not p.requires_grad}
         self.batch_sizes = batch_sizes(module, len(data.x_train), config["batch_size"])
-        self.stepper = Stepper(config, torch.device(device))
+        self.stepper = Stepper(config, torch.device(unit.device))
         self.rate = Rate(config, Span(len(self.batch_sizes), recipe.epochs))
-        classes, dtype = len(info.classes or ()), getattr(torch, recipe.dtype)
-        self.weight_C = class_weights(config["class_weight"], data.y_train, classes, dtype)
-        self.parked: Values | None = self._first_values(parameters, module, dtype, device)
+        classes = len(info.classes or ())
+        self.weight_C = class_weights(config["class_weight"], data.y_train, classes, unit.dtype)
+        self.parked: Values | None = self._first_values(parameters, module, unit)
         self.has_best = False
         self.done = 0
         self.owner: Owner
@@ -162,9 +141,9 @@ class Lane:
             self.obstacle = "it does not return [batch, outputs]"
 
     def _first_values(
-        self, parameters: Mapping[str, Tensor], module: nn.Module, dtype: torch.dtype, device: str
+        self, parameters: Mapping[str, Tensor], module: nn.Module, unit: Unit
     ) -> Values:
-        rows = torch.zeros(ROWS, sum(sizes(self.shapes)), dtype=dtype, device=device)
+        rows = torch.zeros(ROWS, sum(sizes(self.shapes)), dtype=unit.dtype, device=unit.device)
         torch.cat([p.detach().reshape(-1) for p in parameters.values()], out=rows[PARAM])
         if self.stepper.start:
             rows[PARAM + 1] = self.stepper.start

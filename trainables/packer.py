@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from trainables import gain
 from trainables.allocator import keep_freed_memory
-from trainables.config import check_data
 from trainables.course import Course
 from trainables.errors import CheckpointError
 from trainables.gain import Costs
@@ -18,8 +17,9 @@ from trainables.pack import Data, Pack, join_folds, kind_of
 from trainables.probe import why_not
 from trainables.stack import sizes
 from trainables.tensors import fold_tensors
-from trainables.training import build_for, check_activations, pick_device, threads
+from trainables.training import check_activations, pick_device, threads
 from trainables.trial import Row
+from trainables.unit import units
 
 if TYPE_CHECKING:
     from trainables.pool import Pool
@@ -173,27 +173,9 @@ class Packer:
 
     def _lanes(self, course: Course) -> list[Lane]:
         """One for each replica, parked."""
-        assert self.recipe.prepared is not None
-        info, seeds = self.recipe.prepared.info, self.recipe.seeds
-        check_data(self.recipe.model, course.config, info)
-        build, for_build = build_for(self.recipe, course.given, course.config)
-        lanes = [
-            Lane(
-                self.recipe,
-                build,
-                for_build,
-                course.config,
-                data,
-                seed=course.seed,
-                number=fold * seeds + place,
-                fold=fold,
-                device=self.device,
-            )
-            for fold, data in enumerate(self.folds)
-            for place in range(seeds)
-        ]
-        if for_build is course.given:
-            check_activations(course.config, lanes[0].module)
+        each = units(self.recipe, course.given, course.config, self.folds, self.device, course.seed)
+        lanes = [Lane(unit) for unit in each]
+        check_activations(each[0], lanes[0].module)
         return lanes
 
     def _why_not(self, course: Course, lane: Lane) -> str:
@@ -216,10 +198,7 @@ class Packer:
         """Of lanes of this kind and about this size."""
         size = sum(sizes(lane.shapes)).bit_length() // 2  # within a factor of four
         if (kind, size) not in self._costs:
-            build, for_build = build_for(self.recipe, course.given, course.config)
-            self._costs[kind, size] = gain.measure(
-                self.recipe, build, for_build, course, lane.data, self.device
-            )
+            self._costs[kind, size] = gain.measure(lane.unit)
         return self._costs[kind, size]
 
     @property

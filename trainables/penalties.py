@@ -8,7 +8,7 @@ evaluation knows nothing of either.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,22 +48,23 @@ def activations(module: nn.Module) -> list[nn.Module]:
 
 
 class Term(nn.Module):
-    """Hands its input on, and adds weight · `value` of it to the loss: an abstract layer.
+    """Hands its input on, and adds weight · value of it to the loss.
 
     The weight is a buffer, so that lanes with other weights share a stack.
+
+    Args:
+        value: from the input [B, …] to a number, the mean over its rows. A function of a module:
+            lanes are copied and sent to workers.
     """
 
-    def __init__(self, weight: float) -> None:
+    def __init__(self, weight: float, value: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.weight: Tensor
         self.register_buffer("weight", torch.tensor(float(weight)))
+        self.value = value
 
     def forward(self, input: Tensor) -> Tensor:
         return input
-
-    def value(self, input: Tensor) -> Tensor:
-        """A number, the mean over the rows of the input [B, …]."""
-        raise NotImplementedError
 
 
 def has_terms(module: nn.Module) -> bool:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from trainables.errors import DataError, listing, nearest
+from trainables.standard import OneTarget, moments, moments_of
 from trainables.table import Array, Table, numbers, texts
 
 MOST_LEVELS = 50
@@ -48,7 +49,7 @@ class Category:
 
 
 @dataclass(frozen=True)
-class Preprocess:
+class Preprocess(OneTarget):
     """What was learned from the training rows of one fold.
 
     columns: all feature names in the order of the source, for arrays without names.
@@ -68,7 +69,7 @@ class Preprocess:
         columns = zip(table.numeric, table.x_ND.T, strict=True)
         fitted = tuple(_fit_number(name, x) for name, x in columns if not np.isnan(x).all())
         kinds = tuple(_fit_category(name, column) for name, column in table.categories.items())
-        mean, std = moments(table.target.astype(np.float64)) if regression else (0.0, 1.0)
+        mean, std = moments_of(table, regression=regression)
         width = sum(1 + n.missing for n in fitted) + sum(len(c.levels) + c.missing for c in kinds)
         if width == 0:
             message = "no column has a value in the training part; there is nothing to learn from"
@@ -93,14 +94,6 @@ class Preprocess:
             parts.extend(_apply_category(category, texts(_column(features, category.name))))
         x_NF = np.stack(parts, axis=1)
         return np.pad(x_NF, ((0, 0), (0, self.width - x_NF.shape[1]))).astype(np.float32)
-
-    def encode_target(self, y: Array) -> Array:
-        """Standardise targets in their own units; float32 [N]."""
-        return ((y.astype(np.float64) - self.target_mean) / self.target_std).astype(np.float32)
-
-    def decode_target(self, y: Array) -> Array:
-        """From standardised targets back to the original units; float64 [N]."""
-        return y.astype(np.float64) * self.target_std + self.target_mean
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -136,15 +129,6 @@ class Preprocess:
         columns = tuple(state["columns"])
         moments = (state["target_mean"], state["target_std"])
         return cls(columns, fitted, kinds, *moments, state["width"])
-
-
-def moments(x: Array) -> tuple[float, float]:
-    """Mean and standard deviation; 1 for a constant, whose computed deviation is only rounding."""
-    if x.min() == x.max():
-        return float(x[0]), 1.0
-    unit = float(np.abs(x).max())  # squares of 1e200 would overflow
-    mean, std = float((x / unit).mean()) * unit, float((x / unit).std()) * unit
-    return mean, std if std > 0 else 1.0
 
 
 def _fit_number(name: str, x: Array) -> Number:

@@ -10,7 +10,7 @@ from pathlib import Path
 from trainables.columns import Request, refuse_order
 from trainables.errors import DataError, listing, nearest
 from trainables.files import locate_folder
-from trainables.table import Array, Groups, Order, Rows, Table, taken_groups, taken_order, texts
+from trainables.table import Array, Groups, Order, Rows, Table, finished, taken, texts
 
 SUFFIX = ".txt"
 
@@ -47,21 +47,14 @@ class Prose:
         return replace(
             self,
             texts=self.texts[rows],
-            target=self.target[rows],
-            groups=taken_groups(self.groups, rows),
-            order=taken_order(self.order, rows),
+            **taken(self, rows),
         )
 
     def fingerprint(self) -> str:
         digest = hashlib.sha256()
         digest.update(json.dumps([self.column, self.target_name]).encode())
         digest.update(json.dumps(self.texts.tolist()).encode())
-        digest.update(json.dumps([self.target.dtype.kind, self.target.tolist()]).encode())
-        if self.groups is not None:
-            digest.update(json.dumps([self.groups.name, self.groups.values.tolist()]).encode())
-        if self.order is not None:
-            digest.update(json.dumps([self.order.name, self.order.first.tolist()]).encode())
-        return digest.hexdigest()
+        return finished(digest, self)
 
 
 def as_prose(rows: Rows, column: str | None) -> Prose:

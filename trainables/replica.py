@@ -1,9 +1,9 @@
-"""One network on one fold with one seed: the unit that trains. B batch, F features, C outputs."""
+"""One network on one fold with one seed in training. B batch, F features, C outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from trainables import latent, optimizer_state, optimizers, penalties
 from trainables.batches import batch_sizes
 from trainables.dataset import Info
-from trainables.draws import Draws, own_draws
 from trainables.epochs import augmented, epoch_rows
 from trainables.errors import ModelError
 from trainables.latent import Generative
@@ -24,23 +23,11 @@ from trainables.scores import score
 from trainables.streamed import Features, chunks
 from trainables.streams import stream, torch_seed
 from trainables.tensors import FoldTensors
-from trainables.trial import Recipe
+from trainables.unit import Unit, seeded
 from trainables.weights import Weights
 
-Build = Callable[[Mapping[str, Any], Info], nn.Module]
 _GATHER = 1 << 22  # values copied at once when a permutation is applied: 16 MB of float32
 _EVALUATE = 8192  # rows per forward pass of an evaluation
-
-
-@contextmanager
-def seeded(seed: int, device: str) -> Iterator[None]:
-    """Torch's global generators start from `seed` inside, and are as before outside."""
-    cuda = [torch.device(device)] if device.startswith("cuda") else []
-    with torch.random.fork_rng(devices=cuda):
-        torch.default_generator.manual_seed(seed)
-        if cuda:
-            torch.cuda.manual_seed(seed)
-        yield
 
 
 def precise(precision: str, device: str) -> AbstractContextManager[Any]:
@@ -55,41 +42,14 @@ def precise(precision: str, device: str) -> AbstractContextManager[Any]:
     return torch.autocast(kind, dtype=getattr(torch, precision))
 
 
-def build_module(
-    build: Build, config: Mapping[str, Any], info: Info, *, seed: int, device: str, dtype: str
-) -> nn.Module:
-    """The module that `build` returns, with initial values drawn from `seed` in float32."""
-    with seeded(seed, device):
-        module = build(config, info)
-    if not isinstance(module, nn.Module):
-        kind = type(module).__name__
-        raise ModelError("model", f"build(config, info) returned a {kind}, not an nn.Module")
-    return module.to(device, getattr(torch, dtype))
-
-
 class Replica:
     """A module, its optimizer, its data and its streams."""
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        build: Build,
-        given: Mapping[str, Any],
-        config: Mapping[str, Any],
-        info: Info,
-        data: FoldTensors,
-        *,
-        seed: int,
-        number: int,
-        device: str,
-    ) -> None:
-        """`given` is what `build` gets; `config` the same with all defaults, for training."""
-        self.seed, self.number, self.device = seed, number, device
+    def __init__(self, unit: Unit) -> None:
+        recipe, info, data, config = unit.recipe, unit.info, unit.data, unit.config
+        self.seed, self.number, self.device = unit.seed, unit.number, unit.device
         self.config, self.info, self.data = config, info, data
-        start = torch_seed(seed, number, "init", 0)
-        module = build_module(build, given, info, seed=start, device=device, dtype=recipe.dtype)
-        self.draws = Draws()
-        self.module = own_draws(module, self.draws)
+        self.module, self.draws = unit.module()
         self.params = [p for p in self.module.parameters() if p.requires_grad]
         if not self.params:
             raise ModelError("model", "the module has no parameter to train")
@@ -98,10 +58,8 @@ class Replica:
         wants_norm = "grad_norm" in reported(recipe.metrics, recipe.monitor)
         self.adjust = optimizers.gradient_adjustment(config, self.params, wants_norm=wants_norm)
         self.rate = Rate(config, Span(len(self.batch_sizes), recipe.epochs))
-        loss, dtype = complete_loss(recipe.loss, info.task), getattr(torch, recipe.dtype)
-        weight_C = class_weights(
-            config["class_weight"], data.y_train, len(info.classes or ()), dtype
-        )
+        loss, classes = complete_loss(recipe.loss, info.task), len(info.classes or ())
+        weight_C = class_weights(config["class_weight"], data.y_train, classes, unit.dtype)
         self.criterion = make_criterion(loss, config["label_smoothing"], weight_C, info.task)
         self.loss_of = make_loss(loss, info.task)
         self.weights = Weights(self.module)

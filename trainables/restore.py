@@ -29,9 +29,7 @@ def restored(fitted: Inputs, x: Array, *, gaps: bool = False) -> Array:
         ModelError: inputs of another form.
     """
     if isinstance(fitted, Scaling):
-        along = (-1, 1, 1) if len(fitted.shape) == 3 else (-1,)
-        mean, scale = (np.array(v).reshape(along) for v in (fitted.means, fitted.scales))
-        return np.asarray(x.reshape(len(x), *fitted.shape).astype(np.float64) * scale + mean)
+        return fitted.restored(x)
     if isinstance(fitted, Preprocess):
         return _table(fitted, x.astype(np.float64), gaps)
     raise ModelError("model", "the inputs of this model cannot be turned back into rows")

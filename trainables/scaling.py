@@ -14,8 +14,9 @@ import numpy as np
 from trainables.block import Block
 from trainables.errors import DataError
 from trainables.mapped import Mapped
-from trainables.preprocess import FARTHEST, moments
+from trainables.preprocess import FARTHEST
 from trainables.series import last_window
+from trainables.standard import moments
 from trainables.table import Array
 
 _ROWS = 4096  # at a time: the rows may be mapped from a file that memory does not hold
@@ -74,6 +75,12 @@ class Scaling:
             part = np.clip(np.where(np.isfinite(part), part, 0.0), -FARTHEST, FARTHEST)
             made[first : first + _ROWS] = part
         return made
+
+    def restored(self, x: Array) -> Array:
+        """Rows in the original units from what `transform` makes of them; float64 [N, …]."""
+        x = x.reshape(len(x), *self.shape).astype(np.float64)
+        mean, scale = (np.array(v).reshape(_along(x)) for v in (self.means, self.scales))
+        return np.asarray(x * scale + mean)
 
     def encode_target(self, y: Array) -> Array:
         """Standardise targets [N] or [N, O] in their own units; float32."""

@@ -34,6 +34,14 @@ class Order:
     last: Array
 
 
+class Digest(Protocol):
+    """One of hashlib's."""
+
+    def update(self, data: bytes, /) -> None: ...
+
+    def hexdigest(self) -> str: ...
+
+
 class Rows(Protocol):
     """Examples with a target: what can be split. `Table` and `block.Block` are.
 
@@ -103,9 +111,7 @@ class Table:
             self,
             x_ND=x_ND,
             categories=categories,
-            target=self.target[rows],
-            groups=taken_groups(self.groups, rows),
-            order=taken_order(self.order, rows),
+            **taken(self, rows),
         )
 
     def fingerprint(self) -> str:
@@ -117,22 +123,27 @@ class Table:
         digest.update(np.where(np.isnan(self.x_ND), np.nan, self.x_ND).astype("<f8").tobytes())
         for name in self.categories:
             digest.update(json.dumps([name, self.categories[name].tolist()]).encode())
-        digest.update(json.dumps([self.target.dtype.kind, self.target.tolist()]).encode())
-        if self.groups is not None:
-            digest.update(json.dumps([self.groups.name, self.groups.values.tolist()]).encode())
-        if self.order is not None:
-            digest.update(json.dumps([self.order.name, self.order.first.tolist()]).encode())
-        return digest.hexdigest()
+        return finished(digest, self)
 
 
-def taken_groups(groups: Groups | None, rows: Array) -> Groups | None:
-    """Of the given rows."""
-    return groups and Groups(groups.name, groups.values[rows])
+def taken(whole: Rows, rows: Array) -> dict[str, Any]:
+    """What all kinds of rows have, of the given ones: target, groups, order."""
+    groups, order = whole.groups, whole.order
+    return {
+        "target": whole.target[rows],
+        "groups": groups and Groups(groups.name, groups.values[rows]),
+        "order": order and Order(order.name, order.first[rows], order.last[rows]),
+    }
 
 
-def taken_order(order: Order | None, rows: Array) -> Order | None:
-    """Of the given rows."""
-    return order and Order(order.name, order.first[rows], order.last[rows])
+def finished(digest: Digest, rows: Rows) -> str:
+    """The fingerprint of rows whose features are in the digest: target, groups and order follow."""
+    digest.update(json.dumps([rows.target.dtype.kind, rows.target.tolist()]).encode())
+    if rows.groups is not None:
+        digest.update(json.dumps([rows.groups.name, rows.groups.values.tolist()]).encode())
+    if rows.order is not None:
+        digest.update(json.dumps([rows.order.name, rows.order.first.tolist()]).encode())
+    return digest.hexdigest()
 
 
 def numbers(values: Any) -> Array:

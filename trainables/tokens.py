@@ -22,15 +22,15 @@ import numpy as np
 
 from trainables.columns import Text
 from trainables.errors import DataError, listing, nearest
-from trainables.preprocess import moments
 from trainables.prose import Prose
+from trainables.standard import OneTarget, moments_of
 from trainables.table import Array, Table, texts
 
 PADDING, UNKNOWN, EMPTY, FIRST = 0, 1, 2, 3
 
 
 @dataclass(frozen=True)
-class Tokens:
+class Tokens(OneTarget):
     """What was learned from the training rows of one fold; see `inputs.Inputs`.
 
     column: the name of the texts; tokens: as in `columns.Text`; known: the vocabulary in its order.
@@ -67,7 +67,7 @@ class Tokens:
         # By name among equals: the order of rows has no say.
         frequent = sorted(counts, key=lambda token: (-counts[token], token))
         known = tuple(frequent[: asked.vocabulary])
-        mean, std = moments(prose.target.astype(np.float64)) if regression else (0.0, 1.0)
+        mean, std = moments_of(prose, regression=regression)
         length = min(longest, asked.length)
         vocabulary = FIRST + len(known)
         kind = asked.tokens
@@ -99,14 +99,6 @@ class Tokens:
     def longer(self, prose: Prose) -> int:
         """How many texts have more than L tokens."""
         return sum(len(split(text, self.tokens)) > self.length for text in prose.texts)
-
-    def encode_target(self, y: Array) -> Array:
-        """Standardise targets in their own units; float32 [N]."""
-        return ((y.astype(np.float64) - self.target_mean) / self.target_std).astype(np.float32)
-
-    def decode_target(self, y: Array) -> Array:
-        """From standardised targets back to the original units; float64."""
-        return y.astype(np.float64) * self.target_std + self.target_mean
 
     def to_json(self) -> str:
         return json.dumps({"form": "text", **asdict(self)})

@@ -21,7 +21,7 @@ from trainables.inputs import Inputs
 from trainables.latent import Generative, drawn
 from trainables.losses import Loss, make_loss
 from trainables.metrics import RECONSTRUCTION, complete_loss, of_weights, reported
-from trainables.replica import build_module, forward, measure
+from trainables.replica import forward, measure
 from trainables.restore import restored, together
 from trainables.scores import at_threshold, score
 from trainables.state import read_info, read_preprocess
@@ -30,8 +30,9 @@ from trainables.streams import stream
 from trainables.table import Array, Rows
 from trainables.targets import Targets
 from trainables.tensors import FoldTensors, fold_tensors
-from trainables.training import build_for, pick_device, threads
+from trainables.training import pick_device, threads
 from trainables.trial import Recipe
+from trainables.unit import build_for, build_module
 from trainables.unread import Unread
 from trainables.weights import copy_weights
 

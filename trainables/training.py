@@ -13,13 +13,13 @@ from torch import nn
 
 from trainables import penalties
 from trainables.adversary import GanReplica
-from trainables.config import MODELS, check_data
 from trainables.course import Course, check_loss
 from trainables.errors import CheckpointError, ConfigError, ModelError
 from trainables.metrics import of_weights
-from trainables.replica import Build, Replica
+from trainables.replica import Replica
 from trainables.tensors import fold_tensors
-from trainables.trial import Recipe, Row, find_build
+from trainables.trial import Recipe, Row
+from trainables.unit import Unit, units
 
 REPLICAS: dict[str | None, type[Replica] | type[GanReplica]] = {"gan": GanReplica}
 """Built-in models that are trained in another way than by descending one loss."""
@@ -103,49 +103,24 @@ class ModelTrial:
         return {**trained, **measured}
 
 
-def build_for(
-    recipe: Recipe, given: Mapping[str, Any], config: Mapping[str, Any]
-) -> tuple[Build, Mapping[str, Any]]:
-    """The build function, and what it gets.
-
-    A built-in model needs its defaults; a user's build gets exactly what the user wrote.
-    """
-    built_in = recipe.callable is None and recipe.model in MODELS
-    return find_build(recipe), config if built_in else given
-
-
 def make_replicas(
     recipe: Recipe, given: Mapping[str, Any], config: Mapping[str, Any], seed: int
 ) -> list[Replica | GanReplica]:
     """Replica number = fold · seeds + seed's place; new, untrained."""
     if recipe.prepared is None:
         raise ConfigError("data", "a model needs data; give a source")
-    info, device = recipe.prepared.info, pick_device(recipe.device)
-    check_data(recipe.model, config, info)
-    build, for_build = build_for(recipe, given, config)
+    device = pick_device(recipe.device)
+    folds = fold_tensors(recipe.prepared, device, recipe.dtype)
     kind = Replica if recipe.callable else REPLICAS.get(recipe.model, Replica)
-    made: list[Replica | GanReplica] = [
-        kind(
-            recipe,
-            build,
-            for_build,
-            config,
-            info,
-            data,
-            seed=seed,
-            number=fold * recipe.seeds + place,
-            device=device,
-        )
-        for fold, data in enumerate(fold_tensors(recipe.prepared, device, recipe.dtype))
-        for place in range(recipe.seeds)
-    ]
-    if for_build is given:
-        check_activations(config, made[0].module)
+    each = units(recipe, given, config, folds, device, seed)
+    made: list[Replica | GanReplica] = [kind(unit) for unit in each]
+    check_activations(each[0], made[0].module)
     return made
 
 
-def check_activations(config: Mapping[str, Any], module: nn.Module) -> None:
+def check_activations(unit: Unit, module: nn.Module) -> None:
     """Raise ModelError where a user's module has nothing that `activity_l1` could see."""
-    if config["activity_l1"] and not penalties.activations(module):
+    is_built_in = unit.given is unit.config
+    if unit.config["activity_l1"] and not is_built_in and not penalties.activations(module):
         message = "activity_l1 needs activation modules (nn.ReLU, …), and the module has none"
         raise ModelError("model", message)

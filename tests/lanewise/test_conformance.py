@@ -25,9 +25,9 @@ from trainables.kinds import KINDS
 from trainables.metrics import OF_TRAINING
 from trainables.models import MODELS
 from trainables.pool import Pool
-from trainables.replica import build_module
 from trainables.trained import TrainedModel
 from trainables.trial import Recipe, open_trial
+from trainables.unit import build_module
 
 HOUSE = Path(__file__).parents[2]
 EXAMPLES = {name: HOUSE / "examples" / f"{name}.yaml" for name in KINDS}

@@ -17,14 +17,14 @@ from trainables.errors import ConfigError, DataError, ModelError
 from trainables.info import Info
 from trainables.inputs import Reading
 from trainables.knobs import INITS
-from trainables.models.autoencoder import Divergence, Sampled, Sparsity, autoencoder
+from trainables.models.autoencoder import Sampled, autoencoder, divergence, sparsity
 from trainables.penalties import Term, watched
 from trainables.pool import Pool
-from trainables.replica import build_module
 from trainables.restore import restored
 from trainables.table import Table
 from trainables.trained import TrainedModel
 from trainables.trial import Recipe, open_trial
+from trainables.unit import build_module
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -143,15 +143,19 @@ def test_initial_values_keep_the_size_of_the_signal(init, more):
 def test_the_divergence_is_that_of_torch():
     x = torch.randn(7, 6, dtype=torch.float64)
     mean, deviation = x[:, :3], torch.exp(x[:, 3:] / 2)
-    wanted = kl_divergence(Normal(mean, deviation), Normal(0.0, 1.0)).sum(1).mean() * 2 / 10
-    layer = Divergence(0.3, values=10)
-    assert torch.equal(layer(x), x)
-    assert float(layer.value(x)) == pytest.approx(float(wanted))
-    assert float(layer.weight) == pytest.approx(0.3)
+    wanted = kl_divergence(Normal(mean, deviation), Normal(0.0, 1.0)).sum(1).mean() * 2
+    assert float(divergence(x)) == pytest.approx(float(wanted))
 
 
 def test_the_sparsity_is_the_sum_over_a_rows_code():
-    assert float(Sparsity(1.0).value(torch.tensor([[1.0, -2.0], [0.0, 3.0]]))) == 3.0
+    assert float(sparsity(torch.tensor([[1.0, -2.0], [0.0, 3.0]]))) == 3.0
+
+
+def test_a_term_hands_its_input_on_and_adds_its_weighted_value():
+    x, layer = torch.randn(4, 3), Term(0.3, sparsity)
+    with watched(layer) as seen:
+        assert torch.equal(layer(x), x)
+    assert float(sum(seen.terms)) == pytest.approx(0.3 * float(sparsity(x)))
 
 
 def test_an_evaluation_decodes_the_mean():
@@ -161,12 +165,14 @@ def test_an_evaluation_decodes_the_mean():
 
 def test_terms_are_there_where_they_are_asked_for():
     def terms(**config):
-        return [type(part) for part in module(config).modules() if isinstance(part, Term)]
+        found = [part for part in module(config).modules() if isinstance(part, Term)]
+        return [(part.value, pytest.approx(float(part.weight))) for part in found]
 
     assert terms() == []
-    assert terms(kl=0.1) == [Divergence]
-    assert terms(sparsity=0.1) == [Sparsity]
-    assert terms(kl=0.1, sparsity=0.1) == [Divergence, Sparsity]
+    kl = (divergence, 0.1 / 6)  # a sixth: the loss is a mean over six values
+    assert terms(kl=0.1) == [kl]
+    assert terms(sparsity=0.1) == [(sparsity, 0.1)]
+    assert terms(kl=0.1, sparsity=0.1) == [kl, (sparsity, 0.1)]
 
 
 # --- training ------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from trainables.errors import ConfigError, DataError
 from trainables.ids import Ids
 from trainables.info import Info
 from trainables.inputs import Reading, alike, from_json, read_as
-from trainables.models.recommender import Shrink, recommender
+from trainables.models.recommender import recommender
 from trainables.parts import Part
 from trainables.penalties import watched
 from trainables.pool import Pool
@@ -260,7 +260,6 @@ def test_the_decay_of_each_table_is_of_the_rows_of_the_batch():
     with watched(net.eval()) as seen:
         net(x)
     assert seen.terms == []
-    assert torch.equal(Shrink(1.0)(x), x)
 
 
 def test_the_number_of_strangers_stays_at_zeros():

@@ -67,39 +67,31 @@ def _code(make: Layers, inputs: int, values: int, is_normed: bool) -> Iterator[n
     size = make.config["code"]
     if make.config["kl"]:
         yield make.linear(inputs, 2 * size, activated=False)
-        yield Divergence(make.config["kl"], values)
+        yield Term(make.config["kl"] / values, divergence)
         yield Sampled()
     else:
         yield make.linear(inputs, size, activated=False, normed=is_normed)
     if make.config["sparsity"]:
-        yield Sparsity(make.config["sparsity"])
+        yield Term(make.config["sparsity"], sparsity)
 
 
-class Sparsity(Term):
-    """weight · Σ|c| over a row's code, the mean over rows."""
-
-    def value(self, input: Tensor) -> Tensor:
-        return input.abs().sum(1).mean()
+def sparsity(code_BZ: Tensor) -> Tensor:
+    """Σ|c| over a row's code, the mean over rows."""
+    return code_BZ.abs().sum(1).mean()
 
 
-class Divergence(Term):
-    """KL(N(μ, σ²) ‖ N(0, 1)) times 2 / D, summed over the code, of [B, 2·Z]: μ, then log σ².
+def divergence(code_B2Z: Tensor) -> Tensor:
+    """2·KL(N(μ, σ²) ‖ N(0, 1)), summed over the code, of μ, then log σ²; the mean over rows.
 
     Kingma & Welling 2013, appendix B. The mean squared error of D values is 2 / D times the
     negative log-likelihood of normal ones with variance 1, but for a constant; so with this loss
-    and weight 1 all is 2 / D times the negative evidence lower bound. Other weights are the β of
-    Higgins et al., "beta-VAE: Learning Basic Visual Concepts with a Constrained Variational
+    and weight 1 / D all is 2 / D times the negative evidence lower bound. Other weights are the β
+    of Higgins et al., "beta-VAE: Learning Basic Visual Concepts with a Constrained Variational
     Framework", 2017.
     """
-
-    def __init__(self, weight: float, values: int) -> None:
-        super().__init__(weight)
-        self.values = values
-
-    def value(self, input: Tensor) -> Tensor:
-        mean_BZ, log_variance_BZ = input.chunk(2, 1)
-        twice_BZ = mean_BZ.square() + log_variance_BZ.exp() - 1 - log_variance_BZ
-        return twice_BZ.sum(1).mean() / self.values
+    mean_BZ, log_variance_BZ = code_B2Z.chunk(2, 1)
+    twice_BZ = mean_BZ.square() + log_variance_BZ.exp() - 1 - log_variance_BZ
+    return twice_BZ.sum(1).mean()
 
 
 class Sampled(nn.Module):

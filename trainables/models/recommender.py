@@ -33,11 +33,9 @@ def recommender(config: Mapping[str, Any], info: Info) -> nn.Module:
     return Recommender(config, info)
 
 
-class Shrink(Term):
-    """Σx²/2 of a row [D], the mean over the rows [B, D]."""
-
-    def value(self, input: Tensor) -> Tensor:
-        return input.square().sum(-1).mean() / 2
+def shrink(rows_BD: Tensor) -> Tensor:
+    """Σx²/2 of a row, the mean over the rows."""
+    return rows_BD.square().sum(-1).mean() / 2
 
 
 class Recommender(nn.Module):
@@ -53,8 +51,8 @@ class Recommender(nn.Module):
         self.bias = nn.Parameter(torch.zeros(1))
         self.user = _table(users, 1 + self.factors + below[0], std)
         self.item = _table(items, 1 + self.factors + below[1], std)
-        self.shrink_user = Shrink(config["l2_user"])
-        self.shrink_item = Shrink(config["l2_item"])
+        self.shrink_user = Term(config["l2_user"], shrink)
+        self.shrink_item = Term(config["l2_item"], shrink)
         make = Layers(config)
         self.drop = nn.Sequential(*make.dropout())
         self.tower = _tower(make, sum(below), widths, info.outputs) if widths else None

@@ -1,0 +1,121 @@
+"""One network to train: a configuration on one fold with one seed, before anything is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from trainables.config import MODELS, check_data
+from trainables.draws import Draws, own_draws
+from trainables.errors import ConfigError, ModelError
+from trainables.info import Info
+from trainables.streams import torch_seed
+from trainables.tensors import FoldTensors
+from trainables.trial import Recipe, find_build
+
+Build = Callable[[Mapping[str, Any], Info], nn.Module]
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """What a replica is made of, alone (`replica.Replica`) or as a lane (`lane.Lane`).
+
+    given: what `build` gets; config: the same with all defaults, for training.
+    number: of the replica in its trial; fold: the number of the fold that `data` are.
+    """
+
+    recipe: Recipe
+    build: Build
+    given: Mapping[str, Any]
+    config: Mapping[str, Any]
+    data: FoldTensors
+    device: str
+    seed: int = 0
+    number: int = 0
+    fold: int = 0
+
+    @property
+    def info(self) -> Info:
+        if self.recipe.prepared is None:
+            raise ConfigError("data", "a model needs data; give a source")
+        return self.recipe.prepared.info
+
+    @property
+    def dtype(self) -> torch.dtype:
+        found: torch.dtype = getattr(torch, self.recipe.dtype)
+        return found
+
+    def module(self) -> tuple[nn.Module, Draws]:
+        """Built with initial values of the trial's own stream, and what its layers draw from."""
+        start, draws = torch_seed(self.seed, self.number, "init", 0), Draws()
+        built = build_module(
+            self.build,
+            self.given,
+            self.info,
+            seed=start,
+            device=self.device,
+            dtype=self.recipe.dtype,
+        )
+        return own_draws(built, draws), draws
+
+
+def units(
+    recipe: Recipe,
+    given: Mapping[str, Any],
+    config: Mapping[str, Any],
+    folds: Sequence[FoldTensors],
+    device: str,
+    seed: int,
+) -> list[Unit]:
+    """A trial's replicas, number = fold · seeds + seed's place.
+
+    Raises:
+        ConfigError: the configuration does not suit the data.
+    """
+    build, for_build = build_for(recipe, given, config)
+    made = [
+        Unit(recipe, build, for_build, config, data, device, seed, number=0, fold=fold)
+        for fold, data in enumerate(folds)
+        for _ in range(recipe.seeds)
+    ]
+    check_data(recipe.model, config, made[0].info)
+    return [replace(unit, number=number) for number, unit in enumerate(made)]
+
+
+def build_for(
+    recipe: Recipe, given: Mapping[str, Any], config: Mapping[str, Any]
+) -> tuple[Build, Mapping[str, Any]]:
+    """The build function, and what it gets.
+
+    A built-in model needs its defaults; a user's build gets exactly what the user wrote.
+    """
+    built_in = recipe.callable is None and recipe.model in MODELS
+    return find_build(recipe), config if built_in else given
+
+
+@contextmanager
+def seeded(seed: int, device: str) -> Iterator[None]:
+    """Torch's global generators start from `seed` inside, and are as before outside."""
+    cuda = [torch.device(device)] if device.startswith("cuda") else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.default_generator.manual_seed(seed)
+        if cuda:
+            torch.cuda.manual_seed(seed)
+        yield
+
+
+def build_module(
+    build: Build, config: Mapping[str, Any], info: Info, *, seed: int, device: str, dtype: str
+) -> nn.Module:
+    """The module that `build` returns, with initial values drawn from `seed` in float32."""
+    with seeded(seed, device):
+        module = build(config, info)
+    if not isinstance(module, nn.Module):
+        kind = type(module).__name__
+        raise ModelError("model", f"build(config, info) returned a {kind}, not an nn.Module")
+    return module.to(device, getattr(torch, dtype))
