@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 HOUSE = Path(__file__).parent.parent
 DOCS = HOUSE / "docs"
-PAGES = sorted(DOCS.glob("*.md"))
+PAGES = sorted(DOCS.rglob("*.md"))
 FOLLOWED = [page for page in PAGES if page.stem != "data"]  # that one by test_data_section.py
 ELSEWHERE = ("text", "sql")  # not run here: output; and MLflow's filters, by test_mlflow_page.py
 
@@ -87,6 +88,8 @@ def followed(page: Path, folder: Path) -> list[tuple[str, str, str]]:
     folder.mkdir()
     (folder / "sweep.yaml").write_text(SWEEP)
     (folder / "done.py").write_text(TRAIN)
+    for file in (HOUSE / "examples").glob("*.py"):  # which pages of models send readers to
+        shutil.copy(file, folder)
     todo = []
     for block in blocks(page):
         if block.file or block.language == "yaml":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +17,21 @@ import lanewise as lw
 from lanewise import sweepfile
 from lanewise.plan import make_plan
 
+Summary = Callable[..., dict[str, Any]]
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RECONSTRUCTION, ANOMALY = EXAMPLES / "autoencoder.yaml", EXAMPLES / "anomaly.yaml"
 BAR, AREA, COMPONENTS = 0.085, 0.9, 8
 FEW = ("budget.trials=2", "budget.epochs=3", "scheduler=none", "report=false")
 
 
-def run(lanewise: Lanewise, example: Path, *overrides: str) -> dict[str, Any]:
-    summary: dict[str, Any] = lanewise.json("run", str(example), *overrides)
-    assert summary["status"] == "done"
-    assert summary["trials"]["failed"] == 0
-    return summary
-
-
-def test_the_reconstruction_runs(lanewise: Lanewise) -> None:
-    best = run(lanewise, RECONSTRUCTION, *FEW, "executor=packed")["best"]
+def test_the_reconstruction_runs(summary_of: Summary) -> None:
+    best = summary_of(RECONSTRUCTION, *FEW, "executor=packed")["best"]
     assert best["metrics"]["val_loss"] < 0.6  # the mean picture leaves 1
     assert best["metrics"]["val_r2"] > 0.4
 
 
-def test_the_anomaly_detection_runs(lanewise: Lanewise) -> None:
-    best = run(lanewise, ANOMALY, *FEW, "data.anomaly=0", "executor=inline")["best"]
+def test_the_anomaly_detection_runs(summary_of: Summary) -> None:
+    best = summary_of(ANOMALY, *FEW, "data.anomaly=0", "executor=inline")["best"]
     assert best["metrics"]["val_roc_auc"] > 0.6
     assert best["metrics"]["val_threshold"] > 0
 
@@ -44,7 +39,7 @@ def test_the_anomaly_detection_runs(lanewise: Lanewise) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_the_reconstruction_leaves_half_of_what_principal_components_leave(
-    lanewise: Lanewise,
+    summary_of: Summary,
 ) -> None:
     text = RECONSTRUCTION.read_text()
     assert f"# {BAR} or less" in text
@@ -55,15 +50,15 @@ def test_the_reconstruction_leaves_half_of_what_principal_components_leave(
     linear = PCA(COMPONENTS, random_state=0).fit(train)
     left = np.square(linear.inverse_transform(linear.transform(val)) - val).mean()
     assert f"{left:.3f}." in text
-    best = run(lanewise, RECONSTRUCTION)["best"]
+    best = summary_of(RECONSTRUCTION)["best"]
     assert best["metrics"]["val_loss"] <= BAR <= left / 1.98
 
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-def test_the_anomaly_detection_reaches_its_bar(lanewise: Lanewise) -> None:
+def test_the_anomaly_detection_reaches_its_bar(summary_of: Summary) -> None:
     assert f"ROC AUC of {AREA} or more" in ANOMALY.read_text()
-    assert run(lanewise, ANOMALY)["best"]["metrics"]["val_roc_auc"] >= AREA
+    assert summary_of(ANOMALY)["best"]["metrics"]["val_roc_auc"] >= AREA
 
 
 def points(rows: int, seed: int) -> np.ndarray[Any, Any]:
@@ -83,7 +78,7 @@ def csv(path: Path, rows: np.ndarray[Any, Any], words: list[str], labels: list[s
     path.write_text("\n".join(lines) + "\n")
 
 
-def test_rows_without_labels(lanewise: Lanewise) -> None:
+def test_rows_without_labels(lanewise: Lanewise, summary_of: Summary) -> None:
     """A CSV of which no column is a target."""
     rows = points(300, 1)
     csv(lanewise.folder / "rows.csv", rows, [("x", "z")[i % 2] for i in range(300)], [])
@@ -103,7 +98,7 @@ scheduler: none
     assert found["task"] == "reconstruction"
     assert found["data"]["target"] == ""
     assert found["data"]["columns"] == 6
-    best = run(lanewise, lanewise.folder / "rows.yaml")["best"]
+    best = summary_of(lanewise.folder / "rows.yaml")["best"]
     assert best["metrics"]["val_mae"] < 0.5
     assert "val_threshold" not in best["metrics"]
 

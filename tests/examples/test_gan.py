@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from commandline import Lanewise
 
+Summary = Callable[..., dict[str, Any]]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "gan.yaml"
 
 OF_A_TABLE = """
@@ -44,60 +43,47 @@ report: false
 """
 
 
-def run(file: Path, home: Path, *options: str) -> dict[str, Any]:
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "LANEWISE_"))}
-    command = [str(Path(sys.executable).with_name("lanewise")), "run", str(file), *options]
-    done = subprocess.run(
-        [*command, "--json", "--home", str(home)],
-        capture_output=True,
-        text=True,
-        timeout=580,
-        env=env,
-    )
-    assert done.returncode == 0, done.stderr
-    summary: dict[str, Any] = json.loads(done.stdout)
-    assert summary["trials"]["failed"] == 0
-    return summary
-
-
 def best_of(summary: dict[str, Any], home: Path) -> Any:
     import lanewise as lw
 
     return lw.resume(summary["sweep"], home=home, progress=False).best.model
 
 
-def test_the_example_runs(tmp_path: Path) -> None:
+def test_the_example_runs(lanewise: Lanewise, summary_of: Summary) -> None:
     small = ("budget.trials=2", "budget.epochs=2", "scheduler=none", "executor=inline")
-    summary = run(EXAMPLE, tmp_path, *small)
+    summary = summary_of("gan", *small)
     assert summary["trials"]["completed"] == 2
-    found = best_of(summary, tmp_path).sample(5)
+    found = best_of(summary, lanewise.home).sample(5)
     assert found.shape == (5, 2)
     assert "model.sample(1000)" in Path(summary["report"]).read_text(encoding="utf-8")
 
 
-def test_a_table_with_a_category(tmp_path: Path) -> None:
+def test_a_table_with_a_category(lanewise: Lanewise, summary_of: Summary) -> None:
     rng = np.random.default_rng(0)
     lines = [f"{rng.normal():.3f},{'red' if rng.random() < 0.3 else 'blue'}" for _ in range(300)]
-    (tmp_path / "customers.csv").write_text("\n".join(["size,colour", *lines]))
-    (tmp_path / "sweep.yaml").write_text(OF_A_TABLE)
-    summary = run(tmp_path / "sweep.yaml", tmp_path / "home")
-    found = best_of(summary, tmp_path / "home").sample(50)
+    lanewise.write("customers.csv", "\n".join(["size,colour", *lines]))
+    lanewise.write("sweep.yaml", OF_A_TABLE)
+    summary = summary_of(lanewise.folder / "sweep.yaml")
+    found = best_of(summary, lanewise.home).sample(50)
     assert list(found.columns) == ["size", "colour"]
     assert set(found["colour"]) <= {"red", "blue"}
 
 
-def test_images(tmp_path: Path) -> None:
-    (tmp_path / "sweep.yaml").write_text(OF_IMAGES)
-    summary = run(tmp_path / "sweep.yaml", tmp_path / "home")
-    assert best_of(summary, tmp_path / "home").sample(3).shape == (3, 1, 8, 8)
+def test_images(lanewise: Lanewise, summary_of: Summary) -> None:
+    lanewise.write("sweep.yaml", OF_IMAGES)
+    summary = summary_of(lanewise.folder / "sweep.yaml")
+    assert best_of(summary, lanewise.home).sample(3).shape == (3, 1, 8, 8)
 
 
 @pytest.mark.long
-def test_a_classifier_hardly_tells_its_points_from_real_ones(tmp_path: Path) -> None:
-    summary = run(EXAMPLE, tmp_path)
+@pytest.mark.timeout(600)
+def test_a_classifier_hardly_tells_its_points_from_real_ones(
+    lanewise: Lanewise, summary_of: Summary
+) -> None:
+    summary = summary_of("gan")
     assert summary["best"]["metrics"]["val_two_sample"] <= 0.75
     assert summary["best"]["metrics"]["val_recall"] >= 0.6
-    model = best_of(summary, tmp_path)
+    model = best_of(summary, lanewise.home)
     from lanewise import sweepfile
     from lanewise.plan import make_plan
 

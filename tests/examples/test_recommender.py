@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from commandline import Lanewise
 
 import lanewise as lw
 
+Summary = Callable[..., dict[str, Any]]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "recommender.yaml"
 BAR, BIASES_ALONE = 0.63, 0.36
 
 
-def run(lanewise: Lanewise, *overrides: str) -> dict[str, Any]:
-    summary: dict[str, Any] = lanewise.json("run", str(EXAMPLE), *overrides)
-    assert summary["status"] == "done"
-    assert summary["trials"]["failed"] == 0
-    return summary
-
-
-def test_the_example_runs(lanewise: Lanewise) -> None:
+def test_the_example_runs(summary_of: Summary) -> None:
     few = ("budget.trials=2", "budget.epochs=3", "scheduler=none", "report=false")
-    best = run(lanewise, *few, "executor=packed")["best"]
+    best = summary_of("recommender", *few, "executor=packed")["best"]
     assert best["metrics"]["val_r2"] > 0.1
     assert best["metrics"]["val_rmse"] < 1
 
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-def test_it_keeps_its_promise(lanewise: Lanewise) -> None:
+def test_it_keeps_its_promise(summary_of: Summary) -> None:
     assert f"val_r2 >= {BAR}" in EXAMPLE.read_text()
-    found = run(lanewise)["best"]["metrics"]["val_r2"]
+    found = summary_of("recommender")["best"]["metrics"]["val_r2"]
     assert BAR <= found <= 0.75 + 0.03  # what noise leaves, and a validation part's luck
     grid = ("sampler=grid", "scheduler=none", "space.lr=0.01", "space.dropout=0", "report=false")
     biases = ("space.factors=0", "space.tower={constant: []}", "space.embedding_std=0.1")
     decay = ("space.l2_user={choice: [0.01, 0.1]}", "space.l2_item=0.03", "budget.trials=2")
-    alone = run(lanewise, "name=biases", *grid, *biases, *decay)["best"]["metrics"]["val_r2"]
+    alone = summary_of("recommender", "name=biases", *grid, *biases, *decay)["best"]["metrics"][
+        "val_r2"
+    ]
     assert 0.3 < alone < BIASES_ALONE < found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +12,29 @@ from commandline import Lanewise
 
 import lanewise as lw
 
+Summary = Callable[..., dict[str, Any]]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "text.yaml"
 BAR, BAG = 0.95, 0.8
 NOISE = 0.98  # of the labels are right
 
 
-def run(lanewise: Lanewise, *overrides: str) -> dict[str, Any]:
-    summary: dict[str, Any] = lanewise.json("run", str(EXAMPLE), "report=false", *overrides)
-    assert summary["status"] == "done"
-    assert summary["trials"]["failed"] == 0
-    return summary
-
-
-def test_the_example_runs(lanewise: Lanewise) -> None:
+def test_the_example_runs(summary_of: Summary) -> None:
     few = ("budget.trials=2", "budget.epochs=2", "scheduler=none", "executor=packed")
     small = ("space.encoder={choice: [{gru: {hidden: 16}}]}", "space.lr=0.01")
-    best = run(lanewise, *few, *small)["best"]
+    best = summary_of("text", *few, *small)["best"]
     assert best["metrics"]["val_accuracy"] > 0.52  # two epochs: more than a guess
     assert best["metrics"]["val_log_loss"] < 0.7
 
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-def test_it_keeps_its_promise(lanewise: Lanewise) -> None:
+def test_it_keeps_its_promise(summary_of: Summary) -> None:
     told = EXAMPLE.read_text()
     assert f"val_accuracy of {BAR} or more" in told
     assert f"below {BAG}" in told
-    found = run(lanewise)["best"]["metrics"]["val_accuracy"]
+    found = summary_of("text")["best"]["metrics"]["val_accuracy"]
     assert BAR <= found <= NOISE + 0.02  # what noise leaves, and a validation part's luck
-    bag = run(lanewise, "name=bag", "space.encoder=bag")["best"]["metrics"]["val_accuracy"]
+    bag = summary_of("text", "name=bag", "space.encoder=bag")["best"]["metrics"]["val_accuracy"]
     assert 0.5 < bag < BAG
 
 

@@ -92,7 +92,7 @@ class Lanewise:
             env=environment(self.home),
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=580,
         )
 
     def json(self, *arguments: str, code: int = 0) -> Any:
