@@ -19,13 +19,13 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from packs import take_turns
 from torch import Tensor, nn
 
 from comparison.machine import machine, versions
@@ -235,19 +235,6 @@ def row(name: str, family: Family, lanes: int, turns: int) -> str:
         for one, other in pairs
     ]
     return f"| {name} | " + " | ".join([*medians, *found, str(packed.alone)]) + " |"
-
-
-def take_turns(work: Mapping[str, Callable[[], int]], turns: int) -> dict[str, list[float]]:
-    """Epochs per second of CPU time, turn by turn, in rotating order."""
-    names = list(work)
-    rates: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(turns + 1):
-        first = turn % len(names)
-        for name in (*names[first:], *names[:first]):
-            began = time.process_time()
-            epochs = work[name]()
-            rates[name].append(epochs / (time.process_time() - began))
-    return {name: found[1:] for name, found in rates.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -20,7 +20,7 @@ from lanewise.errors import BAD_INPUT, DONE, INTERRUPTED, NO_BEST, NO_SERVICE, S
 from lanewise.launch import Options, stop
 from lanewise.launch import resume as resume_sweep
 from lanewise.launch import run as run_sweep
-from lanewise.sweepfile import EXECUTORS
+from lanewise.sections import EXECUTORS
 from search.errors import JournalError, LockedError, SearchError
 from search.home import Home
 from search.plugins import nearest

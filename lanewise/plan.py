@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lanewise.errors import SweepFileError
-from lanewise.sweepfile import Data, SweepFile, parse
+from lanewise.sections import Data
+from lanewise.sweepfile import SweepFile, parse
 from search.samplers import check_sampler
 from search.schedulers import make_scheduler
 from search.spec import RETRIES, Budget, Objective, Plugin, Spec

@@ -69,10 +69,7 @@ class Dropout(nn.Dropout):
         self.draws = draws
 
     def forward(self, input: Tensor) -> Tensor:
-        if not self.training:
-            return input
-        dropped = self.draws.dropout(input, self.p, tuple(input.shape))
-        return input.copy_(dropped) if self.inplace else dropped
+        return _dropped(self, input, tuple(input.shape))
 
 
 class ChannelDropout(nn.Dropout):
@@ -83,11 +80,15 @@ class ChannelDropout(nn.Dropout):
         self.draws = draws
 
     def forward(self, input: Tensor) -> Tensor:
-        if not self.training:
-            return input
-        shape = (*input.shape[:2], *(1,) * (input.ndim - 2))
-        dropped = self.draws.dropout(input, self.p, shape)
-        return input.copy_(dropped) if self.inplace else dropped
+        return _dropped(self, input, (*input.shape[:2], *(1,) * (input.ndim - 2)))
+
+
+def _dropped(layer: Dropout | ChannelDropout, x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """`x` in training with a mask of `shape`, in place where the layer is."""
+    if not layer.training:
+        return x
+    found = layer.draws.dropout(x, layer.p, shape)
+    return x.copy_(found) if layer.inplace else found
 
 
 class Normal(nn.Module):

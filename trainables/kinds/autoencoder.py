@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from trainables.errors import ConfigError
-from trainables.kinds.kind import Kind
+from trainables.kinds.kind import Kind, check_batch_norm
 from trainables.knobs import (
     ACTIVATION,
     BELOW_ONE,
@@ -30,8 +30,7 @@ _KERNEL = Rule("3, 5, 7, 9 or 11", lambda v: is_count(v) and v in range(3, 12, 2
 
 
 def _check(full: Mapping[str, Any]) -> None:
-    if full["norm"] == "batch" and full["batch_size"] == 1:
-        raise ConfigError("batch_size", "1 is too few: batch normalisation needs 2 rows or more")
+    check_batch_norm(full)
     if full["norm"] == "layer" and 1 in full["hidden"]:
         message = "a layer norm of a single value is always 0; give widths of 2 or more"
         raise ConfigError("hidden", message)

@@ -7,7 +7,7 @@ from typing import Any
 
 from trainables.errors import ConfigError
 from trainables.info import Info
-from trainables.kinds.kind import Kind
+from trainables.kinds.kind import Kind, check_batch_norm
 from trainables.knobs import (
     ACTIVATION,
     BELOW_ONE,
@@ -37,8 +37,7 @@ _CROP = real("a number > 0 and ≤ 1", lambda v: 0 < v <= 1)
 
 
 def _check(full: Mapping[str, Any]) -> None:
-    if full["norm"] == "batch" and full["batch_size"] == 1:
-        raise ConfigError("batch_size", "1 is too few: batch normalisation needs 2 rows or more")
+    check_batch_norm(full)
     if full["norm"] == "group" and 1 in full["channels"]:
         message = "a group norm of a single channel may be always 0; give 2 channels or more"
         raise ConfigError("channels", message)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from trainables.errors import ConfigError
-from trainables.kinds.kind import Kind
+from trainables.kinds.kind import Kind, check_batch_norm
 from trainables.knobs import (
     ACTIVATION,
     ACTIVATIONS,
@@ -44,8 +44,7 @@ def _check(full: Mapping[str, Any]) -> None:
     if full["label_smoothing"] and full["game"]["name"] != "standard":
         message = f"the game {full['game']['name']} has no labels to smooth, only standard has"
         raise ConfigError("label_smoothing", message)
-    if full["norm"] == "batch" and full["batch_size"] == 1:
-        raise ConfigError("batch_size", "1 is too few: batch normalisation needs 2 rows or more")
+    check_batch_norm(full)
     if full["norm"] == "layer" and full["network"] == "dense" and 1 in full["hidden"]:
         message = "a layer norm of a single value is always 0; give widths of 2 or more"
         raise ConfigError("hidden", message)

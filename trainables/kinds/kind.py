@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from trainables.errors import ConfigError
 from trainables.knobs import Knob
 from trainables.metrics import SUPERVISED
 
@@ -34,3 +35,9 @@ class Kind:
     fits: Callable[[Mapping[str, Any], Info], None] = lambda full, info: None
     linked: tuple[str, ...] = ()
     alone: str = ""
+
+
+def check_batch_norm(full: Mapping[str, Any]) -> None:
+    """Raise ConfigError, at "batch_size", where a batch norm would see single rows."""
+    if full["norm"] == "batch" and full["batch_size"] == 1:
+        raise ConfigError("batch_size", "1 is too few: batch normalisation needs 2 rows or more")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trainables.errors import ConfigError, listing
-from trainables.kinds.kind import Kind
+from trainables.kinds.kind import Kind, check_batch_norm
 from trainables.knobs import ACTIVATION, BELOW_ONE, FLAG, INIT, NORMS, WIDTHS, Knob, one_of, or_null
 from trainables.metrics import SUPERVISED
 
@@ -14,8 +14,7 @@ from trainables.metrics import SUPERVISED
 def _check(full: Mapping[str, Any]) -> None:
     if full["pre_norm"] and full["norm"] is None:
         raise ConfigError("pre_norm", f"true needs a norm ({listing(NORMS)})")
-    if full["norm"] == "batch" and full["batch_size"] == 1:
-        raise ConfigError("batch_size", "1 is too few: batch normalisation needs 2 rows or more")
+    check_batch_norm(full)
     if full["norm"] == "layer" and 1 in full["hidden"]:
         message = "a layer norm of a single value is always 0; give widths of 2 or more"
         raise ConfigError("hidden", message)
