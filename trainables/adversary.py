@@ -33,11 +33,12 @@ from torch.nn.functional import relu, softplus
 
 from trainables import latent, optimizer_state, optimizers
 from trainables.batches import batch_sizes
+from trainables.descent import precise
 from trainables.epochs import epoch_rows
 from trainables.losses import make_loss
 from trainables.metrics import complete_loss, reported
 from trainables.models.gan import Gan
-from trainables.replica import measure, precise
+from trainables.replica import measure
 from trainables.schedules import Rate, Span
 from trainables.streams import stream
 from trainables.unit import Unit

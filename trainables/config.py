@@ -72,7 +72,7 @@ SCHEDULES: dict[str, dict[str, Knob]] = {
     },
 }
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "float16")
 
 # Of every model that our loop trains, users' own included.
 TRAINING: dict[str, Knob] = {
@@ -92,7 +92,9 @@ TRAINING: dict[str, Knob] = {
     "clip_norm": Knob(None, or_null(POSITIVE), "the largest norm of the whole gradient"),
     "clip_value": Knob(None, or_null(POSITIVE), "the largest value in the gradient"),
     "precision": Knob(
-        "float32", one_of(PRECISIONS), "of the forward pass; bfloat16 is faster on recent GPUs"
+        "float32",
+        one_of(PRECISIONS),
+        "of the forward pass; on GPUs bfloat16 is faster, float16 with a scaled loss on older ones",
     ),
     "patience": Knob(None, or_null(COUNT), "epochs without a better objective that end a trial"),
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from trainables import latent, optimizer_state, optimizers, penalties
 from trainables.batches import batch_sizes
 from trainables.dataset import Info
+from trainables.descent import descent, precise
 from trainables.epochs import augmented, epoch_rows
 from trainables.errors import ModelError
 from trainables.latent import Generative
@@ -30,18 +30,6 @@ _GATHER = 1 << 22  # values copied at once when a permutation is applied: 16 MB 
 _EVALUATE = 8192  # rows per forward pass of an evaluation
 
 
-def precise(precision: str, device: str) -> AbstractContextManager[Any]:
-    """Inside, products are computed in `precision`; parameters and gradients stay as they are.
-
-    bfloat16 has float32's range, so that no loss needs to be scaled (Micikevicius et al., "Mixed
-    Precision Training", 2018, for why float16 does).
-    """
-    if precision == "float32":
-        return nullcontext()
-    kind = torch.device(device).type
-    return torch.autocast(kind, dtype=getattr(torch, precision))
-
-
 class Replica:
     """A module, its optimizer, its data and its streams."""
 
@@ -56,7 +44,8 @@ class Replica:
         self.batch_sizes = batch_sizes(self.module, len(data.x_train), config["batch_size"])
         self.optimizer = optimizers.build(config, self.params)
         wants_norm = "grad_norm" in reported(recipe.metrics, recipe.monitor)
-        self.adjust = optimizers.gradient_adjustment(config, self.params, wants_norm=wants_norm)
+        adjust = optimizers.gradient_adjustment(config, self.params, wants_norm=wants_norm)
+        self.descend = descent(config["precision"], unit.device, self.optimizer, adjust)
         self.rate = Rate(config, Span(len(self.batch_sizes), recipe.epochs))
         loss, classes = complete_loss(recipe.loss, info.task), len(info.classes or ())
         weight_C = class_weights(config["class_weight"], data.y_train, classes, unit.dtype)
@@ -81,8 +70,8 @@ class Replica:
             return self._train(epoch, extra)
 
     def _train(self, epoch: int, extra: Watched) -> dict[str, float]:
-        module, params, adjust, rate = self.module, self.params, self.adjust, self.rate
-        criterion, step, outputs = self.criterion, self.optimizer.step, self.info.outputs
+        module, params, rate = self.module, self.params, self.rate
+        criterion, outputs = self.criterion, self.info.outputs
         losses, sizes, norms = [], [], []
         x_type = params[0].dtype
         before = (epoch - 1) * rate.span.steps
@@ -101,9 +90,7 @@ class Replica:
             if extra.terms:
                 loss = loss + torch.stack(extra.terms).sum()
             extra.clear()
-            loss.backward()  # type: ignore[no-untyped-call]
-            norm = adjust() if adjust else None
-            step()
+            norm = self.descend(loss)
             losses.append(plain)
             sizes.append(len(y_B))
             if norm is not None:
@@ -139,6 +126,7 @@ class Replica:
         """Everything that training needs to go on, by name."""
         found = self.weights.tensors()
         found |= optimizer_state.tensors_of(self.optimizer, self.params, "optimizer.")
+        found |= self.descend.tensors()
         if self.rate.state():
             found["rate"] = torch.tensor(self.rate.state(), dtype=torch.float64)
         return found
@@ -148,6 +136,7 @@ class Replica:
         self.weights.restore(tensors)
         if with_optimizer:
             optimizer_state.restore(self.optimizer, self.params, tensors, "optimizer.")
+            self.descend.restore(tensors)
         if "rate" in tensors:
             self.rate.restore(tensors["rate"].tolist())
 

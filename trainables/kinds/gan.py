@@ -94,6 +94,11 @@ GAN = Kind(
             0.0, BELOW_ONE, "what the label of real rows lacks to 1, in the game standard"
         ),
         "noise": Knob(0.0, NOT_NEGATIVE, "standard deviation of noise on all that the critic sees"),
+        "precision": Knob(
+            "float32",
+            one_of(("float32", "bfloat16")),
+            "of the forward passes; the critic's slopes are too large for float16",
+        ),
         "average": Knob(
             0.99,
             BELOW_ONE,
