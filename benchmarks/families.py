@@ -4,8 +4,8 @@
 
 Three take turns, an epoch each; a step is one mini-batch of one network:
 
-    loop   what a person writes: the same module (a Transformer of nn.TransformerEncoder),
-           torch.optim.Adam, a permutation and slices of it
+    loop   what a person writes: the same module (a Transformer of nn.TransformerEncoder) and the
+           penalties that it adds to the loss, torch.optim.Adam, a permutation and slices of it
     solo   a trial of Lanewise alone: its streams, keeping the best weights, its metrics
     pack   so many lanes of one worker's pool, of different rates and seeds
 
@@ -37,6 +37,7 @@ from trainables.info import Info
 from trainables.losses import make_loss
 from trainables.metrics import complete_loss
 from trainables.models import MODELS
+from trainables.penalties import Term
 from trainables.pool import Pool
 from trainables.scaling import Scaling
 from trainables.trial import Recipe, open_trial
@@ -169,13 +170,24 @@ class Loop:
         self.loss = make_loss(complete_loss(None, family.task), family.task)
         draws_of(self.module).generator = np.random.Generator(np.random.SFC64(0))
         self.optimizer = torch.optim.Adam(self.module.parameters(), lr=LR)
+        self.penalties: list[Tensor] = []
+        for layer in self.module.modules():
+            if isinstance(layer, Term):
+                layer.register_forward_hook(self._penalty(layer))
+
+    def _penalty(self, layer: Term) -> Callable[[nn.Module, Any, Tensor], None]:
+        """What a person writes into `forward`: a weight times a value of what passes by."""
+        weight = float(layer.weight)
+        return lambda _, inputs, output: self.penalties.append(weight * layer.value(output))
 
     def epoch(self) -> int:
         self.module.train()
         order = torch.randperm(len(self.x))
         for rows in order.split(self.batch):
             self.optimizer.zero_grad()
+            self.penalties.clear()
             loss: Tensor = self.loss(self.module(self.x[rows]), self.y[rows])
+            loss = sum(self.penalties, loss)
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
         self.module.eval()
