@@ -31,15 +31,15 @@ from torch import Tensor, nn
 from comparison.machine import machine, versions
 from comparison.table import shown
 from trainables.config import complete
-from trainables.dataset import Fold, Prepared
+from trainables.data.dataset import Fold, Prepared
+from trainables.data.info import Info
+from trainables.data.scaling import Scaling
 from trainables.draws import draws_of
-from trainables.info import Info
 from trainables.losses import make_loss
 from trainables.metrics import complete_loss
 from trainables.models import MODELS
+from trainables.packs.pool import Pool
 from trainables.penalties import Term
-from trainables.pool import Pool
-from trainables.scaling import Scaling
 from trainables.trial import Recipe, open_trial
 from trainables.unit import build_module
 

@@ -87,8 +87,8 @@ def start(way: str, workers: int) -> dict[str, float]:
 
 
 def digits() -> Recipe:
-    from trainables.data import load
-    from trainables.dataset import prepare
+    from trainables.data.dataset import prepare
+    from trainables.data.source import load
     from trainables.trial import Recipe
 
     table = load("sklearn:digits", target=None, base=Path())

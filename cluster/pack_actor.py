@@ -113,7 +113,7 @@ class PackActor:
 
     def _work(self) -> None:
         from cluster.pack_worker import PackWorker
-        from trainables.pool import Pool
+        from trainables.packs.pool import Pool
 
         job = self._job
         recipe = job.recipe()

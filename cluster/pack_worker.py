@@ -16,7 +16,7 @@ from cluster.executor import Halt, Order, Outcome, Proceed, Start
 from cluster.limits import NO_LIMITS, Limits, PackAlarm
 from cluster.worker import SLICE
 from search.sweep import Run
-from trainables.pool import Member, Pool
+from trainables.packs.pool import Member, Pool
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def _data(data: Any, groups: Any, home: Home) -> Any:
     if groups is not None and not given:
         raise SweepFileError("groups: goes with arrays; name a source's column in data: group")
     if isinstance(data, Mapping) and "series" in data and hasattr(data.get("source"), "columns"):
-        from trainables.arrays import save_series
+        from trainables.data.arrays import save_series
 
         return {**data, "source": save_series(home.data, data["source"])}
     if isinstance(data, Mapping) and not isinstance(data.get("source"), str | None):
@@ -152,7 +152,7 @@ def _data(data: Any, groups: Any, home: Home) -> Any:
     if isinstance(data, str):
         return {"source": data}
     if isinstance(data, Sequence) and len(data) == 2:
-        from trainables.arrays import save_arrays
+        from trainables.data.arrays import save_arrays
 
         home.data.mkdir(parents=True, exist_ok=True)
         saved = save_arrays(home.data, tuple(data), groups)

@@ -18,8 +18,8 @@ from lanewise.sniff import Found, Key, look
 from lanewise.sweepfile import parse
 from spaces.presets import PRESETS
 from trainables.config import MODEL_KNOBS, TRAINING
+from trainables.data.images import SUFFIXES as PICTURES
 from trainables.errors import listing, nearest
-from trainables.images import SUFFIXES as PICTURES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -93,7 +93,7 @@ def write(made: Draft, *, force: bool) -> None:
 
 def source_of(data: str, base: Path) -> str:
     """A source as a sweep file in `base` names it, from a path or a source seen from here."""
-    from trainables.data import SOURCES
+    from trainables.data.source import SOURCES
 
     kind, colon, name = data.partition(":")
     if colon and kind in SOURCES:

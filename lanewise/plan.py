@@ -41,7 +41,7 @@ from trainables.trial import check_model
 from trainables.user import is_reference, locate
 
 if TYPE_CHECKING:
-    from trainables.dataset import Info, Prepared
+    from trainables.data.dataset import Info, Prepared
     from trainables.trial import Recipe
 
 
@@ -268,10 +268,10 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
     metric = file.objective.metric
     if file.data is None:
         return None
-    from trainables.dataset import prepare
-    from trainables.parts import load_parts
-    from trainables.split import check_split, shares
-    from trainables.task import infer_task
+    from trainables.data.dataset import prepare
+    from trainables.data.parts import load_parts
+    from trainables.data.split import check_split, shares
+    from trainables.data.task import infer_task
 
     data = file.data
     split = shares(data.split if "split" in data.model_fields_set else None, tuple(data.own))

@@ -55,6 +55,18 @@ def test_arrows_between_folders_go_one_way(package: str) -> None:
     assert not wrong
 
 
+def test_data_is_prepared_without_torch_and_nothing_knows_of_packs_but_they_themselves() -> None:
+    """trainables/data and kinds ← what trains ← packs."""
+    for path in modules("trainables"):
+        room = path.relative_to(HOUSE / "trainables").parts[0]
+        text = path.read_text(encoding="utf-8")
+        if room in ("data", "kinds"):
+            assert "torch" not in imported(path), path
+            assert "from trainables.models" not in text, path
+        if room != "packs":
+            assert "from trainables.packs" not in text, path
+
+
 @pytest.mark.parametrize("library", AT_HOME)
 def test_heavy_libraries_stay_in_their_rooms(library: str) -> None:
     users = {

@@ -31,7 +31,7 @@ from trainables.optimizer_options import OPTIMIZER
 from trainables.optimizer_options import OPTIMIZERS as OPTIMIZERS
 
 if TYPE_CHECKING:
-    from trainables.info import Info
+    from trainables.data.info import Info
 
 CLASS_WEIGHT = Rule(
     "balanced, a list of numbers > 0 in the order of the classes",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from trainables.augment import Augment, Augmented
+from trainables.data.table import Array
 from trainables.streams import balanced, order
-from trainables.table import Array
 from trainables.tensors import FoldTensors
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from trainables import latent, optimizer_state, optimizers, penalties
 from trainables.batches import batch_sizes
-from trainables.dataset import Info
+from trainables.data.dataset import Info
 from trainables.descent import descent, precise
 from trainables.epochs import augmented, epoch_rows
 from trainables.errors import ModelError

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from trainables.dataset import Prepared
-from trainables.info import Info
-from trainables.inputs import Inputs, from_json
+from trainables.data.dataset import Prepared
+from trainables.data.info import Info
+from trainables.data.inputs import Inputs, from_json
 
 if TYPE_CHECKING:
     from trainables.trial import Recipe

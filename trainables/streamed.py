@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainables.unread import Unread
+from trainables.data.unread import Unread
 
 
 class Streamed:

@@ -8,10 +8,10 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from trainables.dataset import Fold, Prepared
+from trainables.data.dataset import Fold, Prepared
+from trainables.data.table import Array
+from trainables.data.unread import Unread
 from trainables.streamed import Features, Streamed
-from trainables.table import Array
-from trainables.unread import Unread
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,25 +15,25 @@ from torch import Tensor, nn
 from trainables import checkpoint as checkpoints
 from trainables.anomaly import row_scores
 from trainables.config import complete
+from trainables.data.info import Info
+from trainables.data.inputs import Inputs
+from trainables.data.restore import restored, together
+from trainables.data.table import Array, Rows
+from trainables.data.targets import Targets
+from trainables.data.unread import Unread
 from trainables.errors import CheckpointError, DataError, ModelError, listing
-from trainables.info import Info
-from trainables.inputs import Inputs
 from trainables.latent import Generative, drawn
 from trainables.losses import Loss, make_loss
 from trainables.metrics import RECONSTRUCTION, complete_loss, of_weights, reported
 from trainables.replica import forward, measure
-from trainables.restore import restored, together
 from trainables.scores import at_threshold, score
 from trainables.state import read_info, read_preprocess
 from trainables.streamed import Streamed
 from trainables.streams import stream
-from trainables.table import Array, Rows
-from trainables.targets import Targets
 from trainables.tensors import FoldTensors, fold_tensors
 from trainables.training import pick_device, threads
 from trainables.trial import Recipe
 from trainables.unit import build_for, build_module
-from trainables.unread import Unread
 from trainables.weights import copy_weights
 
 

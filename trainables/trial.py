@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from trainables.config import MODELS, check, check_together
-from trainables.dataset import Prepared
+from trainables.data.dataset import Prepared
 from trainables.errors import ConfigError, ModelError, listing, nearest
 from trainables.user import is_reference, locate, resolve
 

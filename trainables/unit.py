@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from trainables.config import MODELS, check_data
+from trainables.data.info import Info
 from trainables.draws import Draws, own_draws
 from trainables.errors import ConfigError, ModelError
-from trainables.info import Info
 from trainables.streams import torch_seed
 from trainables.tensors import FoldTensors
 from trainables.trial import Recipe, find_build

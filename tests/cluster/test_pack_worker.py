@@ -19,7 +19,7 @@ from cluster.pack_actor import Job, Leave, PackActor
 from cluster.pack_worker import Apart, PackWorker
 from search.sweep import Run
 from trainables.errors import BadValue
-from trainables.pool import Pool
+from trainables.packs.pool import Pool
 from trainables.trial import Recipe
 
 TRAIN = """

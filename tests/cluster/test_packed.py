@@ -28,8 +28,8 @@ from search.journal import Journal
 from search.spec import Budget, Objective, Plugin, Spec
 from search.sweep import Run, Sweep
 from spaces import Choice, Float, Int, Repeat, Space
-from trainables.data import load
-from trainables.dataset import prepare
+from trainables.data.dataset import prepare
+from trainables.data.source import load
 from trainables.trial import Recipe
 
 # Python's own warnings inside Ray: its sockets and files are closed by its processes' end.
@@ -211,7 +211,11 @@ def test_a_sweep_that_waits_for_workers_says_so(recipe: Recipe, tmp_path: Path) 
             "1 worker(s) killed due to the node running low on memory",
             "out_of_memory",
         ),
-        ("9 0-1 1-1\nTimeout!\nThread 1:\n  File trainables/pool.py in turn\n", "gone", "hang"),
+        (
+            "9 0-1 1-1\nTimeout!\nThread 1:\n  File trainables/packs/pool.py in turn\n",
+            "gone",
+            "hang",
+        ),
     ],
 )
 def test_who_trained_last_is_to_blame_for_a_workers_end(

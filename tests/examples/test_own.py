@@ -17,10 +17,10 @@ from commandline import Lanewise
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from trainables.data import load
-from trainables.dataset import prepare
+from trainables.data.dataset import prepare
+from trainables.data.source import load
 from trainables.errors import StopTrial
-from trainables.pool import Pool
+from trainables.packs.pool import Pool
 from trainables.trial import Recipe, open_trial
 
 OWN = Path(__file__).parents[2] / "examples" / "own"

@@ -24,7 +24,7 @@ from trainables.errors import ConfigError
 from trainables.kinds import KINDS
 from trainables.metrics import OF_TRAINING
 from trainables.models import MODELS
-from trainables.pool import Pool
+from trainables.packs.pool import Pool
 from trainables.trained import TrainedModel
 from trainables.trial import Recipe, open_trial
 from trainables.unit import build_module

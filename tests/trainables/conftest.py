@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainables.data import load
-from trainables.dataset import Prepared, prepare
-from trainables.inputs import read_as
-from trainables.table import Table
-from trainables.task import infer_task
+from trainables.data.dataset import Prepared, prepare
+from trainables.data.inputs import read_as
+from trainables.data.source import load
+from trainables.data.table import Table
+from trainables.data.task import infer_task
 from trainables.trial import Recipe
 
 

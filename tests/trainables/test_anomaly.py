@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from trainables.anomaly import best_threshold, f1_above, row_scores
-from trainables.dataset import prepare
+from trainables.data.dataset import prepare
+from trainables.data.parts import Part
+from trainables.data.table import Table
 from trainables.errors import ConfigError, DataError
 from trainables.losses import make_loss
 from trainables.metrics import check_metric, reported
-from trainables.parts import Part
 from trainables.scores import ANOMALY, at_threshold, scores_of
-from trainables.table import Table
 from trainables.trained import TrainedModel
 from trainables.trial import Recipe, open_trial
 

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from trainables.augment import Augment, Augmented, moved
-from trainables.pool import Pool
+from trainables.packs.pool import Pool
 from trainables.streams import normals, stream
 from trainables.trial import open_trial
 

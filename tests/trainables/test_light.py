@@ -7,14 +7,10 @@ TORCH_FREE = [
     "errors",
     "failures",
     "knobs",
-    "table",
-    "data",
-    "arrays",
-    "task",
     "metrics",
-    "split",
-    "preprocess",
-    "dataset",
+    "data.source",
+    "data.arrays",
+    "data.dataset",
     "config",
     "schedules",
     "streams",
@@ -43,8 +39,8 @@ def test_what_prepares_and_checks_needs_no_torch():
 def test_data_is_prepared_without_torch():
     code = (
         "from pathlib import Path\n"
-        "from trainables.data import load\n"
-        "from trainables.dataset import prepare\n"
+        "from trainables.data.source import load\n"
+        "from trainables.data.dataset import prepare\n"
         "t = load('sklearn:iris', target=None, base=Path())\n"
         "prepare(t, source='x', task='multiclass')"
     )
@@ -69,8 +65,8 @@ def test_failure_kinds(words):
 TRAIN = """
 from pathlib import Path
 from trainables.config import OPTIMIZERS
-from trainables.data import load
-from trainables.dataset import prepare
+from trainables.data.source import load
+from trainables.data.dataset import prepare
 from trainables.trial import Recipe, open_trial
 iris = prepare(load('sklearn:iris', target=None, base=Path()), source='x', task='multiclass')
 for name in OPTIMIZERS:

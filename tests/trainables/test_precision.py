@@ -6,7 +6,7 @@ import torch
 from trainables.config import check
 from trainables.descent import descent
 from trainables.errors import ConfigError
-from trainables.pool import Pool
+from trainables.packs.pool import Pool
 from trainables.trial import open_trial
 
 CONFIG = {"hidden": [16], "lr": 0.01, "batch_size": 32}

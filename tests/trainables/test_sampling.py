@@ -11,7 +11,7 @@ import torch
 from trainables.config import check_task
 from trainables.epochs import epoch_rows
 from trainables.errors import ConfigError
-from trainables.pool import Pool
+from trainables.packs.pool import Pool
 from trainables.streams import balanced, order
 from trainables.tensors import fold_tensors
 from trainables.trial import open_trial

@@ -3,9 +3,9 @@ import pytest
 from torch import nn
 
 from trainables import checkpoint
-from trainables.dataset import prepare
+from trainables.data.dataset import prepare
+from trainables.data.task import infer_task
 from trainables.errors import CheckpointError, DataError, ModelError
-from trainables.task import infer_task
 from trainables.trained import TrainedModel
 from trainables.trial import Recipe, open_trial
 

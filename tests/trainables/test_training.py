@@ -7,11 +7,11 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from trainables.config import OPTIMIZERS
-from trainables.data import load
-from trainables.dataset import prepare
+from trainables.data.dataset import prepare
+from trainables.data.source import load
+from trainables.data.task import infer_task
 from trainables.errors import BadValue, CheckpointError, ConfigError, ModelError
 from trainables.streams import keep_mask, order, stream, torch_seed
-from trainables.task import infer_task
 from trainables.trial import Recipe, open_trial
 from trainables.weights import weights_of
 

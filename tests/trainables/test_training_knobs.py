@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from trainables.config import OPTIMIZERS, SCHEDULES, complete
-from trainables.dataset import prepare
+from trainables.data.dataset import prepare
 from trainables.errors import BadValue, ConfigError, ModelError
 from trainables.losses import class_weights
 from trainables.schedules import factor

@@ -24,7 +24,7 @@ from trainables.knobs import (
 from trainables.metrics import RECONSTRUCTION
 
 if TYPE_CHECKING:
-    from trainables.info import Info
+    from trainables.data.info import Info
 
 _KERNEL = Rule("3, 5, 7, 9 or 11", lambda v: is_count(v) and v in range(3, 12, 2))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from trainables.data.info import Info
 from trainables.errors import ConfigError
-from trainables.info import Info
 from trainables.kinds.kind import Kind, check_batch_norm
 from trainables.knobs import (
     ACTIVATION,

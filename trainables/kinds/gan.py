@@ -26,7 +26,7 @@ from trainables.knobs import (
 from trainables.optimizer_options import OPTIMIZER
 
 if TYPE_CHECKING:
-    from trainables.info import Info
+    from trainables.data.info import Info
 
 _R1 = {"r1": Knob(0.0, NOT_NEGATIVE, "weight of half the squared slope at real rows")}
 

@@ -11,7 +11,7 @@ from trainables.knobs import Knob
 from trainables.metrics import SUPERVISED
 
 if TYPE_CHECKING:
-    from trainables.info import Info
+    from trainables.data.info import Info
 
 
 @dataclass(frozen=True)

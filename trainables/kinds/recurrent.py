@@ -24,7 +24,7 @@ from trainables.knobs import (
 from trainables.metrics import SUPERVISED
 
 if TYPE_CHECKING:
-    from trainables.info import Info
+    from trainables.data.info import Info
 
 POOLINGS = ("last", "mean", "max")
 _LAYERS = Rule(

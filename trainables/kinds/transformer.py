@@ -11,7 +11,7 @@ from trainables.knobs import BELOW_ONE, COUNT, FLAG, POSITIVE, Knob, one_of, or_
 from trainables.metrics import SUPERVISED
 
 if TYPE_CHECKING:
-    from trainables.info import Info
+    from trainables.data.info import Info
 
 # Of an encoder, beside its width; also of the model `text`.
 ENCODER: dict[str, Knob] = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from trainables.dataset import Info
+from trainables.data.dataset import Info
 from trainables.models.autoencoder import autoencoder
 from trainables.models.cnn import cnn
 from trainables.models.gan import gan

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables.dataset import Info
+from trainables.data.dataset import Info
 from trainables.draws import Normal
-from trainables.initialise import GAINS, INITS, initialise
-from trainables.layers import Layers
+from trainables.models.initialise import GAINS, INITS, initialise
+from trainables.models.layers import Layers
 from trainables.penalties import Term
 
 STRIDE = 2  # of every convolution

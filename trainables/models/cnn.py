@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import nn
 
-from trainables.dataset import Info
-from trainables.initialise import GAINS, initialise
-from trainables.layers import Layers, Residual
+from trainables.data.dataset import Info
+from trainables.models.initialise import GAINS, initialise
+from trainables.models.layers import Layers, Residual
 
 
 def cnn(config: Mapping[str, Any], info: Info) -> nn.Module:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
-from trainables.dataset import Info
-from trainables.initialise import GAINS, initialise
+from trainables.data.dataset import Info
 from trainables.latent import Generative
-from trainables.layers import Layers
+from trainables.models.initialise import GAINS, initialise
+from trainables.models.layers import Layers
 
 
 class Gan(Generative):

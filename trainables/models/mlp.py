@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from trainables.dataset import Info
-from trainables.layers import Layers, Residual
+from trainables.data.dataset import Info
+from trainables.models.layers import Layers, Residual
 
 
 def mlp(config: Mapping[str, Any], info: Info) -> nn.Module:

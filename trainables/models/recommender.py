@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables.dataset import Info
-from trainables.layers import Layers
+from trainables.data.dataset import Info
+from trainables.models.layers import Layers
 from trainables.penalties import Term
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables.dataset import Info
+from trainables.data.dataset import Info
 from trainables.models.embedding import TokenEmbedding
 from trainables.models.encoder import Encoder, Pooling, Positions, dropout
 from trainables.models.transformer import sizes_of

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables.attention import Linear
-from trainables.dataset import Info
+from trainables.data.dataset import Info
+from trainables.models.attention import Linear
 from trainables.models.embedding import TokenEmbedding
 from trainables.models.encoder import Encoder, Pooling, Positions, Sizes, dropout
 

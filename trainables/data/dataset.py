@@ -1,0 +1,145 @@
+"""A table, split and preprocessed: what trials train on. No trial ever sees the test part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from trainables.data.baselines import baseline_notes, of_series
+from trainables.data.info import Info as Info
+from trainables.data.inputs import TABLE, Inputs, Reading, alike, fit
+from trainables.data.notes import notes
+from trainables.data.parts import Part, blamed
+from trainables.data.split import DEFAULT, Split, split_rows
+from trainables.data.strata import strata_of
+from trainables.data.table import Array, Rows, identity
+from trainables.data.targets import Targets
+from trainables.data.task import Label
+from trainables.data.unread import Unread
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One training and validation part. x: [N, …], float32 (int64: tokens, ids), or unread.
+
+    y by task: int64 codes [N] for multiclass, float32 0/1 [N] for binary; float32 standardised [N]
+    for regression and [N, O + O] for forecasting, with the seasonal-naive forecasts behind; x as
+    [N, D] for reconstruction and generation, and [N, D + 1] for anomaly, with 1 behind for one.
+    """
+
+    x_train: Array | Unread
+    y_train: Array
+    x_val: Array | Unread
+    y_val: Array
+    preprocess: Inputs
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """All that trials need, and beside it the raw test part.
+
+    notes: what people should know of how the data were read, a sentence each.
+    """
+
+    folds: tuple[Fold, ...]
+    info: Info
+    identity: dict[str, Any]
+    test: Rows | None
+    notes: tuple[str, ...] = ()
+
+    def for_trials(self) -> Prepared:
+        """The same without the test part: what executors get."""
+        return replace(self, test=None)
+
+
+def prepare(
+    table: Rows,
+    *,
+    source: str,
+    task: str,
+    split: Sequence[float] = DEFAULT,
+    folds: int = 1,
+    seed: int = 0,
+    own: Mapping[str, Part] | None = None,
+    reading: Reading = TABLE,
+    anomalies: Sequence[Label] | None = None,
+    stratify: str | None = None,
+) -> Prepared:
+    """Split `table` and preprocess each fold by its own training part.
+
+    Args:
+        task: from `infer_task`.
+        split, folds, seed: as in `split.split_rows`.
+        own: the parts with rows of their own, by "validation" and "test".
+        reading: how the rows are read; `table` and `own` are in its form.
+        anomalies: labels whose rows no model trains on, for the task anomaly.
+        stratify: a column of whose values, instead of the target's, parts get alike shares.
+    """
+    own = own or {}
+    targets = Targets.of(table, task, anomalies, [part.table for part in own.values()])
+    parts = split_rows(
+        len(table),
+        strata_of(table, stratify) if stratify else targets.strata(table),
+        split=split,
+        folds=folds,
+        seed=seed,
+        groups=None if table.groups is None else table.groups.values,
+        order=table.order,
+        own=tuple(own),
+    )
+    pairs = [(targets.to_learn_from(table, train), val) for train, val in parts.folds]
+    scaled = task in ("regression", "forecasting")
+    fits = alike([fit(table.take(train), reading, regression=scaled) for train, _ in pairs])
+    # The test part as well, and thrown away: a mistake in it must show before the sweep.
+    encoded = {name: _encoded(part, name, targets, fits[0]) for name, part in own.items()}
+    made = []
+    for (train, val), fitted in zip(pairs, fits, strict=True):
+        training = targets.part(table.take(train), fitted)
+        validation = encoded.get("validation") or targets.part(table.take(val), fitted)
+        targets.check_validation(validation[1])
+        made.append(Fold(*training, *validation, fitted))
+    test = table.take(parts.test) if len(parts.test) else None
+    test = own["test"].table if "test" in own else test
+    cut = Split(tuple(pairs), parts.test)
+    about = _identity(table, source, own) | {"split": list(split), "parts": _counts(cut, own)}
+    if folds > 1:
+        about["folds"] = folds
+    if stratify:
+        about["stratify"] = stratify
+    if targets.anomalies:
+        about["anomaly"] = list(targets.anomalies)
+    own_rows = [own["validation"].table] if "validation" in own else []
+    about |= of_series(own_rows or [table.take(val) for _, val in pairs])
+    info = targets.info(made, reading)
+    told = notes(table, fits[0], [part.table for part in own.values()])
+    told += targets.notes(len(parts.folds[0][0]) - len(pairs[0][0]))
+    return Prepared(tuple(made), info, about, test, (*told, *baseline_notes(about)))
+
+
+def _encoded(
+    part: Part, name: str, targets: Targets, fitted: Inputs
+) -> tuple[Array | Unread, Array]:
+    """x and y of a part with rows of its own."""
+    with blamed(f"data.{name}"):
+        return targets.part(part.table, fitted)
+
+
+def _identity(table: Rows, source: str, own: Mapping[str, Part]) -> dict[str, Any]:
+    about = identity(table, source)
+    if table.groups is not None:
+        about["group"] = table.groups.name
+    if table.order is not None:
+        about["order"] = table.order.name
+    for name, part in own.items():
+        whole = identity(part.table, part.source)
+        about[name] = {key: whole[key] for key in ("source", "rows", "dropped", "hash")}
+    return about
+
+
+def _counts(parts: Split, own: Mapping[str, Part]) -> dict[str, int]:
+    """Rows per part; with folds, of the first one."""
+    train, val = parts.folds[0]
+    counts = {"train": len(train), "val": len(val), "test": len(parts.test)}
+    short = {"validation": "val", "test": "test"}
+    return counts | {short[name]: len(part.table) for name, part in own.items()}

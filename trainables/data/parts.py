@@ -1,0 +1,139 @@
+"""Validation and test parts that come from sources of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from trainables.data.columns import MEMORY, Columns, Text, Windows
+from trainables.data.inputs import Reading, read_as
+from trainables.data.source import load_rows
+from trainables.data.table import Array, Rows, Table
+from trainables.errors import DataError, listing, nearest
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A source and the rows that it named."""
+
+    source: str
+    table: Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The main source, and by "validation" and "test" those that have one of their own."""
+
+    main: Part
+    own: Mapping[str, Part] = field(default_factory=dict)
+
+    def read_as(
+        self,
+        forms: Sequence[str] | None,
+        shape: Sequence[int] | None,
+        ids: tuple[str | None, str | None] = (None, None),
+        text: Text | None = None,
+    ) -> tuple[Parts, Reading]:
+        """The same with all rows in the form that the model takes; see `inputs.read_as`."""
+        rows, reading = read_as(self.main.table, forms, shape, ids, text)
+        own = {}
+        for name, part in self.own.items():
+            with blamed(f"data.{name}"):
+                own[name] = replace(part, table=read_as(part.table, forms, shape, ids, text)[0])
+        return Parts(replace(self.main, table=rows), own), reading
+
+
+def load_parts(
+    source: str,
+    own: Mapping[str, str],
+    *,
+    target: str | None,
+    base: Path,
+    group: str | None = None,
+    order: str | None = None,
+    has_target: bool = True,
+    memory: int = MEMORY,
+    ids: tuple[str, ...] = (),
+    series: Windows | None = None,
+    shape: Sequence[int] | None = None,
+) -> Parts:
+    """The tables of all sources, checked to be of the same columns.
+
+    Raises:
+        DataError: at "data.source", "data.validation", "data.test", "data.target", "data.group",
+            "data.order", "data.series".
+    """
+    scaled = None if shape is None else tuple(shape)
+    named = Columns(target, group, order, has_target, ids, series, scaled)
+    main = Part(source, load_rows(source, named, base, memory=memory))
+    found: dict[str, Part] = {}
+    for part, where in own.items():
+        with blamed(f"data.{part}"):
+            table = load_rows(where, named, base, memory=memory)
+            check_columns(table, where, main)
+            if written := _read_as_numbers(table, main.table):
+                # Only a second look keeps "08001" from becoming 8001; most sources need none.
+                table = load_rows(where, named, base, written, memory)
+            found[part] = Part(where, table)
+    parts = Parts(main, found)
+    _check_groups(parts)
+    return parts
+
+
+@contextmanager
+def blamed(path: str) -> Iterator[None]:
+    """Errors of the data inside are errors at `path`."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(path, error.message) from error.__cause__
+
+
+def check_columns(table: Rows, source: str, main: Part) -> None:
+    """Raise DataError unless the table has the features and the target of the main source."""
+    here, there = table.columns, main.table.columns
+    missing = [name for name in there if name not in here]
+    if missing:
+        extra = [name for name in here if name not in there]
+        near = nearest(missing[0], extra)
+        message = f"{source} lacks the column {missing[0]!r} of {main.source}{near}"
+        raise DataError("", message)
+    extra = [name for name in here if name not in there]
+    if extra:
+        message = f"{source} has a column {extra[0]!r}, which {main.source} has not"
+        raise DataError("", f"{message} ({listing(there)})")
+    if table.target_name != main.table.target_name:
+        message = f"the target of {source} is {table.target_name!r}"
+        raise DataError("", f"{message}, that of {main.source} {main.table.target_name!r}")
+
+
+def _read_as_numbers(table: Rows, main: Rows) -> frozenset[str]:
+    """Columns that are words in the main source and happen to be numbers in the other."""
+    if not (isinstance(table, Table) and isinstance(main, Table)):
+        return frozenset()
+    written = {name for name in main.categories if name in table.numeric}
+    if main.target.dtype.kind == "O" and table.target.dtype.kind in "if":
+        written.add(main.target_name)
+    return frozenset(written)
+
+
+def _check_groups(parts: Parts) -> None:
+    """No group may be in two sources."""
+    held = {"source": parts.main, **parts.own}
+    for (_, first), (name, second) in combinations(held.items(), 2):
+        if first.table.groups is None or second.table.groups is None:
+            continue
+        shared = np.intersect1d(_values(first), _values(second))
+        if len(shared):
+            message = f"group {str(shared[0])!r} of column {first.table.groups.name!r} is in"
+            raise DataError(f"data.{name}", f"{message} {second.source} and in {first.source}")
+
+
+def _values(part: Part) -> Array:
+    assert part.table.groups is not None
+    return part.table.groups.values.astype(str)
