@@ -31,8 +31,7 @@ class Linear(nn.Linear):
     def forward(self, input: Tensor) -> Tensor:
         if not _is_stacked(input, self.weight):
             return super().forward(input)
-        found: Tensor = _StackedLinear.apply(input, self.weight, self.bias)  # type: ignore[no-untyped-call]
-        return found
+        return _linear(input, self.weight, self.bias)
 
 
 def attend(qkv_BTE: Tensor, heads: int, known_BT: Tensor | None) -> Tensor:
@@ -57,7 +56,7 @@ def normed(x: Tensor, norm: nn.LayerNorm, linear: Linear) -> Tensor:
         return found
     plain = F.layer_norm(x, norm.normalized_shape, eps=norm.eps)
     weight, bias = linear.weight * norm.weight, linear.bias + linear.weight @ norm.bias
-    return _StackedLinear.apply(plain, weight, bias)  # type: ignore[no-untyped-call,no-any-return]
+    return _linear(plain, weight, bias)
 
 
 def _attend(qkv_BTE: Tensor, known_BT: Tensor | None, heads: int) -> Tensor:
@@ -145,6 +144,14 @@ def _softmax_slope(slope_HBTT: Tensor, p_HBTT: Tensor) -> Tensor:
 # --- inside of vmap ------------------------------------------------------------------------------
 
 
+def _linear(x: Tensor, weight_OI: Tensor, bias_O: Tensor | None) -> Tensor:
+    """As F.linear, by a product of matrices, for which `vmap` has a product of stacks."""
+    y_NO = torch.mm(x.reshape(-1, x.shape[-1]), weight_OI.t())
+    if bias_O is not None:
+        y_NO.add_(bias_O)
+    return y_NO.view(*x.shape[:-1], -1)
+
+
 def _is_stacked(*given: Tensor | None) -> bool:
     """Whether one of them has values of several lanes."""
     is_batched = torch._C._functorch.is_batchedtensor
@@ -160,7 +167,7 @@ def _lanes(info: Any, tensor: Tensor | None, dim: int | None) -> Tensor | None:
     return tensor.movedim(dim, 0)
 
 
-class _Stacked(torch.autograd.Function):
+class _StackedAttention(torch.autograd.Function):
     """What `vmap` sees of one lane; the rule, of all lanes, is differentiated below it."""
 
     @staticmethod
@@ -171,27 +178,6 @@ class _Stacked(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         """There is nothing to keep; torch asks for it where there is a rule."""
 
-
-class _StackedLinear(_Stacked):
-    @staticmethod
-    def vmap(
-        info: Any, in_dims: Any, input: Tensor, weight: Tensor, bias: Tensor | None
-    ) -> tuple[Tensor, int]:
-        x, weight_KOI, bias_KO = (
-            _lanes(info, tensor, dim)
-            for tensor, dim in zip((input, weight, bias), in_dims, strict=True)
-        )
-        assert x is not None
-        assert weight_KOI is not None
-        x_KNI, weight_KIO = x.reshape(len(x), -1, x.shape[-1]), weight_KOI.transpose(1, 2)
-        if bias_KO is None:
-            y_KNO = torch.bmm(x_KNI, weight_KIO)
-        else:
-            y_KNO = torch.baddbmm(bias_KO.unsqueeze(1), x_KNI, weight_KIO)
-        return y_KNO.view(*x.shape[:-1], -1), 0
-
-
-class _StackedAttention(_Stacked):
     @staticmethod
     def vmap(
         info: Any,
