@@ -41,7 +41,7 @@ class Descent:
         """Descend the loss by one step.
 
         Returns:
-            The gradient's norm where `adjust` tells it and the step was taken.
+            The gradient's norm where `adjust` tells it; NaN where the step was left out.
         """
         loss.backward()  # type: ignore[no-untyped-call]
         norm = self.adjust() if self.adjust else None
@@ -70,7 +70,8 @@ class ScaledDescent(Descent):
         norm = self.adjust() if self.adjust else None
         self._scaler.step(self.optimizer)
         self._scaler.update()
-        return norm if self._scaler.get_scale() >= before else None
+        is_left_out = self._scaler.get_scale() < before
+        return norm * torch.nan if is_left_out and norm is not None else norm
 
     def tensors(self) -> dict[str, Tensor]:
         state = self._scaler.state_dict()

@@ -58,7 +58,7 @@ class Replica:
 
         Returns:
             train_loss, the mean of its rows' plain loss while the weights changed; and grad_norm,
-            the mean of its steps, where clipping knows it or it is to be reported.
+            the mean of the steps it took, where clipping knows it or it is to be reported.
         """
         self.module.train()
         self.draws.generator = stream(self.seed, self.number, "dropout", epoch)
@@ -97,7 +97,7 @@ class Replica:
                 norms.append(norm)
         weights = torch.tensor(sizes, dtype=torch.float64)
         found = {"train_loss": float(torch.stack(losses).cpu().double() @ weights / weights.sum())}
-        return found | ({"grad_norm": float(torch.stack(norms).double().mean())} if norms else {})
+        return found | ({"grad_norm": float(torch.stack(norms).double().nanmean())} if norms else {})
 
     def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Mini-batches in the epoch's order, as many rows each as `batch_sizes` says."""

@@ -73,11 +73,22 @@ def test_gradients_too_small_for_float16_are_not_lost():
 def test_a_step_that_overflows_is_left_out_and_the_scale_halved():
     value, told, descend = step_once(2.0, adjust=lambda: torch.tensor(2.0))  # 131,072 > 65,504
     assert value == 1.0
-    assert told is None
+    assert told.isnan()
     assert descend.tensors()["loss_scale"].tolist() == [32768.0, 0.0]
     value, told, _ = step_once(0.5, adjust=lambda: torch.tensor(0.5))
     assert value == pytest.approx(0.95)
     assert told == 0.5
+
+
+def test_an_epoch_without_a_step_goes_by_and_reports_no_norm(recipe, one_thread):
+    trial = open_trial(recipe(metrics=("grad_norm",)), {**CONFIG, "precision": "float16"}, 0)
+    before = weights(trial)
+    (replica,) = trial.replicas
+    replica.descend.restore({"loss_scale": torch.tensor([2.0**60, 0.0])})
+    trial.advance(1)
+    assert weights(trial).equal(before)
+    assert "grad_norm" not in trial.rows[0][1]
+    assert trial.rows[0][1]["val_loss"] > 0
 
 
 def test_the_scale_goes_on_from_a_checkpoint(recipe, tmp_path, one_thread):
