@@ -97,7 +97,9 @@ class Replica:
                 norms.append(norm)
         weights = torch.tensor(sizes, dtype=torch.float64)
         found = {"train_loss": float(torch.stack(losses).cpu().double() @ weights / weights.sum())}
-        return found | ({"grad_norm": float(torch.stack(norms).double().nanmean())} if norms else {})
+        if norms:
+            found["grad_norm"] = float(torch.stack(norms).double().nanmean())
+        return found
 
     def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Mini-batches in the epoch's order, as many rows each as `batch_sizes` says."""
