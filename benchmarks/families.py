@@ -176,9 +176,14 @@ class Loop:
                 layer.register_forward_hook(self._penalty(layer))
 
     def _penalty(self, layer: Term) -> Callable[[nn.Module, Any, Tensor], None]:
-        """What a person writes into `forward`: a weight times a value of what passes by."""
+        """What a person writes into `forward`: in training a weight times what a value gives."""
         weight = float(layer.weight)
-        return lambda _, inputs, output: self.penalties.append(weight * layer.value(output))
+
+        def add(_: nn.Module, inputs: Any, output: Tensor) -> None:
+            if layer.training:
+                self.penalties.append(weight * layer.value(output))
+
+        return add
 
     def epoch(self) -> int:
         self.module.train()

@@ -64,14 +64,14 @@ class ScaledDescent(Descent):
         self._scaler = torch.amp.GradScaler(torch.device(device).type)
 
     def __call__(self, loss: Tensor) -> Tensor | None:
-        before = self._scaler.get_scale()
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self._scaler.unscale_(self.optimizer)
         norm = self.adjust() if self.adjust else None
         self._scaler.step(self.optimizer)
         self._scaler.update()
-        is_left_out = self._scaler.get_scale() < before
-        return norm * torch.nan if is_left_out and norm is not None else norm
+        # A step is left out where the gradient is not finite. Asking for the scale would be a wait
+        # for the GPU in each step.
+        return None if norm is None else torch.where(norm.isfinite(), norm, torch.nan)
 
     def tensors(self) -> dict[str, Tensor]:
         state = self._scaler.state_dict()

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from trainables.config import check
+from trainables.config import check, complete
 from trainables.descent import descent
 from trainables.errors import ConfigError
+from trainables.optimizers import gradient_adjustment
 from trainables.packs.pool import Pool
 from trainables.trial import open_trial
 
@@ -54,9 +55,10 @@ def weights(trial):
     return torch.cat([p.detach().reshape(-1) for p in replica.params])
 
 
-def step_once(factor, adjust=None):
-    """A parameter of 1 after a step of sgd whose loss has this factor, and what the step said."""
+def step_once(factor):
+    """A parameter of 1 after a step of sgd whose loss has this factor, and the norm it told."""
     param = torch.ones((), requires_grad=True)
+    adjust = gradient_adjustment(complete("mlp", {}), [param], wants_norm=True)
     descend = descent("float16", "cpu", torch.optim.SGD([param], lr=0.1), adjust)
     told = descend(param.half().float() * factor)
     return float(param.detach()), told, descend
@@ -71,11 +73,11 @@ def test_gradients_too_small_for_float16_are_not_lost():
 
 
 def test_a_step_that_overflows_is_left_out_and_the_scale_halved():
-    value, told, descend = step_once(2.0, adjust=lambda: torch.tensor(2.0))  # 131,072 > 65,504
+    value, told, descend = step_once(2.0)  # 131,072 > 65,504
     assert value == 1.0
     assert told.isnan()
     assert descend.tensors()["loss_scale"].tolist() == [32768.0, 0.0]
-    value, told, _ = step_once(0.5, adjust=lambda: torch.tensor(0.5))
+    value, told, _ = step_once(0.5)
     assert value == pytest.approx(0.95)
     assert told == 0.5
 
