@@ -30,18 +30,18 @@ from torch import Tensor, nn
 
 from comparison.machine import machine, versions
 from comparison.table import shown
-from trainables.config import complete
-from trainables.data.dataset import Fold, Prepared
-from trainables.data.info import Info
-from trainables.data.scaling import Scaling
-from trainables.draws import draws_of
-from trainables.losses import make_loss
-from trainables.metrics import complete_loss
-from trainables.models import MODELS
-from trainables.packs.pool import Pool
-from trainables.penalties import Term
-from trainables.trial import Recipe, open_trial
-from trainables.unit import build_module
+from lanewise.trainables.config import complete
+from lanewise.trainables.data.dataset import Fold, Prepared
+from lanewise.trainables.data.info import Info
+from lanewise.trainables.data.scaling import Scaling
+from lanewise.trainables.draws import draws_of
+from lanewise.trainables.losses import make_loss
+from lanewise.trainables.metrics import complete_loss
+from lanewise.trainables.models import MODELS
+from lanewise.trainables.packs.pool import Pool
+from lanewise.trainables.penalties import Term
+from lanewise.trainables.trial import Recipe, open_trial
+from lanewise.trainables.unit import build_module
 
 LR = 1e-3
 

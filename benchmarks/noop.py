@@ -20,11 +20,11 @@ from contextlib import closing
 from pathlib import Path
 
 from comparison.machine import machine
-from search.events import Event, Launched
-from search.journal import Journal
-from search.spec import Budget, Objective, Plugin, Spec
-from search.sweep import Run, Sweep
-from spaces import Choice, Float, Int, Repeat, Space
+from lanewise.search.events import Event, Launched
+from lanewise.search.journal import Journal
+from lanewise.search.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.sweep import Run, Sweep
+from lanewise.spaces import Choice, Float, Int, Repeat, Space
 
 BATCHES = (1, 32)
 SAMPLERS = ("random", "tpe")

@@ -23,9 +23,9 @@ from comparison.contenders import EXECUTORS, lanewise
 from comparison.machine import machine, versions
 from comparison.occupied import Occupancy, occupancy
 from comparison.runner import RunError, run_in, use_two_cores
-from search.errors import SearchError
-from search.home import Home
-from search.view import View, find, open_view
+from lanewise.search.errors import SearchError
+from lanewise.search.home import Home
+from lanewise.search.view import View, find, open_view
 
 BAD_INPUT, FAILED = 2, 1
 

@@ -20,15 +20,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cluster.checkpoints import Storage
-from cluster.executor import Start
-from cluster.limits import NO_LIMITS
-from cluster.pack_actor import Job, News, PackActor
-from cluster.ray_session import RaySession
-from search.sweep import Run
+from lanewise.cluster.checkpoints import Storage
+from lanewise.cluster.executor import Start
+from lanewise.cluster.limits import NO_LIMITS
+from lanewise.cluster.pack_actor import Job, News, PackActor
+from lanewise.cluster.ray_session import RaySession
+from lanewise.search.sweep import Run
 
 if TYPE_CHECKING:
-    from trainables.trial import Recipe
+    from lanewise.trainables.trial import Recipe
 
 WAYS = ("tune", "actor")
 CONFIG = {"hidden": [32], "lr": 0.01, "optimizer": {"name": "adam"}, "batch_size": 64}
@@ -87,9 +87,9 @@ def start(way: str, workers: int) -> dict[str, float]:
 
 
 def digits() -> Recipe:
-    from trainables.data.dataset import prepare
-    from trainables.data.source import load
-    from trainables.trial import Recipe
+    from lanewise.trainables.data.dataset import prepare
+    from lanewise.trainables.data.source import load
+    from lanewise.trainables.trial import Recipe
 
     table = load("sklearn:digits", target=None, base=Path())
     prepared = prepare(table, source="sklearn:digits", task="multiclass", seed=0)
@@ -102,7 +102,7 @@ def run(number: int) -> Run:
 
 
 def as_actors(job: Job, workers: int, folder: Path) -> list[float]:
-    """As `cluster.packed` begins them."""
+    """As `lanewise.cluster.packed` begins them."""
     import ray
 
     groups = {"orders": 1, "news": 1}

@@ -29,17 +29,17 @@ from pathlib import Path
 from typing import Any
 
 from comparison.machine import machine, versions
-from dashboards.drain import drain
-from dashboards.launcher import start
-from dashboards.service import quiet
-from dashboards.state import pending, read_cursor
-from search.events import Event, Launched, Opened
-from search.home import Home
-from search.journal import Journal
-from search.simulate import simulate
-from search.spec import Budget, Objective, Plugin, Spec
-from search.sweep import Sweep
-from spaces import Choice, Float, Int, Repeat, Space
+from lanewise.dashboards.drain import drain
+from lanewise.dashboards.launcher import start
+from lanewise.dashboards.service import quiet
+from lanewise.dashboards.state import pending, read_cursor
+from lanewise.search.events import Event, Launched, Opened
+from lanewise.search.home import Home
+from lanewise.search.journal import Journal
+from lanewise.search.simulate import simulate
+from lanewise.search.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.sweep import Sweep
+from lanewise.spaces import Choice, Float, Int, Repeat, Space
 
 SWEEP = "bench"
 LANES = 48  # trials that train at a time
@@ -111,8 +111,8 @@ def curve(params: dict[str, Any], epoch: int) -> dict[str, float]:
 def at_once(home: Home, journal: Journal, events: list[Event], trials: int) -> None:
     """Projects a finished sweep in this process."""
     journal.append(SWEEP, -1, events)
-    import dashboards.writer  # noqa: F401  (imports are no part of it)
-    from dashboards.database import ready
+    import lanewise.dashboards.writer  # noqa: F401  (imports are no part of it)
+    from lanewise.dashboards.database import ready
 
     ready(home.root / "mlflow.db")
     calls: Counter[str] = Counter()

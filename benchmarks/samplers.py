@@ -21,10 +21,10 @@ from itertools import pairwise, product
 from typing import Any
 
 from comparison.machine import machine
-from search.samplers import make_sampler
-from search.spec import Budget, Objective, Plugin, Spec
-from search.sweep import Run, Sweep
-from spaces import Choice, Float, Int, Repeat, Space
+from lanewise.search.samplers import make_sampler
+from lanewise.search.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.sweep import Run, Sweep
+from lanewise.spaces import Choice, Float, Int, Repeat, Space
 
 Config = Mapping[str, Any]
 Function = Callable[[Config], float]

@@ -29,9 +29,9 @@ from typing import Any
 
 from lanewise.launch import Options, launch
 from lanewise.plan import Plan, make_plan
+from lanewise.search.home import Home
+from lanewise.search.view import View, open_view
 from lanewise.sweepfile import read
-from search.home import Home
-from search.view import View, open_view
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "digits.yaml"
 
@@ -89,12 +89,12 @@ def first_report(view: View) -> float:
 @contextmanager
 def timed(parts: dict[str, float]) -> Iterator[None]:
     """Adds up the seconds of each kind of work inside trials of this process."""
-    import cluster.worker
-    from trainables.replica import Replica
-    from trainables.training import ModelTrial
+    from lanewise.cluster import worker
+    from lanewise.trainables.replica import Replica
+    from lanewise.trainables.training import ModelTrial
 
     places: list[tuple[Any, str, str]] = [
-        (cluster.worker, "open_trial", "build"),
+        (worker, "open_trial", "build"),
         (Replica, "train_epoch", "train"),
         (Replica, "evaluate", "evaluate"),
         (ModelTrial, "save", "checkpoint"),

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from cluster.checkpoints import Storage
-from cluster.executor import Outcome
-from cluster.limits import Limits, timeout_message
-from search.events import Failure, Row
-from search.sweep import Run
-from trainables.errors import CheckpointError
-from trainables.failures import failure_kind
+from lanewise.cluster.checkpoints import Storage
+from lanewise.cluster.executor import Outcome
+from lanewise.cluster.limits import Limits, timeout_message
+from lanewise.search.events import Failure, Row
+from lanewise.search.sweep import Run
+from lanewise.trainables.errors import CheckpointError
+from lanewise.trainables.failures import failure_kind
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a quota, a file
 

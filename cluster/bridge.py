@@ -7,8 +7,8 @@ import queue
 import threading
 from dataclasses import dataclass, field
 
-from cluster.executor import Order, Outcome
-from search.sweep import Run
+from lanewise.cluster.executor import Order, Outcome
+from lanewise.search.sweep import Run
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.history import History
+from lanewise.search.history import History
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from cluster.checkpoints import Checkpoints
-from cluster.executor import Executor, Halt, Order, Outcome, Proceed, Start
-from search import events as ev
-from search.events import Continue
-from search.journal import Journal
-from search.sweep import Done, Run, Sweep
+from lanewise.cluster.checkpoints import Checkpoints
+from lanewise.cluster.executor import Executor, Halt, Order, Outcome, Proceed, Start
+from lanewise.search import events as ev
+from lanewise.search.events import Continue
+from lanewise.search.journal import Journal
+from lanewise.search.sweep import Done, Run, Sweep
 
 ASKING = 0.1  # seconds of asking after which those who wait for a decision have their turn
 TICK = 5.0  # seconds between two records of the time used

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from search.events import Failure, Row
-from search.sweep import Run
+from lanewise.search.events import Failure, Row
+from lanewise.search.sweep import Run
 
 
 @dataclass(frozen=True)

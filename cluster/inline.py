@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cluster.executor import Halt, Order, Outcome, Proceed, Start
-from cluster.limits import NO_LIMITS, Limits
+from lanewise.cluster.executor import Halt, Order, Outcome, Proceed, Start
+from lanewise.cluster.limits import NO_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from cluster.checkpoints import Storage
-    from cluster.worker import Worker
-    from trainables.trial import Recipe
+    from lanewise.cluster.checkpoints import Storage
+    from lanewise.cluster.worker import Worker
+    from lanewise.trainables.trial import Recipe
 
 
 class InlineExecutor:
@@ -41,7 +41,7 @@ class InlineExecutor:
         self._until = 0  # the epoch the current attempt may train to; 0 without one
 
     def open(self) -> None:
-        from cluster.worker import Worker  # imports torch
+        from lanewise.cluster.worker import Worker  # imports torch
 
         self._worker = Worker(self._recipe(), self._storage, self._limits)
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import trainables
+from lanewise import trainables
 
 _OURS = str(Path(trainables.__file__).parent)
 

@@ -13,13 +13,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cluster.checkpoints import Storage
-from cluster.executor import Order, Outcome
-from cluster.limits import Limits
+from lanewise.cluster.checkpoints import Storage
+from lanewise.cluster.executor import Order, Outcome
+from lanewise.cluster.limits import Limits
 
 if TYPE_CHECKING:
-    from cluster.pack_worker import PackWorker
-    from trainables.trial import Recipe
+    from lanewise.cluster.pack_worker import PackWorker
+    from lanewise.trainables.trial import Recipe
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ class PackActor:
                 self._changed.notify_all()
 
     def _work(self) -> None:
-        from cluster.pack_worker import PackWorker
-        from trainables.packs.pool import Pool
+        from lanewise.cluster.pack_worker import PackWorker
+        from lanewise.trainables.packs.pool import Pool
 
         job = self._job
         recipe = job.recipe()
@@ -169,6 +169,6 @@ def _threads(recipe: Recipe) -> AbstractContextManager[object]:
     """Torch's, for all that a worker does with a model; a function's own code sets its own."""
     if recipe.train is not None:
         return contextlib.nullcontext()
-    from trainables.training import threads
+    from lanewise.trainables.training import threads
 
     return threads(recipe.threads)

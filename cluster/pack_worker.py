@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cluster.attempt import Attempt
-from cluster.checkpoints import Storage
-from cluster.executor import Halt, Order, Outcome, Proceed, Start
-from cluster.limits import NO_LIMITS, Limits, PackAlarm
-from cluster.worker import SLICE
-from search.sweep import Run
-from trainables.packs.pool import Member, Pool
+from lanewise.cluster.attempt import Attempt
+from lanewise.cluster.checkpoints import Storage
+from lanewise.cluster.executor import Halt, Order, Outcome, Proceed, Start
+from lanewise.cluster.limits import NO_LIMITS, Limits, PackAlarm
+from lanewise.cluster.worker import SLICE
+from lanewise.search.sweep import Run
+from lanewise.trainables.packs.pool import Member, Pool
 
 
 @dataclass(frozen=True)

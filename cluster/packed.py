@@ -15,21 +15,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from cluster.checkpoints import Storage
-from cluster.errors import ClusterError
-from cluster.executor import Halt, Order, Outcome, Proceed, Start
-from cluster.limits import NO_LIMITS, Limits, hang_message, process_of, where_it_hung, who_trained
-from cluster.memory import greediest, is_low_memory
-from cluster.pack_actor import Job, Leave, Message, News, PackActor
-from cluster.pack_worker import Apart
-from cluster.placement import Seating, choose, shape_of
-from cluster.ray_session import RaySession, quiet
-from cluster.resources import Resources
-from search.events import Failure
-from search.sweep import Run
+from lanewise.cluster.checkpoints import Storage
+from lanewise.cluster.errors import ClusterError
+from lanewise.cluster.executor import Halt, Order, Outcome, Proceed, Start
+from lanewise.cluster.limits import (
+    NO_LIMITS,
+    Limits,
+    hang_message,
+    process_of,
+    where_it_hung,
+    who_trained,
+)
+from lanewise.cluster.memory import greediest, is_low_memory
+from lanewise.cluster.pack_actor import Job, Leave, Message, News, PackActor
+from lanewise.cluster.pack_worker import Apart
+from lanewise.cluster.placement import Seating, choose, shape_of
+from lanewise.cluster.ray_session import RaySession, quiet
+from lanewise.cluster.resources import Resources
+from lanewise.search.events import Failure
+from lanewise.search.sweep import Run
 
 if TYPE_CHECKING:
-    from trainables.trial import Recipe
+    from lanewise.trainables.trial import Recipe
 
 HEARD = 5.0  # seconds after which a worker that has nothing to tell says so
 WAITING = 30.0  # seconds without any worker after which people are told

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cluster.errors import ClusterError
+from lanewise.cluster.errors import ClusterError
 
 # Read by Ray and its children when they start. Usage reports leave the machine, so they are off.
 _ENVIRONMENT = {

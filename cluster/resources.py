@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cluster.errors import ClusterError
+from lanewise.cluster.errors import ClusterError
 
 
 @dataclass(frozen=True)

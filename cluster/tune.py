@@ -15,20 +15,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cluster.bridge import Bridge, Loss, Want
-from cluster.checkpoints import Storage
-from cluster.errors import ClusterError
-from cluster.executor import Halt, Order, Outcome, Proceed, Start
-from cluster.limits import NO_LIMITS, Limits, hang_message, process_of, where_it_hung
-from cluster.memory import greediest, is_low_memory
-from cluster.ray_session import RaySession, quiet
-from cluster.resources import Resources
-from cluster.rungs import next_until
-from search.events import Failure
-from search.sweep import Run
+from lanewise.cluster.bridge import Bridge, Loss, Want
+from lanewise.cluster.checkpoints import Storage
+from lanewise.cluster.errors import ClusterError
+from lanewise.cluster.executor import Halt, Order, Outcome, Proceed, Start
+from lanewise.cluster.limits import NO_LIMITS, Limits, hang_message, process_of, where_it_hung
+from lanewise.cluster.memory import greediest, is_low_memory
+from lanewise.cluster.ray_session import RaySession, quiet
+from lanewise.cluster.resources import Resources
+from lanewise.cluster.rungs import next_until
+from lanewise.search.events import Failure
+from lanewise.search.sweep import Run
 
 if TYPE_CHECKING:
-    from trainables.trial import Recipe
+    from lanewise.trainables.trial import Recipe
 
 
 _NAME = "tune"  # of Tune's experiment, and so of its folder
@@ -197,8 +197,8 @@ class TuneExecutor:
         import ray
         from ray import tune
 
-        from cluster.tune_adapters import Adapter, Suggestions
-        from cluster.tune_worker import Job, TuneWorker
+        from lanewise.cluster.tune_adapters import Adapter, Suggestions
+        from lanewise.cluster.tune_worker import Job, TuneWorker
 
         job = Job(
             recipe=ray.put(self._recipe),
@@ -231,7 +231,7 @@ class TuneExecutor:
 
 
 def _trial_name(trial: Any) -> str:
-    from cluster.tune_worker import RUN, decode_run
+    from lanewise.cluster.tune_worker import RUN, decode_run
 
     run = decode_run(trial.config[RUN])
     return f"trial-{run.number:05d}-{run.attempt}-{trial.trial_id}"

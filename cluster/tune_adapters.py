@@ -13,11 +13,11 @@ from typing import Any
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from cluster.bridge import Bridge, Loss, Want
-from cluster.executor import Proceed
-from cluster.memory import is_low_memory
-from cluster.tune_worker import OUTCOME, RUN, decode_outcome, decode_run, encode_run
-from search.sweep import Run
+from lanewise.cluster.bridge import Bridge, Loss, Want
+from lanewise.cluster.executor import Proceed
+from lanewise.cluster.memory import is_low_memory
+from lanewise.cluster.tune_worker import OUTCOME, RUN, decode_outcome, decode_run, encode_run
+from lanewise.search.sweep import Run
 
 
 class Suggestions(Searcher):  # type: ignore[misc]  # Ray is untyped

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray import tune
 
-from cluster.executor import Outcome
-from cluster.limits import Limits
-from cluster.rungs import next_until
-from search.events import Failure
-from search.sweep import Run
+from lanewise.cluster.executor import Outcome
+from lanewise.cluster.limits import Limits
+from lanewise.cluster.rungs import next_until
+from lanewise.search.events import Failure
+from lanewise.search.sweep import Run
 
 if TYPE_CHECKING:
-    from cluster.checkpoints import Storage
-    from cluster.worker import Worker
+    from lanewise.cluster.checkpoints import Storage
+    from lanewise.cluster.worker import Worker
 
 RUN, OUTCOME = "run", "outcome"  # keys in Tune's config and result
 
@@ -67,7 +67,7 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         return {OUTCOME: encode_outcome(outcome)}
 
     def _make(self) -> Worker:
-        from cluster.worker import Worker  # imports torch
+        from lanewise.cluster.worker import Worker  # imports torch
 
         return Worker(ray.get(self._job.recipe), self._job.storage, self._job.limits)
 

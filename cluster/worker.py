@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from cluster.attempt import Attempt
-from cluster.checkpoints import Storage
-from cluster.executor import Outcome
-from cluster.limits import NO_LIMITS, Limits, alarm
-from search.sweep import Run
-from trainables.trial import Recipe, Trial, open_trial
+from lanewise.cluster.attempt import Attempt
+from lanewise.cluster.checkpoints import Storage
+from lanewise.cluster.executor import Outcome
+from lanewise.cluster.limits import NO_LIMITS, Limits, alarm
+from lanewise.search.sweep import Run
+from lanewise.trainables.trial import Recipe, Trial, open_trial
 
 SLICE = 5.0  # seconds after which a slice ends at the next epoch, so that reports travel
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from dashboards.feed import OPEN, Feed, Snapshot
-from dashboards.plot import plot
-from dashboards.words import duration, ending, last_line, number, one_line, settings
-from search.history import Trial
+from lanewise.dashboards.feed import OPEN, Feed, Snapshot
+from lanewise.dashboards.plot import plot
+from lanewise.dashboards.words import duration, ending, last_line, number, one_line, settings
+from lanewise.search.history import Trial
 
 NAME = 9  # columns of the names at the left
 ROOMY = 20  # lines of a screen that has notes, too

@@ -7,12 +7,12 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dashboards.runs import cut
-from dashboards.words import settings
-from search.history import Trial
+from lanewise.dashboards.runs import cut
+from lanewise.dashboards.words import settings
+from lanewise.search.history import Trial
 
 if TYPE_CHECKING:
-    from dashboards.projection import Projection
+    from lanewise.dashboards.projection import Projection
 
 LONGEST = 7900  # MLflow cuts a description at 8,000 characters
 

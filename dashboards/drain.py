@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import time
 
-from dashboards.errors import ProjectionError
-from dashboards.service import POLL, find_launch, known_uri, open_journal, projector_lock, quiet
-from dashboards.state import pending, tracking_uri
-from dashboards.tail import Tail
-from search.home import Home
+from lanewise.dashboards.errors import ProjectionError
+from lanewise.dashboards.service import (
+    POLL,
+    find_launch,
+    known_uri,
+    open_journal,
+    projector_lock,
+    quiet,
+)
+from lanewise.dashboards.state import pending, tracking_uri
+from lanewise.dashboards.tail import Tail
+from lanewise.search.home import Home
 
 
 def drain(

@@ -10,14 +10,14 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dashboards.summary import running_seconds
-from dashboards.words import number as shown
-from dashboards.words import settings
-from search import events as ev
-from search.events import Failure, Stop
-from search.history import CANCELLED, COMPLETED, FAILED, RUNNING, STOPPED, WAITING, Trial
-from search.journal import Record
-from search.view import View
+from lanewise.dashboards.summary import running_seconds
+from lanewise.dashboards.words import number as shown
+from lanewise.dashboards.words import settings
+from lanewise.search import events as ev
+from lanewise.search.events import Failure, Stop
+from lanewise.search.history import CANCELLED, COMPLETED, FAILED, RUNNING, STOPPED, WAITING, Trial
+from lanewise.search.journal import Record
+from lanewise.search.view import View
 
 WINDOW = 60.0  # seconds over which rates are taken
 LEAST = 1.0  # seconds before there is a rate

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from search.home import Home
+from lanewise.search.home import Home
 
 # Kept, since a Popen that is dropped while its process runs warns; it is not ours to wait for it.
 _STARTED: list[subprocess.Popen[bytes]] = []
@@ -44,7 +44,7 @@ def warmed(home: Home, uri: str | None) -> Iterator[None]:
         uri: of an MLflow other than the home's own.
     """
     with tempfile.TemporaryDirectory(prefix="lanewise-") as scratch:
-        command = [sys.executable, "-m", "dashboards.projector", "--spare"]
+        command = [sys.executable, "-m", "lanewise.dashboards.projector", "--spare"]
         if uri is None and not (home.root / "mlflow.db").exists():
             command += ["--database", f"{scratch}/mlflow.db"]
         quiet = subprocess.DEVNULL
@@ -80,7 +80,7 @@ def _end(spare: subprocess.Popen[bytes]) -> None:
 
 
 def _spawn(home: Home, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "dashboards.projector", "--home", str(home.root)]
+    command = [sys.executable, "-m", "lanewise.dashboards.projector", "--home", str(home.root)]
     with (home.root / "projector.log").open("ab") as log:
         return subprocess.Popen(
             command,

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from rich.text import Text
 
-from dashboards.words import number
+from lanewise.dashboards.words import number
 
 # Bits of a braille cell, by row and column of its 4 × 2 dots (Unicode, "Braille Patterns").
 _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))

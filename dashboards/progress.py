@@ -10,12 +10,12 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from dashboards.board import header, in_states, rates_of
-from dashboards.feed import Feed, Snapshot
-from dashboards.words import duration
-from search.home import Home
-from search.journal import Journal
-from search.view import unread_view
+from lanewise.dashboards.board import header, in_states, rates_of
+from lanewise.dashboards.feed import Feed, Snapshot
+from lanewise.dashboards.words import duration
+from lanewise.search.home import Home
+from lanewise.search.journal import Journal
+from lanewise.search.view import unread_view
 
 EVERY = 0.5  # seconds between looks
 PLAIN_EVERY = 5.0  # seconds between lines without a terminal

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from dashboards.datasets import datasets
-from dashboards.describe import describe, describe_failure
-from dashboards.runs import (
+from lanewise.dashboards.datasets import datasets
+from lanewise.dashboards.describe import describe, describe_failure
+from lanewise.dashboards.runs import (
     Draft,
     Run,
     as_json,
@@ -23,13 +23,13 @@ from dashboards.runs import (
     points_of,
     sweep_params,
 )
-from dashboards.words import last_line
-from search import events as ev
-from search.events import Launched
-from search.history import CANCELLED, COMPLETED, FAILED, STOPPED, WAITING, History, Trial
-from search.journal import Record
-from search.seeds import trial_seed
-from search.spec import Spec
+from lanewise.dashboards.words import last_line
+from lanewise.search import events as ev
+from lanewise.search.events import Launched
+from lanewise.search.history import CANCELLED, COMPLETED, FAILED, STOPPED, WAITING, History, Trial
+from lanewise.search.journal import Record
+from lanewise.search.seeds import trial_seed
+from lanewise.search.spec import Spec
 
 ENDINGS = {COMPLETED: "FINISHED", STOPPED: "FINISHED", FAILED: "FAILED", CANCELLED: "KILLED"}
 

@@ -1,6 +1,6 @@
 """The projector: follows the journal and keeps MLflow as the journal has it.
 
-    python -m dashboards.projector --home DIR
+    python -m lanewise.dashboards.projector --home DIR
 
 A process of its own, one per home: a second one waits for the lock and takes over. The sweep never
 waits for it.
@@ -19,14 +19,14 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
-from dashboards.service import quiet, serve
-from search.home import Home
+from lanewise.dashboards.service import quiet, serve
+from lanewise.search.home import Home
 
 NICENESS = 10  # added while a sweep trains
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m dashboards.projector")
+    parser = argparse.ArgumentParser(prog="python -m lanewise.dashboards.projector")
     asked = parser.add_mutually_exclusive_group(required=True)
     asked.add_argument("--home", type=Path)
     asked.add_argument("--spare", action="store_true", help="wait on stdin to be given a home")
@@ -62,8 +62,8 @@ def _await_home(spare: Path | None) -> Home:
     # Read from the start: a launcher that ends at once must not leave its spare importing.
     Thread(target=_read_order, args=(order,), daemon=True).start()
     quiet()
-    import dashboards.writer  # noqa: F401  (an import is what a spare process is for)
-    from dashboards.database import warm
+    import lanewise.dashboards.writer  # noqa: F401  (an import is what a spare process is for)
+    from lanewise.dashboards.database import warm
 
     warm(spare)
     given = json.loads(order.result())

@@ -10,12 +10,12 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from dashboards.state import DUE, LOGGED, NONE, Cursor
-from search.events import Launched
-from search.home import Home
+from lanewise.dashboards.state import DUE, LOGGED, NONE, Cursor
+from lanewise.search.events import Launched
+from lanewise.search.home import Home
 
 if TYPE_CHECKING:
-    from dashboards.writer import Writer
+    from lanewise.dashboards.writer import Writer
 
 LIMIT = 180.0  # seconds after which a build is given up
 
@@ -67,7 +67,7 @@ class Reporter:
         self._process = None
 
     def _begin(self) -> None:
-        command = [sys.executable, "-m", "dashboards.report"]
+        command = [sys.executable, "-m", "lanewise.dashboards.report"]
         # It inherits standard error, which is projector.log.
         self._process = subprocess.Popen(
             [*command, "--home", str(self.home.root), "--sweep", self.sweep],

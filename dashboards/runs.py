@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from dashboards.datasets import Dataset
-from search.events import Launched, Metrics
-from search.journal import Record
-from search.spec import Spec
-from spaces import flatten
+from lanewise.dashboards.datasets import Dataset
+from lanewise.search.events import Launched, Metrics
+from lanewise.search.journal import Record
+from lanewise.search.spec import Spec
+from lanewise.spaces import flatten
 
 LONGEST_TAG = 5000
 LONGEST_PARAM = 6000  # MLflow's limit; the artifact config.json has the whole value

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from dashboards.errors import ProjectionError
-from dashboards.state import (
+from lanewise.dashboards.errors import ProjectionError
+from lanewise.dashboards.state import (
     DUE,
     SWEEP_VARIABLE,
     URI_VARIABLE,
@@ -18,11 +18,11 @@ from dashboards.state import (
     read_cursor,
     tracking_uri,
 )
-from dashboards.tail import Tail
-from search.events import Launched
-from search.home import Home
-from search.journal import Journal
-from search.locks import FileLock
+from lanewise.dashboards.tail import Tail
+from lanewise.search.events import Launched
+from lanewise.search.home import Home
+from lanewise.search.journal import Journal
+from lanewise.search.locks import FileLock
 
 POLL, SLOWEST_POLL = 0.2, 0.5  # seconds between looks at the journal
 GRACE = 2.0  # seconds without work before a projector without a controller ends

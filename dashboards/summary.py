@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from dashboards.report.build import report_of
-from dashboards.state import Cursor, read_cursor, tracking_uri
-from dashboards.state import pending as pending_records
-from search.history import CANCELLED, COMPLETED, FAILED, STOPPED, Trial
-from search.home import Home
-from search.journal import Journal
-from search.view import View, open_view
+from lanewise.dashboards.report.build import report_of
+from lanewise.dashboards.state import Cursor, read_cursor, tracking_uri
+from lanewise.dashboards.state import pending as pending_records
+from lanewise.search.history import CANCELLED, COMPLETED, FAILED, STOPPED, Trial
+from lanewise.search.home import Home
+from lanewise.search.journal import Journal
+from lanewise.search.view import View, open_view
 
 LATE = 600.0  # seconds after the last record within which draining still belongs to the run
 ENDED = (COMPLETED, STOPPED, FAILED, CANCELLED)

@@ -15,17 +15,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from dashboards.errors import ProjectionError
-from dashboards.projection import Projection
-from dashboards.reporter import Reporter
-from dashboards.state import DUE, Cursor, mask, read_cursor, write_cursor
-from search.errors import SearchError
-from search.events import Launched
-from search.home import Home
-from search.journal import Journal
+from lanewise.dashboards.errors import ProjectionError
+from lanewise.dashboards.projection import Projection
+from lanewise.dashboards.reporter import Reporter
+from lanewise.dashboards.state import DUE, Cursor, mask, read_cursor, write_cursor
+from lanewise.search.errors import SearchError
+from lanewise.search.events import Launched
+from lanewise.search.home import Home
+from lanewise.search.journal import Journal
 
 if TYPE_CHECKING:
-    from dashboards.writer import Writer
+    from lanewise.dashboards.writer import Writer
 
 FIRST_RETRY, LAST_RETRY = 0.5, 15.0  # seconds
 PARENT_EVERY = 2.0  # seconds between updates of a running sweep's own run
@@ -148,7 +148,9 @@ class Tail:
 
     def _open(self) -> Projection:
         """Connects, reads all up to the cursor, and believes that MLflow has it."""
-        from dashboards.writer import Writer  # seconds, and only where something is to be done
+        from lanewise.dashboards.writer import (
+            Writer,  # seconds, and only where something is to be done
+        )
 
         recorded = self.launch.details.get("mlflow") or {}
         experiment = str(recorded.get("experiment") or "lanewise")

@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dashboards.state import pending
-from dashboards.summary import Summary
-from dashboards.summary import summary as summarised
-from dashboards.words import counted, duration, ending, number, one_line, settings
-from search.history import Trial
-from search.home import Home
-from search.view import View
+from lanewise.dashboards.state import pending
+from lanewise.dashboards.summary import Summary
+from lanewise.dashboards.summary import summary as summarised
+from lanewise.dashboards.words import counted, duration, ending, number, one_line, settings
+from lanewise.search.history import Trial
+from lanewise.search.home import Home
+from lanewise.search.view import View
 
 MOST_TRIALS = 50  # in the table of `show`; `show --json` has all
 

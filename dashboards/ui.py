@@ -6,9 +6,9 @@ import shutil
 import sys
 from urllib.parse import quote
 
-from dashboards.state import artifacts, local_uri, mask
-from search.errors import SearchError
-from search.home import Home
+from lanewise.dashboards.state import artifacts, local_uri, mask
+from lanewise.search.errors import SearchError
+from lanewise.search.home import Home
 
 # MLflow's pages open as those for prompts and traces; this shows the ones for model training.
 TRAINING = "workflowType=machine_learning"

@@ -16,12 +16,12 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from dashboards.board import Setting, screen
-from dashboards.feed import Feed, Snapshot
-from dashboards.progress import clocked, told
-from dashboards.state import pending, read_cursor
-from dashboards.summary import summary
-from search.home import Home
+from lanewise.dashboards.board import Setting, screen
+from lanewise.dashboards.feed import Feed, Snapshot
+from lanewise.dashboards.progress import clocked, told
+from lanewise.dashboards.state import pending, read_cursor
+from lanewise.dashboards.summary import summary
+from lanewise.search.home import Home
 
 QUIET = 12.0  # seconds: a controller writes a record at least every 5, but for its start
 FAR_QUIET = 90.0  # the same of a controller on another host, where its lock may not be seen

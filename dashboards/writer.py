@@ -31,12 +31,12 @@ from mlflow.entities import (
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
-from dashboards import database
-from dashboards.datasets import Dataset
-from dashboards.errors import ProjectionError
-from dashboards.runs import Run
-from dashboards.state import artifacts, local_uri, mask
-from search.home import Home
+from lanewise.dashboards import database
+from lanewise.dashboards.datasets import Dataset
+from lanewise.dashboards.errors import ProjectionError
+from lanewise.dashboards.runs import Run
+from lanewise.dashboards.state import artifacts, local_uri, mask
+from lanewise.search.home import Home
 
 TERMINAL = ("FINISHED", "FAILED", "KILLED")
 # Without it, MLflow's pages show the experiment as one of prompts and traces.

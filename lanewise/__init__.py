@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from lanewise.api import tune as tune
     from lanewise.result import Best as Best
     from lanewise.result import Result as Result
-    from spaces import Choice as Choice
-    from spaces import Constant as Constant
-    from spaces import Float as Float
-    from spaces import Int as Int
-    from spaces import Repeat as Repeat
-    from spaces import Space as Space
+    from lanewise.spaces import Choice as Choice
+    from lanewise.spaces import Constant as Constant
+    from lanewise.spaces import Float as Float
+    from lanewise.spaces import Int as Int
+    from lanewise.spaces import Repeat as Repeat
+    from lanewise.spaces import Space as Space
 
 _HOMES = {
     "tune": "lanewise.api",
     "resume": "lanewise.api",
     "Result": "lanewise.result",
     "Best": "lanewise.result",
-    "Choice": "spaces",
-    "Constant": "spaces",
-    "Float": "spaces",
-    "Int": "spaces",
-    "Repeat": "spaces",
-    "Space": "spaces",
+    "Choice": "lanewise.spaces",
+    "Constant": "lanewise.spaces",
+    "Float": "lanewise.spaces",
+    "Int": "lanewise.spaces",
+    "Repeat": "lanewise.spaces",
+    "Space": "lanewise.spaces",
 }
 __all__ = [
     "Best",

@@ -13,9 +13,9 @@ from lanewise.launch import Options, run
 from lanewise.launch import resume as resume_sweep
 from lanewise.plan import Plan, plan_again
 from lanewise.result import Result
-from search.home import Home
-from search.view import View, open_view
-from spaces import Space
+from lanewise.search.home import Home
+from lanewise.search.view import View, open_view
+from lanewise.spaces import Space
 
 Function = Callable[..., Any]
 
@@ -93,7 +93,7 @@ def resume(
 
 
 def _result(summary: dict[str, Any], home: Home, plan: Callable[[View], Plan]) -> Result:
-    from dashboards.summary import history
+    from lanewise.dashboards.summary import history
 
     view = open_view(home.journal(), summary["sweep"])
     return Result(summary, history(view), home, lambda: plan(view))
@@ -142,7 +142,7 @@ def _data(data: Any, groups: Any, home: Home) -> Any:
     if groups is not None and not given:
         raise SweepFileError("groups: goes with arrays; name a source's column in data: group")
     if isinstance(data, Mapping) and "series" in data and hasattr(data.get("source"), "columns"):
-        from trainables.data.arrays import save_series
+        from lanewise.trainables.data.arrays import save_series
 
         return {**data, "source": save_series(home.data, data["source"])}
     if isinstance(data, Mapping) and not isinstance(data.get("source"), str | None):
@@ -152,7 +152,7 @@ def _data(data: Any, groups: Any, home: Home) -> Any:
     if isinstance(data, str):
         return {"source": data}
     if isinstance(data, Sequence) and len(data) == 2:
-        from trainables.data.arrays import save_arrays
+        from lanewise.trainables.data.arrays import save_arrays
 
         home.data.mkdir(parents=True, exist_ok=True)
         saved = save_arrays(home.data, tuple(data), groups)

@@ -14,19 +14,19 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from cluster.errors import ClusterError
-from dashboards.errors import ProjectionError
+from lanewise.cluster.errors import ClusterError
+from lanewise.dashboards.errors import ProjectionError
 from lanewise.errors import BAD_INPUT, DONE, INTERRUPTED, NO_BEST, NO_SERVICE, SweepFileError
 from lanewise.launch import Options, stop
 from lanewise.launch import resume as resume_sweep
 from lanewise.launch import run as run_sweep
+from lanewise.search.errors import JournalError, LockedError, SearchError
+from lanewise.search.home import Home
+from lanewise.search.plugins import nearest
+from lanewise.search.view import View, find, open_view
 from lanewise.sections import EXECUTORS
-from search.errors import JournalError, LockedError, SearchError
-from search.home import Home
-from search.plugins import nearest
-from search.view import View, find, open_view
-from spaces import SpaceError
-from trainables.errors import TrainableError
+from lanewise.spaces import SpaceError
+from lanewise.trainables.errors import TrainableError
 
 # Typer carries a click of its own and exports only this leaf of its usage errors.
 _UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
@@ -203,8 +203,8 @@ def validate(
 @app.command("ls")
 def list_command(home: HomeOption = None, as_json: JsonOption = False) -> int:
     """List the sweeps of this home."""
-    from dashboards.summary import listing
-    from dashboards.terminal import render_listing
+    from lanewise.dashboards.summary import listing
+    from lanewise.dashboards.terminal import render_listing
 
     place = Home.find(home)
     found = listing(place.journal(), place) if (place.root / "journal.db").exists() else []
@@ -223,8 +223,8 @@ def show(
     as_json: JsonOption = False,
 ) -> int:
     """Show a sweep and its trials, with the whole traceback of each failure."""
-    from dashboards.summary import history, summary
-    from dashboards.terminal import render_sweep, render_trial
+    from lanewise.dashboards.summary import history, summary
+    from lanewise.dashboards.terminal import render_sweep, render_trial
 
     place, view = _view(sweep, home)
     if trial is not None and trial not in view.history.trials:
@@ -253,11 +253,11 @@ def watch(
     ] = False,
 ) -> int:
     """Watch a running sweep until it ends; Ctrl-C leaves the view, not the sweep."""
-    from dashboards.feed import Feed
-    from dashboards.summary import summary
-    from dashboards.terminal import render_summary
-    from dashboards.watch import Watcher, in_lines, on_screen
-    from search.view import unread_view
+    from lanewise.dashboards.feed import Feed
+    from lanewise.dashboards.summary import summary
+    from lanewise.dashboards.terminal import render_summary
+    from lanewise.dashboards.watch import Watcher, in_lines, on_screen
+    from lanewise.search.view import unread_view
 
     place, console = Home.find(home), _console()
     journal = place.journal()
@@ -287,8 +287,8 @@ def best(
     as_json: JsonOption = False,
 ) -> int:
     """Show the best configuration, or write it to a file that `run` accepts."""
-    from dashboards.summary import best as best_of
-    from dashboards.terminal import render_best
+    from lanewise.dashboards.summary import best as best_of
+    from lanewise.dashboards.terminal import render_best
     from lanewise.describe import constants
 
     _, view = _view(sweep, home)
@@ -315,7 +315,7 @@ def report(
     home: HomeOption = None,
 ) -> int:
     """Write the report of a sweep as one HTML file that opens offline, and print its path."""
-    from dashboards.report.build import build
+    from lanewise.dashboards.report.build import build
 
     place, view = _view(sweep, home)
     try:
@@ -333,8 +333,8 @@ def ui(
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 5000,
 ) -> int:
     """Serve the home's sweeps in MLflow's own pages until Ctrl-C, and say where to look."""
-    from dashboards.state import read_cursor
-    from dashboards.ui import command, page
+    from lanewise.dashboards.state import read_cursor
+    from lanewise.dashboards.ui import command, page
 
     place = Home.find(home)
     if not (place.root / "mlflow.db").exists():
@@ -351,7 +351,7 @@ def ui(
 @app.command()
 def sync(sweep: SweepArgument = None, home: HomeOption = None) -> int:
     """Write a sweep to MLflow anew from its journal, whatever is there or missing."""
-    from dashboards.drain import drain
+    from lanewise.dashboards.drain import drain
 
     place, view = _view(sweep, home)
     drain(place, view.launch.sweep, rebuild=True)
@@ -397,7 +397,7 @@ def _view(name: str | None, home: Path | None) -> tuple[Home, View]:
 
 
 def _report(summary: dict[str, Any], home: Home, as_json: bool) -> int:
-    from dashboards.terminal import render_summary
+    from lanewise.dashboards.terminal import render_summary
 
     if as_json:
         print(json.dumps(summary))

@@ -7,8 +7,8 @@ from typing import Any
 
 from lanewise import sweepfile, yaml
 from lanewise.plan import Plan
-from search.schedulers import make_scheduler
-from search.view import View
+from lanewise.search.schedulers import make_scheduler
+from lanewise.search.view import View
 
 
 def describe(plan: Plan) -> dict[str, Any]:

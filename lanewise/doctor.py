@@ -9,9 +9,8 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from lanewise.collision import find_collision
 from lanewise.launch import LIBRARIES
-from search.home import Home
+from lanewise.search.home import Home
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,6 @@ def _checks(home: Home) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "python", lambda: sys.version.split()[0]
     for library in LIBRARIES:
         yield library, lambda library=library: importlib.metadata.version(library)  # type: ignore[misc]
-    yield "packages", _packages
     yield "home", lambda: _home(home)
     yield "journal", lambda: _journal(home)
     yield "cpus", lambda: str(len(os.sched_getaffinity(0)))
@@ -45,13 +43,6 @@ def _guarded(what: str, check: Callable[[], str]) -> Finding:
         return Finding(what, True, check())
     except Exception as error:
         return Finding(what, False, " ".join(f"{type(error).__name__}: {error}".split()))
-
-
-def _packages() -> str:
-    collision = find_collision()
-    if collision:
-        raise RuntimeError(collision)
-    return "all ours"
 
 
 def _home(home: Home) -> str:
@@ -79,7 +70,7 @@ def _devices() -> str:
 
 
 def _ray() -> str:
-    from cluster.ray_session import RaySession
+    from lanewise.cluster.ray_session import RaySession
 
     session = RaySession(None)
     resources = session.open()

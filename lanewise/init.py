@@ -15,11 +15,11 @@ from lanewise.commented import aligned, flow, remark
 from lanewise.errors import SweepFileError
 from lanewise.plan import make_plan
 from lanewise.sniff import Found, Key, look
+from lanewise.spaces.presets import PRESETS
 from lanewise.sweepfile import parse
-from spaces.presets import PRESETS
-from trainables.config import MODEL_KNOBS, TRAINING
-from trainables.data.images import SUFFIXES as PICTURES
-from trainables.errors import listing, nearest
+from lanewise.trainables.config import MODEL_KNOBS, TRAINING
+from lanewise.trainables.data.images import SUFFIXES as PICTURES
+from lanewise.trainables.errors import listing, nearest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -93,7 +93,7 @@ def write(made: Draft, *, force: bool) -> None:
 
 def source_of(data: str, base: Path) -> str:
     """A source as a sweep file in `base` names it, from a path or a source seen from here."""
-    from trainables.data.source import SOURCES
+    from lanewise.trainables.data.source import SOURCES
 
     kind, colon, name = data.partition(":")
     if colon and kind in SOURCES:

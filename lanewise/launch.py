@@ -18,24 +18,24 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from dashboards.launcher import warmed
-from dashboards.state import DUE, is_masked, mask, pending, read_cursor, write_cursor
 from lanewise import sweepfile, tracking, yaml
+from lanewise.dashboards.launcher import warmed
+from lanewise.dashboards.state import DUE, is_masked, mask, pending, read_cursor, write_cursor
 from lanewise.errors import INTERRUPTED, SweepFileError
 from lanewise.plan import Plan, identity, make_plan, plan_again
+from lanewise.search.events import Launched
+from lanewise.search.home import Home
+from lanewise.search.journal import Journal
+from lanewise.search.spec import Spec
+from lanewise.search.sweep import Sweep
+from lanewise.search.view import View, find, open_view
 from lanewise.showing import Projector, finish
 from lanewise.sweepfile import SweepFile
-from search.events import Launched
-from search.home import Home
-from search.journal import Journal
-from search.spec import Spec
-from search.sweep import Sweep
-from search.view import View, find, open_view
 
 if TYPE_CHECKING:
-    from cluster.checkpoints import Storage
-    from cluster.controller import Controller
-    from cluster.executor import Executor
+    from lanewise.cluster.checkpoints import Storage
+    from lanewise.cluster.controller import Controller
+    from lanewise.cluster.executor import Executor
 
 LIBRARIES = ("lanewise", "ray", "torch", "optuna", "mlflow", "scikit-learn", "numpy")
 
@@ -119,7 +119,7 @@ def stop(name: str | None, home: Home) -> str:
     Returns:
         What was done, as a sentence.
     """
-    from search.events import BY_A_PERSON
+    from lanewise.search.events import BY_A_PERSON
 
     journal = home.journal()
     sweep_id = find(journal, name)
@@ -259,8 +259,8 @@ def _drive(
 ) -> str:
     """Runs the sweep until it ends or is left; returns its status."""
     sweep_id = projector.sweep
-    from cluster.checkpoints import Checkpoints, Storage
-    from cluster.controller import Controller
+    from lanewise.cluster.checkpoints import Checkpoints, Storage
+    from lanewise.cluster.controller import Controller
 
     asked = options.executor or plan.file.executor
     name, why = choose_executor(asked, plan.file)
@@ -291,19 +291,19 @@ def _executor(
     packs: bool,
 ) -> Executor:
     """The executor of that name. Who asks for packs gets them, even where they gain nothing."""
-    from cluster.limits import Limits
+    from lanewise.cluster.limits import Limits
 
     limits = Limits(plan.file.limits.trial, plan.file.limits.epoch)
     if name == "inline":
-        from cluster.inline import InlineExecutor
+        from lanewise.cluster.inline import InlineExecutor
 
         return InlineExecutor(plan.recipe, storage, limits)
-    from cluster.resources import Resources
+    from lanewise.cluster.resources import Resources
 
     file = plan.file
     resources = Resources(file.resources.cpus, file.resources.gpus)
     if name == "packed":
-        from cluster.packed import PackedExecutor
+        from lanewise.cluster.packed import PackedExecutor
 
         return PackedExecutor(
             plan.recipe(),
@@ -316,7 +316,7 @@ def _executor(
             limits=limits,
             at_any_price=packs,
         )
-    from cluster.tune import TuneExecutor
+    from lanewise.cluster.tune import TuneExecutor
 
     return TuneExecutor(
         plan.recipe(),
@@ -380,7 +380,7 @@ def _progress(options: Options, sweep_id: str, executor: str) -> Iterator[None]:
         return
     from rich.console import Console
 
-    from dashboards.progress import Progress
+    from lanewise.dashboards.progress import Progress
 
     # Plain lines beside `inline`, where a person may be in a debugger on the same terminal.
     console = Console(stderr=True, force_terminal=False if executor == "inline" else None)

@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lanewise.errors import SweepFileError
+from lanewise.search.samplers import check_sampler
+from lanewise.search.schedulers import make_scheduler
+from lanewise.search.spec import RETRIES, Budget, Objective, Plugin, Spec
+from lanewise.search.view import View
 from lanewise.sections import Data
+from lanewise.spaces import Space, SpaceError
+from lanewise.spaces.presets import PRESETS
 from lanewise.sweepfile import SweepFile, parse
-from search.samplers import check_sampler
-from search.schedulers import make_scheduler
-from search.spec import RETRIES, Budget, Objective, Plugin, Spec
-from search.view import View
-from spaces import Space, SpaceError
-from spaces.presets import PRESETS
-from trainables.config import MODELS, check, check_data, check_together, linked
-from trainables.errors import ConfigError, DataError, listing, nearest
-from trainables.kinds import KINDS
-from trainables.metrics import (
+from lanewise.trainables.config import MODELS, check, check_data, check_together, linked
+from lanewise.trainables.errors import ConfigError, DataError, listing, nearest
+from lanewise.trainables.kinds import KINDS
+from lanewise.trainables.metrics import (
     DIRECTIONS,
     SUPERVISED,
     TASKS,
@@ -37,12 +37,12 @@ from trainables.metrics import (
     complete_loss,
     task_of_loss,
 )
-from trainables.trial import check_model
-from trainables.user import is_reference, locate
+from lanewise.trainables.trial import check_model
+from lanewise.trainables.user import is_reference, locate
 
 if TYPE_CHECKING:
-    from trainables.data.dataset import Info, Prepared
-    from trainables.trial import Recipe
+    from lanewise.trainables.data.dataset import Info, Prepared
+    from lanewise.trainables.trial import Recipe
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Plan:
 
     def recipe(self) -> Recipe:
         """What the trials share; the test part stays behind."""
-        from trainables.trial import Recipe
+        from lanewise.trainables.trial import Recipe
 
         file = self.file
         return Recipe(
@@ -268,10 +268,10 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
     metric = file.objective.metric
     if file.data is None:
         return None
-    from trainables.data.dataset import prepare
-    from trainables.data.parts import load_parts
-    from trainables.data.split import check_split, shares
-    from trainables.data.task import infer_task
+    from lanewise.trainables.data.dataset import prepare
+    from lanewise.trainables.data.parts import load_parts
+    from lanewise.trainables.data.split import check_split, shares
+    from lanewise.trainables.data.task import infer_task
 
     data = file.data
     split = shares(data.split if "split" in data.model_fields_set else None, tuple(data.own))

@@ -15,13 +15,13 @@ from string import Template
 from typing import Any
 
 from lanewise.schema import json_schema
-from search.samplers import SAMPLERS
-from search.schedulers import SCHEDULERS
-from search.spec import RETRIES
-from spaces.form import READERS
-from trainables.config import MODEL_KNOBS, OPTIMIZERS, SCHEDULES, TRAINING
-from trainables.knobs import Family, Knob, Maybe
-from trainables.metrics import BASE, LOSSES, METRICS, OF_TRAINING, PARTS, TASKS
+from lanewise.search.samplers import SAMPLERS
+from lanewise.search.schedulers import SCHEDULERS
+from lanewise.search.spec import RETRIES
+from lanewise.spaces.form import READERS
+from lanewise.trainables.config import MODEL_KNOBS, OPTIMIZERS, SCHEDULES, TRAINING
+from lanewise.trainables.knobs import Family, Knob, Maybe
+from lanewise.trainables.metrics import BASE, LOSSES, METRICS, OF_TRAINING, PARTS, TASKS
 
 DOMAINS = {
     "float": (

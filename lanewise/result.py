@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lanewise.plan import Plan
-    from search.home import Home
-    from trainables.trained import TrainedModel
+    from lanewise.search.home import Home
+    from lanewise.trainables.trained import TrainedModel
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ class Result:
 
     def report(self) -> Path:
         """The HTML report of the sweep as it is now; it is built if it is missing."""
-        from dashboards.report.build import build, report_of
-        from search.view import open_view
+        from lanewise.dashboards.report.build import build, report_of
+        from lanewise.search.view import open_view
 
         journal = self._home.journal()
         try:
@@ -93,7 +93,7 @@ class Result:
         """One row per trial: number, status, epochs, flattened parameters, best metrics."""
         import pandas as pd
 
-        from spaces import flatten
+        from lanewise.spaces import flatten
 
         rows = [
             {"trial": t["trial"], "status": t["status"], "epochs": t["epochs"]}
@@ -104,9 +104,9 @@ class Result:
         return pd.DataFrame(rows).set_index("trial") if rows else pd.DataFrame()
 
     def _model(self, number: int) -> TrainedModel:
-        from cluster.checkpoints import Storage
-        from trainables.errors import CheckpointError
-        from trainables.trained import TrainedModel
+        from lanewise.cluster.checkpoints import Storage
+        from lanewise.trainables.errors import CheckpointError
+        from lanewise.trainables.trained import TrainedModel
 
         plan = self._plan()
         if plan.file.train is not None:

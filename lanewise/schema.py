@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from lanewise.search.samplers import SAMPLERS
+from lanewise.search.schedulers import SCHEDULERS
 from lanewise.sweepfile import SweepFile
-from search.samplers import SAMPLERS
-from search.schedulers import SCHEDULERS
-from trainables.config import MODEL_KNOBS, MODELS, TRAINING
-from trainables.knobs import Knob
-from trainables.metrics import LOSSES
+from lanewise.trainables.config import MODEL_KNOBS, MODELS, TRAINING
+from lanewise.trainables.knobs import Knob
+from lanewise.trainables.metrics import LOSSES
 
 _NAMES = {"model": MODELS, "sampler": SAMPLERS, "scheduler": SCHEDULERS, "loss": LOSSES}
 _NUMBER = {"type": "number"}

@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from dashboards.launcher import start
-from dashboards.state import SWEEP_VARIABLE, URI_VARIABLE, wait_drained, wait_reported
-from search.home import Home
-from search.journal import Journal
-from search.view import open_view
+from lanewise.dashboards.launcher import start
+from lanewise.dashboards.state import SWEEP_VARIABLE, URI_VARIABLE, wait_drained, wait_reported
+from lanewise.search.home import Home
+from lanewise.search.journal import Journal
+from lanewise.search.view import open_view
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Projector:
 
 def finish(journal: Journal, projector: Projector, status: str) -> dict[str, Any]:
     """Waits for the projection to drain and for the report; the summary of what there is."""
-    from dashboards.summary import summary
+    from lanewise.dashboards.summary import summary
 
     patience = 10.0 if status == "interrupted" else 60.0
     left = projector.finish(journal, patience)

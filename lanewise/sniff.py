@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lanewise.errors import SweepFileError
-from trainables.data.columns import Columns, Text, Windows
-from trainables.data.convert import is_number, order_of
-from trainables.data.table import Array, Rows, Table
-from trainables.data.task import comparable, infer_task
-from trainables.errors import DataError, listing, nearest
-from trainables.kinds import KINDS
+from lanewise.trainables.data.columns import Columns, Text, Windows
+from lanewise.trainables.data.convert import is_number, order_of
+from lanewise.trainables.data.table import Array, Rows, Table
+from lanewise.trainables.data.task import comparable, infer_task
+from lanewise.trainables.errors import DataError, listing, nearest
+from lanewise.trainables.kinds import KINDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +84,7 @@ def look(source: str, target: str | None, base: Path) -> Found:
     Raises:
         SweepFileError, DataError: one line, if it cannot be read or its target is not known.
     """
-    from trainables.data.source import load_rows
+    from lanewise.trainables.data.source import load_rows
 
     kind, _, name = source.partition(":")
     if kind in ("csv", "parquet", "series"):
@@ -99,7 +99,7 @@ def _common(name: str, base: Path) -> tuple[int, int, int] | None:
     """A shape for pictures that have several; None where they have one."""
     import PIL.Image
 
-    from trainables.data.images import find
+    from lanewise.trainables.data.images import find
 
     found = []
     for picture in find(name, base):
@@ -116,7 +116,7 @@ def _common(name: str, base: Path) -> tuple[int, int, int] | None:
 
 
 def _frame(kind: str, name: str, base: Path) -> pd.DataFrame:
-    from trainables.data.files import locate_all, read_csv, read_parquet, stacked
+    from lanewise.trainables.data.files import locate_all, read_csv, read_parquet, stacked
 
     files = locate_all(name, base)
     is_parquet = kind == "parquet" or files[0].suffix == ".parquet"
@@ -169,7 +169,7 @@ def _with_classes(found: Found, target: Array) -> Found:
 
 
 def _of_frame(source: str, frame: pd.DataFrame, target: str | None, base: Path) -> Found:
-    from trainables.data.source import load_rows
+    from lanewise.trainables.data.source import load_rows
 
     columns = list(frame.columns)
     _check_target(target, columns)
@@ -200,7 +200,7 @@ def _task(rows: Rows) -> str:
 
 
 def _prose(rows: Rows, column: str) -> Rows:
-    from trainables.data.inputs import read_as
+    from lanewise.trainables.data.inputs import read_as
 
     return read_as(rows, ("text",), None, text=Text(column))[0]
 
@@ -217,8 +217,8 @@ def _named(columns: Iterable[str], names: Iterable[str]) -> str | None:
 
 
 def _of_pairs(source: str, keys: list[Key], base: Path) -> Found:
-    from trainables.data.inputs import read_as
-    from trainables.data.source import load_rows
+    from lanewise.trainables.data.inputs import read_as
+    from lanewise.trainables.data.source import load_rows
 
     target, user, item = (str(key.value) for key in keys[:3])
     rows = load_rows(source, Columns(target, ids=(user, item)), base)
@@ -353,7 +353,7 @@ def _of_series(
 
 
 def _check_series(source: str, windows: Windows, base: Path) -> None:
-    from trainables.data.source import load_rows
+    from lanewise.trainables.data.source import load_rows
 
     kind, _, name = source.partition(":")
     named = Columns(None, series=windows, has_target=False)

@@ -15,6 +15,7 @@ from pydantic import (
 
 from lanewise import yaml
 from lanewise.errors import SweepFileError
+from lanewise.search.plugins import nearest
 from lanewise.sections import (
     Budget,
     Checkpoint,
@@ -29,7 +30,6 @@ from lanewise.sections import (
     Section,
     Tasks,
 )
-from search.plugins import nearest
 
 # Where pydantic's own words are about Python rather than about the file.
 _ALLOWED = {

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spaces import Space
-from spaces.choices import Labels
-from spaces.domain import Axis, When
-from spaces.ranges import Range
+from lanewise.spaces import Space
+from lanewise.spaces.choices import Labels
+from lanewise.spaces.domain import Axis, When
+from lanewise.spaces.ranges import Range
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

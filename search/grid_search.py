@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
-from search.events import Params
-from search.history import History
-from spaces import Space, fingerprint
+from lanewise.search.events import Params
+from lanewise.search.history import History
+from lanewise.spaces import Space, fingerprint
 
 
 class Grid:

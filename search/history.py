@@ -6,10 +6,10 @@ from bisect import insort
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from search import events as ev
-from search.events import Continue, Event, Failure, Metrics, Params, Row, Stop
-from search.spec import Objective
-from spaces import fingerprint
+from lanewise.search import events as ev
+from lanewise.search.events import Continue, Event, Failure, Metrics, Params, Row, Stop
+from lanewise.search.spec import Objective
+from lanewise.spaces import fingerprint
 
 RUNNING, WAITING = "running", "waiting"
 COMPLETED, STOPPED, FAILED, CANCELLED = "completed", "stopped", "failed", "cancelled"

@@ -14,8 +14,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.journal import Journal
-from search.locks import FileLock, is_locked
+from lanewise.search.journal import Journal
+from lanewise.search.locks import FileLock, is_locked
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from search.errors import JournalError
-from search.events import Event, Launched, decode, encode
+from lanewise.search.errors import JournalError
+from lanewise.search.events import Event, Launched, decode, encode
 
 # Of the tables and records; a newer journal is refused, older ones always open. 2: notes.
 # An older journal stays as it is while it is read; the first append raises its format.

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from search.errors import LockedError
+from lanewise.search.errors import LockedError
 
 
 class FileLock:

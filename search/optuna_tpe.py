@@ -10,12 +10,12 @@ import warnings
 from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
-from search.events import Params
-from search.history import COMPLETED, STOPPED, History, Trial
-from search.random_search import draw
-from search.seeds import derive
-from search.tpe import check_count
-from spaces import Space
+from lanewise.search.events import Params
+from lanewise.search.history import COMPLETED, STOPPED, History, Trial
+from lanewise.search.random_search import draw
+from lanewise.search.seeds import derive
+from lanewise.search.tpe import check_count
+from lanewise.spaces import Space
 
 if TYPE_CHECKING:
     import optuna

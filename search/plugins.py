@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from search.errors import SearchError
+from lanewise.search.errors import SearchError
 
 
 def construct(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from search.events import Params
-from search.history import History
-from search.seeds import generator
-from spaces import Space
+from lanewise.search.events import Params
+from lanewise.search.history import History
+from lanewise.search.seeds import generator
+from lanewise.spaces import Space
 
 
 def draw(space: Space, seed: int, number: int, attempt: int = 0) -> Params:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 from typing import Any, Protocol
 
-from search.errors import SearchError
-from search.events import Params
-from search.grid_search import Grid
-from search.history import History
-from search.optuna_tpe import OptunaTPE
-from search.plugins import construct
-from search.random_search import Random, draw
-from search.spec import Spec
-from search.tpe import TPE
-from spaces import Space, SpaceError, fingerprint
+from lanewise.search.errors import SearchError
+from lanewise.search.events import Params
+from lanewise.search.grid_search import Grid
+from lanewise.search.history import History
+from lanewise.search.optuna_tpe import OptunaTPE
+from lanewise.search.plugins import construct
+from lanewise.search.random_search import Random, draw
+from lanewise.search.spec import Spec
+from lanewise.search.tpe import TPE
+from lanewise.spaces import Space, SpaceError, fingerprint
 
 
 class Sampler(Protocol):

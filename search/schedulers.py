@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from search.asha import ASHA
-from search.history import History
-from search.plugins import construct
-from search.spec import Spec
+from lanewise.search.asha import ASHA
+from lanewise.search.history import History
+from lanewise.search.plugins import construct
+from lanewise.search.spec import Spec
 
 
 class Scheduler(Protocol):

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-from search.events import Params
-from spaces import Space
+from lanewise.search.events import Params
+from lanewise.spaces import Space
 
 Mode = Literal["max", "min"]
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from search import events as ev
-from search.events import FINISHED, Continue, Decision, Event, Failure, Params, Row, Stop
-from search.history import RUNNING, History, Trial
-from search.rungs import next_rung
-from search.samplers import Sampler, make_sampler
-from search.schedulers import Scheduler, make_scheduler
-from search.seeds import trial_seed
-from search.spec import Spec, is_usable
+from lanewise.search import events as ev
+from lanewise.search.events import FINISHED, Continue, Decision, Event, Failure, Params, Row, Stop
+from lanewise.search.history import RUNNING, History, Trial
+from lanewise.search.rungs import next_rung
+from lanewise.search.samplers import Sampler, make_sampler
+from lanewise.search.schedulers import Scheduler, make_scheduler
+from lanewise.search.seeds import trial_seed
+from lanewise.search.spec import Spec, is_usable
 
 
 @dataclass(frozen=True)

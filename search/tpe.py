@@ -15,14 +15,14 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from search.columns import Columns, Floats, Ints
-from search.errors import SearchError
-from search.events import Params
-from search.history import COMPLETED, STOPPED, History, Trial
-from search.parzen import Mixture
-from search.random_search import draw
-from search.seeds import generator
-from spaces import Space
+from lanewise.search.columns import Columns, Floats, Ints
+from lanewise.search.errors import SearchError
+from lanewise.search.events import Params
+from lanewise.search.history import COMPLETED, STOPPED, History, Trial
+from lanewise.search.parzen import Mixture
+from lanewise.search.random_search import draw
+from lanewise.search.seeds import generator
+from lanewise.spaces import Space
 
 IGNORED, WORST, RANKED = 0, 1, 2  # what the model makes of a trial
 

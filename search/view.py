@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from search.errors import UnknownSweepError
-from search.events import Asked, Closed, Launched, Opened, Reported
-from search.history import History
-from search.home import Home
-from search.journal import Journal, Record
-from search.spec import Spec
+from lanewise.search.errors import UnknownSweepError
+from lanewise.search.events import Asked, Closed, Launched, Opened, Reported
+from lanewise.search.history import History
+from lanewise.search.home import Home
+from lanewise.search.journal import Journal, Record
+from lanewise.search.spec import Spec
 
 
 @dataclass

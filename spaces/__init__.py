@@ -5,13 +5,13 @@ Imports nothing of ours, and no torch, Ray or MLflow; Optuna only inside the fun
 speak to it. `lanewise/`, `search/`, `cluster/` and `dashboards/` may call it.
 """
 
-from spaces import presets as presets
-from spaces.canonical import fingerprint as fingerprint
-from spaces.choices import Choice as Choice
-from spaces.compounds import Constant as Constant
-from spaces.compounds import Repeat as Repeat
-from spaces.errors import SpaceError as SpaceError
-from spaces.flat import flatten as flatten
-from spaces.ranges import Float as Float
-from spaces.ranges import Int as Int
-from spaces.space import Space as Space
+from lanewise.spaces import presets as presets
+from lanewise.spaces.canonical import fingerprint as fingerprint
+from lanewise.spaces.choices import Choice as Choice
+from lanewise.spaces.compounds import Constant as Constant
+from lanewise.spaces.compounds import Repeat as Repeat
+from lanewise.spaces.errors import SpaceError as SpaceError
+from lanewise.spaces.flat import flatten as flatten
+from lanewise.spaces.ranges import Float as Float
+from lanewise.spaces.ranges import Int as Int
+from lanewise.spaces.space import Space as Space

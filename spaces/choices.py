@@ -9,11 +9,11 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from spaces import form
-from spaces.canonical import NAME, canonical, fixed, text_of, thawed
-from spaces.compounds import Group
-from spaces.domain import Axis, Domain, Parameter, Trial, When, grid_size_at, total, varies
-from spaces.errors import SpaceError, at, show
+from lanewise.spaces import form
+from lanewise.spaces.canonical import NAME, canonical, fixed, text_of, thawed
+from lanewise.spaces.compounds import Group
+from lanewise.spaces.domain import Axis, Domain, Parameter, Trial, When, grid_size_at, total, varies
+from lanewise.spaces.errors import SpaceError, at, show
 
 if TYPE_CHECKING:
     from numpy.random import Generator

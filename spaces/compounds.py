@@ -9,11 +9,21 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from spaces import form
-from spaces.canonical import canonical, fixed, text_of, thawed
-from spaces.domain import Axis, Domain, Parameter, Trial, When, grid_size_at, product, total, varies
-from spaces.errors import SpaceError, at, show, unknown_key
-from spaces.ranges import Int, integer
+from lanewise.spaces import form
+from lanewise.spaces.canonical import canonical, fixed, text_of, thawed
+from lanewise.spaces.domain import (
+    Axis,
+    Domain,
+    Parameter,
+    Trial,
+    When,
+    grid_size_at,
+    product,
+    total,
+    varies,
+)
+from lanewise.spaces.errors import SpaceError, at, show, unknown_key
+from lanewise.spaces.ranges import Int, integer
 
 if TYPE_CHECKING:
     from numpy.random import Generator

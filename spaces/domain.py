@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import inf, prod
 from typing import TYPE_CHECKING, Any, Protocol
 
-from spaces.canonical import canonical
-from spaces.errors import at
+from lanewise.spaces.canonical import canonical
+from lanewise.spaces.errors import at
 
 if TYPE_CHECKING:  # both cost a large part of a second, and a space needs neither to be read
     from numpy.random import Generator

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from spaces.canonical import NAME
+from lanewise.spaces.canonical import NAME
 
 Scalar = str | int | float | bool | None
 

@@ -13,13 +13,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from spaces.canonical import NAME
-from spaces.domain import Domain
-from spaces.errors import SpaceError, at, show, unknown_key
-from spaces.ranges import Float, Int
+from lanewise.spaces.canonical import NAME
+from lanewise.spaces.domain import Domain
+from lanewise.spaces.errors import SpaceError, at, show, unknown_key
+from lanewise.spaces.ranges import Float, Int
 
 if TYPE_CHECKING:
-    from spaces.compounds import Group
+    from lanewise.spaces.compounds import Group
 
 BESIDE = ("log", "step", "grid")
 VALID_NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -31,8 +31,8 @@ def domain(raw: object) -> Domain:
     Raises:
         SpaceError: a form that is not valid, with its path below this domain.
     """
-    from spaces.choices import Choice  # these read their own parts with this module
-    from spaces.compounds import Constant
+    from lanewise.spaces.choices import Choice  # these read their own parts with this module
+    from lanewise.spaces.compounds import Constant
 
     if isinstance(raw, Domain):
         return raw
@@ -54,7 +54,7 @@ def group(raw: Mapping[Any, object]) -> "Group":
     Raises:
         SpaceError: a bad name or a bad form.
     """
-    from spaces.compounds import Group
+    from lanewise.spaces.compounds import Group
 
     entries = []
     for name, form in raw.items():
@@ -110,14 +110,14 @@ def _int(raw: Mapping[str, Any]) -> Domain:
 
 
 def _choice(raw: Mapping[str, Any]) -> Domain:
-    from spaces.choices import Choice
+    from lanewise.spaces.choices import Choice
 
     _check_keys(raw, "choice")
     return Choice(raw["choice"])
 
 
 def _repeat(raw: Mapping[str, Any]) -> Domain:
-    from spaces.compounds import Repeat
+    from lanewise.spaces.compounds import Repeat
 
     _check_keys(raw, "repeat")
     body = raw["repeat"]
@@ -131,7 +131,7 @@ def _repeat(raw: Mapping[str, Any]) -> Domain:
 
 
 def _constant(raw: Mapping[str, Any]) -> Domain:
-    from spaces.compounds import Constant
+    from lanewise.spaces.compounds import Constant
 
     _check_keys(raw, "constant")
     return Constant(raw["constant"])

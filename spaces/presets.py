@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from spaces.choices import Choice
-from spaces.compounds import Repeat
-from spaces.ranges import Float, Int
-from spaces.space import Space
+from lanewise.spaces.choices import Choice
+from lanewise.spaces.compounds import Repeat
+from lanewise.spaces.ranges import Float, Int
+from lanewise.spaces.space import Space
 
 
 def mlp() -> Space:

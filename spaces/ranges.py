@@ -11,8 +11,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from spaces.domain import Axis, Domain, Parameter, Trial, When
-from spaces.errors import SpaceError, show
+from lanewise.spaces.domain import Axis, Domain, Parameter, Trial, When
+from lanewise.spaces.errors import SpaceError, show
 
 if TYPE_CHECKING:
     from numpy.random import Generator

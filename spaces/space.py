@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from spaces import form
-from spaces.canonical import fingerprint
-from spaces.domain import Axis, Trial
-from spaces.errors import ROOT, SpaceError, show
+from lanewise.spaces import form
+from lanewise.spaces.canonical import fingerprint
+from lanewise.spaces.domain import Axis, Trial
+from lanewise.spaces.errors import ROOT, SpaceError, show
 
 if TYPE_CHECKING:
     from numpy.random import Generator
     from optuna.distributions import BaseDistribution
 
-    from spaces.compounds import Group
+    from lanewise.spaces.compounds import Group
 
 Config = dict[str, Any]
 
@@ -27,7 +27,7 @@ class Space:
     `{"optimizer": {"name": "sgd", "momentum": 0.9}, "hidden": [32, 64], "lr": 0.001}`.
 
     Args:
-        domains: name -> a domain, its JSON form (see `spaces.form`), or a bare value.
+        domains: name -> a domain, its JSON form (see `lanewise.spaces.form`), or a bare value.
 
     Raises:
         SpaceError: an empty space, a bad name or a bad domain.

@@ -87,17 +87,17 @@ def test_the_python_tour_runs(tmp_path: Path) -> None:
 
 def test_every_registered_name_is_in_the_reference() -> None:
     from lanewise.plan import MODELS
-    from search.samplers import SAMPLERS
-    from search.schedulers import SCHEDULERS
-    from search.spec import RETRIES
-    from trainables.config import (
+    from lanewise.search.samplers import SAMPLERS
+    from lanewise.search.schedulers import SCHEDULERS
+    from lanewise.search.spec import RETRIES
+    from lanewise.trainables.config import (
         MODEL_KNOBS,
         OPTIMIZERS,
         SCHEDULES,
         TRAINING,
     )
-    from trainables.knobs import ACTIVATIONS, INITS, NORMS
-    from trainables.metrics import BASE, LOSSES, OF_TRAINING
+    from lanewise.trainables.knobs import ACTIVATIONS, INITS, NORMS
+    from lanewise.trainables.metrics import BASE, LOSSES, OF_TRAINING
 
     reference = (HOUSE / "docs" / "sweep-file.md").read_text(encoding="utf-8")
     knobs = [*TRAINING, *(knob for knobs in MODEL_KNOBS.values() for knob in knobs)]

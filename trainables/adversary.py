@@ -31,18 +31,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu, softplus
 
-from trainables import latent, optimizer_state, optimizers
-from trainables.batches import batch_sizes
-from trainables.descent import precise
-from trainables.epochs import epoch_rows
-from trainables.losses import make_loss
-from trainables.metrics import complete_loss, reported
-from trainables.models.gan import Gan
-from trainables.replica import measure
-from trainables.schedules import Rate, Span
-from trainables.streams import stream
-from trainables.unit import Unit
-from trainables.weights import Weights
+from lanewise.trainables import latent, optimizer_state, optimizers
+from lanewise.trainables.batches import batch_sizes
+from lanewise.trainables.descent import precise
+from lanewise.trainables.epochs import epoch_rows
+from lanewise.trainables.losses import make_loss
+from lanewise.trainables.metrics import complete_loss, reported
+from lanewise.trainables.models.gan import Gan
+from lanewise.trainables.replica import measure
+from lanewise.trainables.schedules import Rate, Span
+from lanewise.trainables.streams import stream
+from lanewise.trainables.unit import Unit
+from lanewise.trainables.weights import Weights
 
 _SMALL = 1e-12  # under a root, whose slope at 0 is infinite
 

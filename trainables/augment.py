@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
-from trainables.data.table import Array
-from trainables.streams import normals, stream
+from lanewise.trainables.data.table import Array
+from lanewise.trainables.streams import normals, stream
 
 _DRAWS = 6  # of a row: how large a crop is, whether it is mirrored, two of a shift, two of a place
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from trainables.errors import ConfigError
+from lanewise.trainables.errors import ConfigError
 
 
 def batch_sizes(module: nn.Module, rows: int, size: int) -> list[int]:

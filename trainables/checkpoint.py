@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from trainables.errors import CheckpointError
+from lanewise.trainables.errors import CheckpointError
 
 FORMAT = 1
 _KEY = "lanewise"

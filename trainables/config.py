@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from trainables.errors import ConfigError, listing, nearest
-from trainables.kinds import KINDS
-from trainables.knobs import (
+from lanewise.trainables.errors import ConfigError, listing, nearest
+from lanewise.trainables.kinds import KINDS
+from lanewise.trainables.knobs import (
     AT_LEAST_ONE,
     BELOW_ONE,
     COUNT,
@@ -26,12 +26,12 @@ from trainables.knobs import (
     one_of,
     or_null,
 )
-from trainables.metrics import CLASSIFICATION
-from trainables.optimizer_options import OPTIMIZER
-from trainables.optimizer_options import OPTIMIZERS as OPTIMIZERS
+from lanewise.trainables.metrics import CLASSIFICATION
+from lanewise.trainables.optimizer_options import OPTIMIZER
+from lanewise.trainables.optimizer_options import OPTIMIZERS as OPTIMIZERS
 
 if TYPE_CHECKING:
-    from trainables.data.info import Info
+    from lanewise.trainables.data.info import Info
 
 CLASS_WEIGHT = Rule(
     "balanced, a list of numbers > 0 in the order of the classes",

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from trainables import checkpoint as checkpoints
-from trainables.config import complete
-from trainables.errors import BadValue, CheckpointError, ConfigError
-from trainables.metrics import check_metric, reported
-from trainables.state import describe
-from trainables.trial import Recipe, Row
+from lanewise.trainables import checkpoint as checkpoints
+from lanewise.trainables.config import complete
+from lanewise.trainables.errors import BadValue, CheckpointError, ConfigError
+from lanewise.trainables.metrics import check_metric, reported
+from lanewise.trainables.state import describe
+from lanewise.trainables.trial import Recipe, Row
 
 
 class Keeper(Protocol):

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainables.streams import keep_mask, normals
+from lanewise.trainables.streams import keep_mask, normals
 
 
 class Draws:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from trainables.augment import Augment, Augmented
-from trainables.data.table import Array
-from trainables.streams import balanced, order
-from trainables.tensors import FoldTensors
+from lanewise.trainables.augment import Augment, Augmented
+from lanewise.trainables.data.table import Array
+from lanewise.trainables.streams import balanced, order
+from lanewise.trainables.tensors import FoldTensors
 
 
 def epoch_rows(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainables.errors import BadValue
+from lanewise.trainables.errors import BadValue
 
 OUT_OF_MEMORY = "out_of_memory"
 BAD_VALUE = "bad_value"

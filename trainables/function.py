@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from trainables.errors import BadValue, CheckpointError, StopTrial, TrainableError, listing
-from trainables.trial import Recipe, Row
+from lanewise.trainables.errors import BadValue, CheckpointError, StopTrial, TrainableError, listing
+from lanewise.trainables.trial import Recipe, Row
 
 _FORMAT = 1
 _ROWS = "rows.json"

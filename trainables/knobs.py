@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
-from trainables.errors import ConfigError, listing, nearest
+from lanewise.trainables.errors import ConfigError, listing, nearest
 
 
 @dataclass(frozen=True)

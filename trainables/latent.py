@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainables.streams import normals, stream
+from lanewise.trainables.streams import normals, stream
 
 
 class Generative(nn.Module):

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from trainables.errors import ConfigError, listing, nearest
-from trainables.knobs import NOT_NEGATIVE, POSITIVE, Family, Knob
+from lanewise.trainables.errors import ConfigError, listing, nearest
+from lanewise.trainables.knobs import NOT_NEGATIVE, POSITIVE, Family, Knob
 
 CLASSIFICATION = ("binary", "multiclass")
 SUPERVISED = (*CLASSIFICATION, "regression")

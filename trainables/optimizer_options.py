@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from trainables.knobs import BELOW_ONE, FLAG, NOT_NEGATIVE, SHARE, Family, Knob
+from lanewise.trainables.knobs import BELOW_ONE, FLAG, NOT_NEGATIVE, SHARE, Family, Knob
 
 _BETAS = {"beta1": Knob(0.9, BELOW_ONE), "beta2": Knob(0.999, BELOW_ONE)}
 _EPS = {"eps": Knob(1e-8, NOT_NEGATIVE)}

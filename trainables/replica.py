@@ -8,23 +8,23 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
-from trainables import latent, optimizer_state, optimizers, penalties
-from trainables.batches import batch_sizes
-from trainables.data.dataset import Info
-from trainables.descent import descent, precise
-from trainables.epochs import augmented, epoch_rows
-from trainables.errors import ModelError
-from trainables.latent import Generative
-from trainables.losses import Loss, class_weights, make_criterion, make_loss
-from trainables.metrics import complete_loss, reported
-from trainables.penalties import Watched
-from trainables.schedules import Rate, Span
-from trainables.scores import score
-from trainables.streamed import Features, chunks
-from trainables.streams import stream, torch_seed
-from trainables.tensors import FoldTensors
-from trainables.unit import Unit, seeded
-from trainables.weights import Weights
+from lanewise.trainables import latent, optimizer_state, optimizers, penalties
+from lanewise.trainables.batches import batch_sizes
+from lanewise.trainables.data.dataset import Info
+from lanewise.trainables.descent import descent, precise
+from lanewise.trainables.epochs import augmented, epoch_rows
+from lanewise.trainables.errors import ModelError
+from lanewise.trainables.latent import Generative
+from lanewise.trainables.losses import Loss, class_weights, make_criterion, make_loss
+from lanewise.trainables.metrics import complete_loss, reported
+from lanewise.trainables.penalties import Watched
+from lanewise.trainables.schedules import Rate, Span
+from lanewise.trainables.scores import score
+from lanewise.trainables.streamed import Features, chunks
+from lanewise.trainables.streams import stream, torch_seed
+from lanewise.trainables.tensors import FoldTensors
+from lanewise.trainables.unit import Unit, seeded
+from lanewise.trainables.weights import Weights
 
 _GATHER = 1 << 22  # values copied at once when a permutation is applied: 16 MB of float32
 _EVALUATE = 8192  # rows per forward pass of an evaluation

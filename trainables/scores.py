@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import Tensor
 
-from trainables import generated
-from trainables.anomaly import best_threshold, f1_above, row_scores
-from trainables.losses import Loss, log_probabilities
+from lanewise.trainables import generated
+from lanewise.trainables.anomaly import best_threshold, f1_above, row_scores
+from lanewise.trainables.losses import Loss, log_probabilities
 
 Score = Callable[[Tensor, Tensor, float | Tensor], Tensor]  # outputs, targets, scale → [...]
 

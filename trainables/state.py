@@ -7,12 +7,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from trainables.data.dataset import Prepared
-from trainables.data.info import Info
-from trainables.data.inputs import Inputs, from_json
+from lanewise.trainables.data.dataset import Prepared
+from lanewise.trainables.data.info import Info
+from lanewise.trainables.data.inputs import Inputs, from_json
 
 if TYPE_CHECKING:
-    from trainables.trial import Recipe
+    from lanewise.trainables.trial import Recipe
 
 
 def describe(

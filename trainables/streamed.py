@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainables.data.unread import Unread
+from lanewise.trainables.data.unread import Unread
 
 
 class Streamed:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainables.data.table import Array
+from lanewise.trainables.data.table import Array
 
 PURPOSES = ("init", "order", "dropout", "noise", "augment")
 _LEVELS = 65536  # of the 16-bit numbers that masks are cut from

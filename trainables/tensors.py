@@ -8,10 +8,10 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from trainables.data.dataset import Fold, Prepared
-from trainables.data.table import Array
-from trainables.data.unread import Unread
-from trainables.streamed import Features, Streamed
+from lanewise.trainables.data.dataset import Fold, Prepared
+from lanewise.trainables.data.table import Array
+from lanewise.trainables.data.unread import Unread
+from lanewise.trainables.streamed import Features, Streamed
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,29 +12,29 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainables import checkpoint as checkpoints
-from trainables.anomaly import row_scores
-from trainables.config import complete
-from trainables.data.info import Info
-from trainables.data.inputs import Inputs
-from trainables.data.restore import restored, together
-from trainables.data.table import Array, Rows
-from trainables.data.targets import Targets
-from trainables.data.unread import Unread
-from trainables.errors import CheckpointError, DataError, ModelError, listing
-from trainables.latent import Generative, drawn
-from trainables.losses import Loss, make_loss
-from trainables.metrics import RECONSTRUCTION, complete_loss, of_weights, reported
-from trainables.replica import forward, measure
-from trainables.scores import at_threshold, score
-from trainables.state import read_info, read_preprocess
-from trainables.streamed import Streamed
-from trainables.streams import stream
-from trainables.tensors import FoldTensors, fold_tensors
-from trainables.training import pick_device, threads
-from trainables.trial import Recipe
-from trainables.unit import build_for, build_module
-from trainables.weights import copy_weights
+from lanewise.trainables import checkpoint as checkpoints
+from lanewise.trainables.anomaly import row_scores
+from lanewise.trainables.config import complete
+from lanewise.trainables.data.info import Info
+from lanewise.trainables.data.inputs import Inputs
+from lanewise.trainables.data.restore import restored, together
+from lanewise.trainables.data.table import Array, Rows
+from lanewise.trainables.data.targets import Targets
+from lanewise.trainables.data.unread import Unread
+from lanewise.trainables.errors import CheckpointError, DataError, ModelError, listing
+from lanewise.trainables.latent import Generative, drawn
+from lanewise.trainables.losses import Loss, make_loss
+from lanewise.trainables.metrics import RECONSTRUCTION, complete_loss, of_weights, reported
+from lanewise.trainables.replica import forward, measure
+from lanewise.trainables.scores import at_threshold, score
+from lanewise.trainables.state import read_info, read_preprocess
+from lanewise.trainables.streamed import Streamed
+from lanewise.trainables.streams import stream
+from lanewise.trainables.tensors import FoldTensors, fold_tensors
+from lanewise.trainables.training import pick_device, threads
+from lanewise.trainables.trial import Recipe
+from lanewise.trainables.unit import build_for, build_module
+from lanewise.trainables.weights import copy_weights
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,15 +11,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainables import penalties
-from trainables.adversary import GanReplica
-from trainables.course import Course, check_loss
-from trainables.errors import CheckpointError, ConfigError, ModelError
-from trainables.metrics import of_weights
-from trainables.replica import Replica
-from trainables.tensors import fold_tensors
-from trainables.trial import Recipe, Row
-from trainables.unit import Unit, units
+from lanewise.trainables import penalties
+from lanewise.trainables.adversary import GanReplica
+from lanewise.trainables.course import Course, check_loss
+from lanewise.trainables.errors import CheckpointError, ConfigError, ModelError
+from lanewise.trainables.metrics import of_weights
+from lanewise.trainables.replica import Replica
+from lanewise.trainables.tensors import fold_tensors
+from lanewise.trainables.trial import Recipe, Row
+from lanewise.trainables.unit import Unit, units
 
 REPLICAS: dict[str | None, type[Replica] | type[GanReplica]] = {"gan": GanReplica}
 """Built-in models that are trained in another way than by descending one loss."""

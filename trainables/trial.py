@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from trainables.config import MODELS, check, check_together
-from trainables.data.dataset import Prepared
-from trainables.errors import ConfigError, ModelError, listing, nearest
-from trainables.user import is_reference, locate, resolve
+from lanewise.trainables.config import MODELS, check, check_together
+from lanewise.trainables.data.dataset import Prepared
+from lanewise.trainables.errors import ConfigError, ModelError, listing, nearest
+from lanewise.trainables.user import is_reference, locate, resolve
 
 Row = tuple[int, dict[str, float]]
 
@@ -100,13 +100,13 @@ def open_trial(
     """
     merged = {**recipe.fixed, **config}
     if recipe.train is not None:
-        from trainables.function import FunctionTrial
+        from lanewise.trainables.function import FunctionTrial
 
         train = recipe.callable or resolve(recipe.train, recipe.base, "train")
         return FunctionTrial(recipe, merged, seed, checkpoint, train)
     check(recipe.model, merged)
     check_together(recipe.model, merged)
-    from trainables.training import ModelTrial
+    from lanewise.trainables.training import ModelTrial
 
     return ModelTrial(recipe, merged, seed, checkpoint)
 
@@ -131,7 +131,7 @@ def find_build(recipe: Recipe) -> Callable[..., Any]:
     if recipe.model is None:
         raise ConfigError("model", "give a model or a train function")
     if recipe.model in MODELS:
-        from trainables.models import MODELS as BUILDS
+        from lanewise.trainables.models import MODELS as BUILDS
 
         return BUILDS[recipe.model]
     check_model(recipe.model, recipe.base)

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainables.config import MODELS, check_data
-from trainables.data.info import Info
-from trainables.draws import Draws, own_draws
-from trainables.errors import ConfigError, ModelError
-from trainables.streams import torch_seed
-from trainables.tensors import FoldTensors
-from trainables.trial import Recipe, find_build
+from lanewise.trainables.config import MODELS, check_data
+from lanewise.trainables.data.info import Info
+from lanewise.trainables.draws import Draws, own_draws
+from lanewise.trainables.errors import ConfigError, ModelError
+from lanewise.trainables.streams import torch_seed
+from lanewise.trainables.tensors import FoldTensors
+from lanewise.trainables.trial import Recipe, find_build
 
 Build = Callable[[Mapping[str, Any], Info], nn.Module]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from trainables.errors import ModelError, listing, nearest
+from lanewise.trainables.errors import ModelError, listing, nearest
 
 
 def resolve(reference: str, base: str | Path, path: str = "model") -> Callable[..., Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from trainables.errors import CheckpointError
+from lanewise.trainables.errors import CheckpointError
 
 
 class Weights:

@@ -1,17 +1,17 @@
-"""One report, in a process of its own: ``python -m dashboards.report --home DIR --sweep ID``."""
+"""Writes one report: ``python -m lanewise.dashboards.report --home DIR --sweep ID``."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from dashboards.report.build import build
-from search.home import Home
-from search.view import open_view
+from lanewise.dashboards.report.build import build
+from lanewise.search.home import Home
+from lanewise.search.view import open_view
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m dashboards.report")
+    parser = argparse.ArgumentParser(prog="python -m lanewise.dashboards.report")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--sweep", required=True)
     given = parser.parse_args()

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dashboards.words import number
-from search.history import FAILED, History
-from search.spec import Spec
+from lanewise.dashboards.words import number
+from lanewise.search.history import FAILED, History
+from lanewise.search.spec import Spec
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

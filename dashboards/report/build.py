@@ -6,8 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from search.home import Home
-from search.view import View
+from lanewise.search.home import Home
+from lanewise.search.view import View
 
 
 def build(view: View, home: Home, out: Path | None = None) -> Path:
@@ -20,11 +20,11 @@ def build(view: View, home: Home, out: Path | None = None) -> Path:
         OSError: it cannot be written.
     """
     # Optuna's plots and what they import take seconds.
-    from dashboards.report.curves import learning_figures
-    from dashboards.report.facts import gather
-    from dashboards.report.figures import search_figures
-    from dashboards.report.page import render
-    from dashboards.report.study import make_study
+    from lanewise.dashboards.report.curves import learning_figures
+    from lanewise.dashboards.report.facts import gather
+    from lanewise.dashboards.report.figures import search_figures
+    from lanewise.dashboards.report.page import render
+    from lanewise.dashboards.report.study import make_study
 
     facts = gather(view, home)
     first, *others = search_figures(make_study(view), view.spec.objective)

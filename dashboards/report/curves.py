@@ -9,12 +9,12 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from dashboards.report.figure import BLUE, GREY, ORANGE, ZOOMED, Figure, axis, drawn
-from dashboards.report.study import shown
-from search.events import Row
-from search.history import Trial
-from search.spec import Objective
-from search.view import View
+from lanewise.dashboards.report.figure import BLUE, GREY, ORANGE, ZOOMED, Figure, axis, drawn
+from lanewise.dashboards.report.study import shown
+from lanewise.search.events import Row
+from lanewise.search.history import Trial
+from lanewise.search.spec import Objective
+from lanewise.search.view import View
 
 MOST_CURVES = 150
 MOST_EPOCHS = 200  # points of one curve

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dashboards.report.advice import Caution, cautions
-from dashboards.report.fit import Fit, diagnose
-from dashboards.summary import counts, running_seconds
-from dashboards.words import counted, duration, ending, last_line, number, settings
-from search.history import FAILED, STOPPED, History, Trial
-from search.home import Home
-from search.view import View
+from lanewise.dashboards.report.advice import Caution, cautions
+from lanewise.dashboards.report.fit import Fit, diagnose
+from lanewise.dashboards.summary import counts, running_seconds
+from lanewise.dashboards.words import counted, duration, ending, last_line, number, settings
+from lanewise.search.history import FAILED, STOPPED, History, Trial
+from lanewise.search.home import Home
+from lanewise.search.view import View
 
 Pairs = tuple[tuple[str, str], ...]
 

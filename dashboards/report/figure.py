@@ -12,7 +12,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from search.spec import Mode
+from lanewise.search.spec import Mode
 
 BLUE, ORANGE, GREY = "#4078d8", "#e8741e", "#8a93a3"  # on light paper and on dark
 INK, PAPER = "var(--ink)", "var(--paper)"  # the page puts its own in their place

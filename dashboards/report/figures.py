@@ -14,7 +14,7 @@ from optuna import visualization
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from dashboards.report.figure import (
+from lanewise.dashboards.report.figure import (
     BLUE,
     FROM_GREY,
     INK,
@@ -25,8 +25,8 @@ from dashboards.report.figure import (
     axis,
     drawn,
 )
-from dashboards.report.study import shown
-from search.spec import Objective
+from lanewise.dashboards.report.study import shown
+from lanewise.search.spec import Objective
 
 Axis = dict[str, Any]  # of Plotly: the settings of an axis
 

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from dashboards.words import number
-from search.events import Metrics, Row
-from search.spec import Objective
+from lanewise.dashboards.words import number
+from lanewise.search.events import Metrics, Row
+from lanewise.search.spec import Objective
 
 OVERFITS, UNDERFITS, UNFINISHED = "overfits", "underfits", "is still learning"
 UNSTABLE, FITS, UNKNOWN = "is unstable", "fits well", "cannot tell"

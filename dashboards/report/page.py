@@ -11,8 +11,8 @@ from typing import Any
 import jinja2
 from plotly.offline import get_plotlyjs
 
-from dashboards.report.facts import Facts
-from dashboards.report.figure import Figure
+from lanewise.dashboards.report.facts import Facts
+from lanewise.dashboards.report.figure import Figure
 
 FOLDER = Path(__file__).parent
 

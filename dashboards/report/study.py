@@ -15,8 +15,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.history import Trial
-from search.view import View
+from lanewise.search.history import Trial
+from lanewise.search.view import View
 
 LONGEST_LABEL = 24  # characters of a choice's label beside an axis
 

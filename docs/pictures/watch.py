@@ -9,11 +9,11 @@ from pathlib import Path
 from rich.console import Console, Group
 from rich.terminal_theme import MONOKAI
 
-from dashboards.board import screen
-from dashboards.feed import Feed
-from dashboards.watch import Watcher
-from search.home import Home
-from search.view import find, unread_view
+from lanewise.dashboards.board import screen
+from lanewise.dashboards.feed import Feed
+from lanewise.dashboards.watch import Watcher
+from lanewise.search.home import Home
+from lanewise.search.view import find, unread_view
 
 WIDTH, HEIGHT = 104, 32
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from families import FAMILIES, main
 
-from trainables.kinds import KINDS
+from lanewise.trainables.kinds import KINDS
 
 
 def test_every_family_is_there_but_what_never_packs() -> None:

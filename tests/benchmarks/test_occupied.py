@@ -9,9 +9,19 @@ import pytest
 from occupancy import main
 
 from comparison.occupied import occupancy
-from search.events import Asked, Completed, Continue, Event, Lost, Noted, Reported, Rerun, Stop
-from search.home import Home
-from search.journal import Record
+from lanewise.search.events import (
+    Asked,
+    Completed,
+    Continue,
+    Event,
+    Lost,
+    Noted,
+    Reported,
+    Rerun,
+    Stop,
+)
+from lanewise.search.home import Home
+from lanewise.search.journal import Record
 
 
 def asked(number: int) -> Event:

@@ -14,11 +14,11 @@ from digits_mlp import ours
 from digits_mlp.training import Training, tensors
 from digits_mlp.workload import OPTIMIZERS, WIDTHS, parts, raw_parts
 from lanewise.plan import Plan
-from trainables import streams
-from trainables.draws import Draws, own_draws
-from trainables.tensors import fold_tensors
-from trainables.training import ModelTrial
-from trainables.trial import open_trial
+from lanewise.trainables import streams
+from lanewise.trainables.draws import Draws, own_draws
+from lanewise.trainables.tensors import fold_tensors
+from lanewise.trainables.training import ModelTrial
+from lanewise.trainables.trial import open_trial
 
 SEED = 3
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cluster.checkpoints import Checkpoints, Storage
-from search.events import Asked, Continue, Reported, Stop
-from search.history import History
-from search.spec import Objective
+from lanewise.cluster.checkpoints import Checkpoints, Storage
+from lanewise.search.events import Asked, Continue, Reported, Stop
+from lanewise.search.history import History
+from lanewise.search.spec import Objective
 
 
 def ended(values: list[float]) -> History:

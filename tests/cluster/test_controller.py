@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from cluster.checkpoints import Checkpoints, Storage
-from cluster.controller import Controller
-from cluster.executor import Halt, Order, Outcome, Proceed, Start
-from search.events import Failure
-from search.journal import Journal
-from search.spec import Budget, Objective, Plugin, Spec
-from search.sweep import Run, Sweep
-from spaces import Float, Space
+from lanewise.cluster.checkpoints import Checkpoints, Storage
+from lanewise.cluster.controller import Controller
+from lanewise.cluster.executor import Halt, Order, Outcome, Proceed, Start
+from lanewise.search.events import Failure
+from lanewise.search.journal import Journal
+from lanewise.search.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.sweep import Run, Sweep
+from lanewise.spaces import Float, Space
 
 
 class Scripted:

@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from cluster.checkpoints import Checkpoints, Storage
-from cluster.controller import Controller
-from cluster.executor import Executor
-from cluster.inline import InlineExecutor
-from cluster.packed import PackedExecutor
-from cluster.resources import Resources
-from cluster.rungs import next_until
-from cluster.tune import TuneExecutor
-from search.history import History
-from search.journal import Journal
-from search.spec import Budget, Objective, Plugin, Spec
-from search.sweep import Sweep
-from spaces import Float, Int, Space
-from trainables.trial import Recipe
+from lanewise.cluster.checkpoints import Checkpoints, Storage
+from lanewise.cluster.controller import Controller
+from lanewise.cluster.executor import Executor
+from lanewise.cluster.inline import InlineExecutor
+from lanewise.cluster.packed import PackedExecutor
+from lanewise.cluster.resources import Resources
+from lanewise.cluster.rungs import next_until
+from lanewise.cluster.tune import TuneExecutor
+from lanewise.search.history import History
+from lanewise.search.journal import Journal
+from lanewise.search.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.sweep import Sweep
+from lanewise.spaces import Float, Int, Space
+from lanewise.trainables.trial import Recipe
 
 EXECUTORS = ("inline", "tune", "packed")
 
@@ -64,7 +64,7 @@ def behave(config, epoch):
 @pytest.fixture(scope="module")
 def ray_local() -> Iterator[None]:
     """One local Ray for the whole file; executors use the one that is there."""
-    from cluster.ray_session import RaySession
+    from lanewise.cluster.ray_session import RaySession
 
     session = RaySession(None)
     session.open()
@@ -203,7 +203,7 @@ def test_a_worker_knows_its_next_rung(until: int, epoch: int, expected: int) -> 
 
 
 def test_asking_for_more_than_there_is_is_one_line(tmp_path: Path, ray_local: None) -> None:
-    from cluster.errors import ClusterError
+    from lanewise.cluster.errors import ClusterError
 
     recipe = Recipe(train="own.py:train", base=str(tmp_path), monitor="score", mode="max")
     storage = Storage(str(tmp_path), 300)
@@ -213,8 +213,8 @@ def test_asking_for_more_than_there_is_is_one_line(tmp_path: Path, ray_local: No
 
 
 def test_an_address_where_nothing_answers_is_a_cluster_error() -> None:
-    from cluster.errors import ClusterError
-    from cluster.ray_session import RaySession
+    from lanewise.cluster.errors import ClusterError
+    from lanewise.cluster.ray_session import RaySession
 
     with pytest.raises(ClusterError, match=r"ray: cannot reach 127\.0\.0\.1:1: "):
         RaySession("127.0.0.1:1")._connect(None)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster.checkpoints import Storage
-from cluster.limits import Limits, alarm, process_of, where_it_hung
-from cluster.worker import Worker
-from search.sweep import Run
-from trainables.trial import Recipe
+from lanewise.cluster.checkpoints import Storage
+from lanewise.cluster.limits import Limits, alarm, process_of, where_it_hung
+from lanewise.cluster.worker import Worker
+from lanewise.search.sweep import Run
+from lanewise.trainables.trial import Recipe
 
 SLOW = """
 import json, pathlib, time
@@ -85,11 +85,11 @@ def test_a_trial_within_its_time_is_left_alone(storage: Storage) -> None:
 
 ALONE = """
 import sys
-from cluster.checkpoints import Storage
-from cluster.limits import Limits
-from cluster.worker import Worker
-from search.sweep import Run
-from trainables.trial import Recipe
+from lanewise.cluster.checkpoints import Storage
+from lanewise.cluster.limits import Limits
+from lanewise.cluster.worker import Worker
+from lanewise.search.sweep import Run
+from lanewise.trainables.trial import Recipe
 
 folder = sys.argv[1]
 recipe = Recipe(train="hang.py:train", base=folder, monitor="score", mode="max")
@@ -123,7 +123,7 @@ def test_a_hanging_process_ends_and_says_where_it_was(code: str, tmp_path: Path)
 
 def test_a_killed_process_leaves_no_word_of_a_hang(tmp_path: Path) -> None:
     path = tmp_path / "note"
-    code = "import os, pathlib, sys, cluster.limits as l\n"
+    code = "import os, pathlib, sys; import lanewise.cluster.limits as l\n"
     code += "with l.alarm(pathlib.Path(sys.argv[1]), 60): os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", code, str(path)]).returncode == -9
     assert path.exists()

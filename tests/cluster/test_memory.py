@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.memory import greediest, is_low_memory
+from lanewise.cluster.memory import greediest, is_low_memory
 
 TEXT = """2 worker(s) were killed due to the node running low on memory.
 OOM kill reason: Memory usage 3647782912B exceeded threshold of 3575080448B (14.1% of 25276063744B)

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from cluster.checkpoints import Storage
-from cluster.executor import Halt, Outcome, Proceed, Start
-from cluster.limits import Limits, where_it_hung, who_trained
-from cluster.pack_actor import Job, Leave, PackActor
-from cluster.pack_worker import Apart, PackWorker
-from search.sweep import Run
-from trainables.errors import BadValue
-from trainables.packs.pool import Pool
-from trainables.trial import Recipe
+from lanewise.cluster.checkpoints import Storage
+from lanewise.cluster.executor import Halt, Outcome, Proceed, Start
+from lanewise.cluster.limits import Limits, where_it_hung, who_trained
+from lanewise.cluster.pack_actor import Job, Leave, PackActor
+from lanewise.cluster.pack_worker import Apart, PackWorker
+from lanewise.search.sweep import Run
+from lanewise.trainables.errors import BadValue
+from lanewise.trainables.packs.pool import Pool
+from lanewise.trainables.trial import Recipe
 
 TRAIN = """
 import pathlib, time
@@ -158,7 +158,7 @@ def test_a_trial_over_its_time_ends_with_all_that_it_reported(functions: Functio
 def test_long_ways_to_a_rung_are_reported_in_between(
     functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cluster.pack_worker.SLICE", 0.0)
+    monkeypatch.setattr("lanewise.cluster.pack_worker.SLICE", 0.0)
     worker = functions.worker()
     worker.obey([Start(functions.run(0, 3))])
     first = worker.turn()
@@ -272,10 +272,10 @@ HANGS = """
 import sys
 sys.path += [sys.argv[1], sys.argv[3]]
 from test_pack_worker import Breaking, run
-from cluster.checkpoints import Storage
-from cluster.executor import Start
-from cluster.limits import Limits
-from cluster.pack_worker import PackWorker
+from lanewise.cluster.checkpoints import Storage
+from lanewise.cluster.executor import Start
+from lanewise.cluster.limits import Limits
+from lanewise.cluster.pack_worker import PackWorker
 
 storage = Storage(sys.argv[2], 300)
 worker = PackWorker(Breaking(), storage, Limits(epoch=0.3), storage.note("w"))

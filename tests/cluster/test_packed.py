@@ -14,23 +14,23 @@ from typing import Any
 
 import pytest
 
-from cluster.checkpoints import Checkpoints, Storage
-from cluster.controller import Controller
-from cluster.errors import ClusterError
-from cluster.executor import Executor, Halt, Outcome
-from cluster.inline import InlineExecutor
-from cluster.limits import Limits, process_of
-from cluster.packed import PackedExecutor, _Worker
-from cluster.placement import Seating
-from cluster.resources import Resources
-from search import events as ev
-from search.journal import Journal
-from search.spec import Budget, Objective, Plugin, Spec
-from search.sweep import Run, Sweep
-from spaces import Choice, Float, Int, Repeat, Space
-from trainables.data.dataset import prepare
-from trainables.data.source import load
-from trainables.trial import Recipe
+from lanewise.cluster.checkpoints import Checkpoints, Storage
+from lanewise.cluster.controller import Controller
+from lanewise.cluster.errors import ClusterError
+from lanewise.cluster.executor import Executor, Halt, Outcome
+from lanewise.cluster.inline import InlineExecutor
+from lanewise.cluster.limits import Limits, process_of
+from lanewise.cluster.packed import PackedExecutor, _Worker
+from lanewise.cluster.placement import Seating
+from lanewise.cluster.resources import Resources
+from lanewise.search import events as ev
+from lanewise.search.journal import Journal
+from lanewise.search.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.sweep import Run, Sweep
+from lanewise.spaces import Choice, Float, Int, Repeat, Space
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.source import load
+from lanewise.trainables.trial import Recipe
 
 # Python's own warnings inside Ray: its sockets and files are closed by its processes' end.
 pytestmark = [
@@ -59,7 +59,7 @@ SPEC = Spec(
 @pytest.fixture(scope="module")
 def ray_local() -> Iterator[None]:
     """One local Ray for the whole file; executors use the one that is there."""
-    from cluster.ray_session import RaySession
+    from lanewise.cluster.ray_session import RaySession
 
     session = RaySession(None)
     session.open()
@@ -304,7 +304,7 @@ sys.path += [sys.argv[1], sys.argv[3]]
 from ray.cluster_utils import Cluster
 from test_packed import SPEC, controller, iris, packed
 from dataclasses import replace
-from search.spec import Budget
+from lanewise.search.spec import Budget
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
 folder = Path(sys.argv[2])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.placement import Seating, choose, shape_of
+from lanewise.cluster.placement import Seating, choose, shape_of
 
 SMALL: dict[str, Any] = {"hidden": [16], "lr": 0.1, "batch_size": 64, "norm": None}
 DEEP: dict[str, Any] = {**SMALL, "hidden": [16, 16]}

@@ -12,7 +12,7 @@ import pytest
 def test_a_process_that_imported_ray_before_starts_a_closed_cluster():
     code = (
         "import ray, os\n"
-        "from cluster.ray_session import RaySession\n"
+        "from lanewise.cluster.ray_session import RaySession\n"
         "session = RaySession(None)\n"
         "assert session.open()['CPU'] >= 1\n"
         "print(os.environ['RAY_AUTH_MODE'])\n"
@@ -26,7 +26,7 @@ def test_a_process_that_imported_ray_before_starts_a_closed_cluster():
 def test_references_that_another_thread_collects_meanwhile_do_not_end_the_process():
     code = (
         "import gc, threading, time\n"
-        "from cluster.ray_session import RaySession\n"
+        "from lanewise.cluster.ray_session import RaySession\n"
         "session = RaySession(None)\n"
         "session.open()\n"
         "import ray\n"

@@ -11,10 +11,10 @@ from ray import cloudpickle
 from ray.core.generated.common_pb2 import ActorDiedErrorContext, NodeDeathInfo
 from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryError
 
-from cluster.bridge import Bridge, Loss
-from cluster.tune_adapters import Adapter
-from cluster.tune_worker import RUN, encode_run
-from search.sweep import Run
+from lanewise.cluster.bridge import Bridge, Loss
+from lanewise.cluster.tune_adapters import Adapter
+from lanewise.cluster.tune_worker import RUN, encode_run
+from lanewise.search.sweep import Run
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 

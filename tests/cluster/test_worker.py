@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster.checkpoints import Storage
-from cluster.worker import Worker
-from search.sweep import Run
-from trainables.trial import Recipe
+from lanewise.cluster.checkpoints import Storage
+from lanewise.cluster.worker import Worker
+from lanewise.search.sweep import Run
+from lanewise.trainables.trial import Recipe
 
 TRAIN = """
 import errno, shutil

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from dashboards.drain import drain
-from dashboards.service import quiet
-from dashboards.state import local_uri
-from search.events import Event, Failure, Launched, Opened
-from search.home import Home
-from search.simulate import simulate
-from search.spec import Budget, Objective, Plugin, Spec
-from search.sweep import Run, Sweep
-from spaces import Choice, Float, Int, Repeat, Space
+from lanewise.dashboards.drain import drain
+from lanewise.dashboards.service import quiet
+from lanewise.dashboards.state import local_uri
+from lanewise.search.events import Event, Failure, Launched, Opened
+from lanewise.search.home import Home
+from lanewise.search.simulate import simulate
+from lanewise.search.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.sweep import Run, Sweep
+from lanewise.spaces import Choice, Float, Int, Repeat, Space
 
 SPACE = Space(
     {

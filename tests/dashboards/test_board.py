@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from dashboards.board import Setting, header, screen
-from dashboards.feed import Feed
-from dashboards.plot import plot
-from search.events import Failure
-from search.view import unread_view
-from spaces import Choice, Float, Space
+from lanewise.dashboards.board import Setting, header, screen
+from lanewise.dashboards.feed import Feed
+from lanewise.dashboards.plot import plot
+from lanewise.search.events import Failure
+from lanewise.search.view import unread_view
+from lanewise.spaces import Choice, Float, Space
 
 SETTING = Setting("running", "tune", ["MLflow shows everything", "Ctrl-C leaves"])
 HOSTILE = "宽" * 40 + "\x1b[2J\nsecond line [bold]" + "x" * 200

@@ -12,8 +12,8 @@ import time
 import pytest
 from sqlalchemy import IteratorResult
 
-from dashboards import database, launcher
-from dashboards.state import wait_drained
+from lanewise.dashboards import database, launcher
+from lanewise.dashboards.state import wait_drained
 
 pytestmark = pytest.mark.usefixtures("template")  # MLflow is imported, past its own warnings
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from dashboards.datasets import datasets
-from search.events import Launched
+from lanewise.dashboards.datasets import datasets
+from lanewise.search.events import Launched
 
 CUT = {
     "source": "sklearn:digits",

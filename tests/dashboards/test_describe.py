@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from dashboards.describe import LONGEST, describe, domain_words, space_rows
-from dashboards.projection import Projection
-from dashboards.words import duration, one_line
-from search.events import BY_A_PERSON
-from spaces import Constant, Float, Space
+from lanewise.dashboards.describe import LONGEST, describe, domain_words, space_rows
+from lanewise.dashboards.projection import Projection
+from lanewise.dashboards.words import duration, one_line
+from lanewise.search.events import BY_A_PERSON
+from lanewise.spaces import Constant, Float, Space
 
 
 def projected(lab):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from dashboards.feed import Feed
-from search.events import Failure
-from search.simulate import simulate
-from search.view import unread_view
+from lanewise.dashboards.feed import Feed
+from lanewise.search.events import Failure
+from lanewise.search.simulate import simulate
+from lanewise.search.view import unread_view
 
 
 @pytest.fixture

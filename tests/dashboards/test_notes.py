@@ -8,16 +8,16 @@ import json
 import pytest
 from rich.console import Console
 
-from dashboards import terminal
-from dashboards.board import Setting, header, screen
-from dashboards.describe import describe
-from dashboards.feed import Feed
-from dashboards.progress import clocked, told
-from dashboards.projection import Projection
-from dashboards.report.facts import gather
-from dashboards.summary import summary
-from search.events import Launched, Opened
-from search.view import open_view, unread_view
+from lanewise.dashboards import terminal
+from lanewise.dashboards.board import Setting, header, screen
+from lanewise.dashboards.describe import describe
+from lanewise.dashboards.feed import Feed
+from lanewise.dashboards.progress import clocked, told
+from lanewise.dashboards.projection import Projection
+from lanewise.dashboards.report.facts import gather
+from lanewise.dashboards.summary import summary
+from lanewise.search.events import Launched, Opened
+from lanewise.search.view import open_view, unread_view
 
 TEXT = "packs: up to 48 lanes a worker,\na probe predicts 5.1 times the speed of training alone"
 LINE = TEXT.replace("\n", " ")

@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from dashboards import launcher
-from dashboards.state import pending, read_cursor, wait_drained
-from search.locks import FileLock
+from lanewise.dashboards import launcher
+from lanewise.dashboards.state import pending, read_cursor, wait_drained
+from lanewise.search.locks import FileLock
 
 pytestmark = pytest.mark.usefixtures("new_database")
 
@@ -70,7 +70,7 @@ def test_a_spare_process_that_nobody_needs_ends_and_touches_nothing(lab):
 def test_a_spare_process_ends_with_a_launcher_that_is_killed():
     code = (
         "import os, signal\nfrom dashboards import launcher\n"
-        "from search.home import Home\n"
+        "from lanewise.search.home import Home\n"
         "with launcher.warmed(Home.find(), None):\n"
         "    print(launcher._SPARES[-1].pid, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)"
@@ -138,7 +138,7 @@ def test_who_waits_notices_that_the_projector_died(lab):
 
 
 def test_a_sync_beside_a_projector_says_so(lab):
-    from search.errors import LockedError
+    from lanewise.search.errors import LockedError
 
     lab.write(lab.simulated(2))
     with (

@@ -7,7 +7,7 @@ import time
 
 from rich.console import Console
 
-from dashboards.progress import Progress
+from lanewise.dashboards.progress import Progress
 
 
 def running(lab):

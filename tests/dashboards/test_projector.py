@@ -6,15 +6,15 @@ import json
 
 import pytest
 
-from dashboards import tail as tails
-from dashboards.errors import ProjectionError
-from dashboards.service import Service
-from dashboards.state import Cursor, cursor_path, pending, read_cursor
-from search.events import BY_A_PERSON, Failure
-from search.seeds import trial_seed
-from search.sweep import Run
-from search.view import open_view
-from spaces import Constant, Float, Space
+from lanewise.dashboards import tail as tails
+from lanewise.dashboards.errors import ProjectionError
+from lanewise.dashboards.service import Service
+from lanewise.dashboards.state import Cursor, cursor_path, pending, read_cursor
+from lanewise.search.events import BY_A_PERSON, Failure
+from lanewise.search.seeds import trial_seed
+from lanewise.search.sweep import Run
+from lanewise.search.view import open_view
+from lanewise.spaces import Constant, Float, Space
 
 pytestmark = pytest.mark.usefixtures("new_database")
 

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from dashboards import reporter
-from dashboards.reporter import Reporter
-from dashboards.service import Service
-from dashboards.state import (
+from lanewise.dashboards import reporter
+from lanewise.dashboards.reporter import Reporter
+from lanewise.dashboards.service import Service
+from lanewise.dashboards.state import (
     DUE,
     LOGGED,
     NONE,
@@ -19,9 +19,9 @@ from dashboards.state import (
     wait_reported,
     write_cursor,
 )
-from dashboards.summary import summary
-from dashboards.tail import Tail
-from search.view import open_view
+from lanewise.dashboards.summary import summary
+from lanewise.dashboards.tail import Tail
+from lanewise.search.view import open_view
 
 pytestmark = pytest.mark.usefixtures("new_database")
 

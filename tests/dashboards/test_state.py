@@ -7,16 +7,16 @@ import sys
 
 import pytest
 
-from dashboards import ui
-from dashboards.state import Cursor, cursor_path, mask, read_cursor, write_cursor
-from search.errors import SearchError
-from search.home import Home
+from lanewise.dashboards import ui
+from lanewise.dashboards.state import Cursor, cursor_path, mask, read_cursor, write_cursor
+from lanewise.search.errors import SearchError
+from lanewise.search.home import Home
 
 
 def test_looking_imports_no_mlflow_torch_or_ray():
     modules = "summary, terminal, progress, state, launcher, ui, projection, projector, describe"
     code = (
-        f"import sys; from dashboards import {modules}\n"
+        f"import sys; from lanewise.dashboards import {modules}\n"
         "print([name for name in ('mlflow', 'torch', 'ray', 'optuna') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,11 +8,11 @@ import json
 import pytest
 from rich.console import Console
 
-from dashboards import terminal
-from dashboards.state import Cursor, write_cursor
-from dashboards.summary import best, history, listing, running_seconds, summary
-from search.events import Failure
-from search.view import open_view
+from lanewise.dashboards import terminal
+from lanewise.dashboards.state import Cursor, write_cursor
+from lanewise.dashboards.summary import best, history, listing, running_seconds, summary
+from lanewise.search.events import Failure
+from lanewise.search.view import open_view
 
 KEYS = [
     "sweep",

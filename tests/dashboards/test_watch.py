@@ -11,14 +11,14 @@ import time
 import pytest
 from rich.console import Console
 
-from dashboards import watch
-from dashboards.feed import Feed
-from dashboards.state import Cursor, write_cursor
-from dashboards.watch import Watcher, in_lines, on_screen
 from lanewise.cli import run
-from search.events import Opened
-from search.simulate import simulate
-from search.view import unread_view
+from lanewise.dashboards import watch
+from lanewise.dashboards.feed import Feed
+from lanewise.dashboards.state import Cursor, write_cursor
+from lanewise.dashboards.watch import Watcher, in_lines, on_screen
+from lanewise.search.events import Opened
+from lanewise.search.simulate import simulate
+from lanewise.search.view import unread_view
 
 
 @pytest.fixture(autouse=True)

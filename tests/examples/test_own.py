@@ -17,11 +17,11 @@ from commandline import Lanewise
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from trainables.data.dataset import prepare
-from trainables.data.source import load
-from trainables.errors import StopTrial
-from trainables.packs.pool import Pool
-from trainables.trial import Recipe, open_trial
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.source import load
+from lanewise.trainables.errors import StopTrial
+from lanewise.trainables.packs.pool import Pool
+from lanewise.trainables.trial import Recipe, open_trial
 
 OWN = Path(__file__).parents[2] / "examples" / "own"
 HAS_LIGHTNING = importlib.util.find_spec("lightning") is not None

@@ -15,11 +15,11 @@ from typing import Any
 
 from commandline import Lanewise, children, mlflow_runs, parents
 
-from search import events as ev
-from search.home import Home
-from search.spec import Spec
-from search.sweep import Sweep
-from search.view import View, find, open_view
+from lanewise.search import events as ev
+from lanewise.search.home import Home
+from lanewise.search.spec import Spec
+from lanewise.search.sweep import Sweep
+from lanewise.search.view import View, find, open_view
 
 
 def sweep_file(name: str, trials: int, epochs: int, executor: str = "auto") -> str:

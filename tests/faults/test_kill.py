@@ -33,8 +33,8 @@ from harness import (
     wait_until,
 )
 
-from dashboards.state import DUE, read_cursor, write_cursor
-from search.home import Home
+from lanewise.dashboards.state import DUE, read_cursor, write_cursor
+from lanewise.search.home import Home
 
 LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("tune", "packed")]
 # (executor, number of journal records at which the group is killed); the first is the launch

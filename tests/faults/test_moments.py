@@ -20,8 +20,8 @@ from harness import (
     view_of,
 )
 
-from search.errors import UnknownSweepError
-from search.view import View
+from lanewise.search.errors import UnknownSweepError
+from lanewise.search.view import View
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 

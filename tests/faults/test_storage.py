@@ -25,7 +25,7 @@ from harness import (
     wait_until,
 )
 
-from trainables.checkpoint import read
+from lanewise.trainables.checkpoint import read
 
 pytestmark = pytest.mark.long
 

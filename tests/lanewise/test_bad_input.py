@@ -230,7 +230,7 @@ def test_bad_usage_is_one_line(case: str, place: Path, capsys: pytest.CaptureFix
 def test_an_unknown_sweep_is_one_line(
     command: str, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from search.home import Home
+    from lanewise.search.home import Home
 
     assert run([command, "gone"]) == 4  # no journal at all: the storage is not there
     assert "there is no journal here" in capsys.readouterr().err

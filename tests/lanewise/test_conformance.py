@@ -15,19 +15,19 @@ from torch import Tensor, nn
 
 from lanewise import sweepfile
 from lanewise.plan import make_plan
-from spaces import Space
-from spaces.presets import PRESETS
-from trainables import latent
-from trainables.checkpoint import read
-from trainables.config import check, check_together, complete
-from trainables.errors import ConfigError
-from trainables.kinds import KINDS
-from trainables.metrics import OF_TRAINING
-from trainables.models import MODELS
-from trainables.packs.pool import Pool
-from trainables.trained import TrainedModel
-from trainables.trial import Recipe, open_trial
-from trainables.unit import build_module
+from lanewise.spaces import Space
+from lanewise.spaces.presets import PRESETS
+from lanewise.trainables import latent
+from lanewise.trainables.checkpoint import read
+from lanewise.trainables.config import check, check_together, complete
+from lanewise.trainables.errors import ConfigError
+from lanewise.trainables.kinds import KINDS
+from lanewise.trainables.metrics import OF_TRAINING
+from lanewise.trainables.models import MODELS
+from lanewise.trainables.packs.pool import Pool
+from lanewise.trainables.trained import TrainedModel
+from lanewise.trainables.trial import Recipe, open_trial
+from lanewise.trainables.unit import build_module
 
 HOUSE = Path(__file__).parents[2]
 EXAMPLES = {name: HOUSE / "examples" / f"{name}.yaml" for name in KINDS}
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture
 def one_thread():
-    from trainables.training import threads
+    from lanewise.trainables.training import threads
 
     with threads(1):
         yield

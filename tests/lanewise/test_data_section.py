@@ -15,7 +15,7 @@ import lanewise as lw
 from lanewise import sweepfile
 from lanewise.cli import run
 from lanewise.plan import identity, make_plan, plan_again
-from trainables.errors import DataError
+from lanewise.trainables.errors import DataError
 
 HASH_OF_0_1 = "d4a873eaedd5beeb60340ac95af39abf63aafa96ae474cfde90c88c859b74648"
 SWEEP = """

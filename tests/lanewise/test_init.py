@@ -17,9 +17,9 @@ from lanewise.commented import flow
 from lanewise.init import draft
 from lanewise.plan import make_plan
 from lanewise.sniff import MODEL_OF
-from spaces.presets import PRESETS
-from trainables.training import threads
-from trainables.trial import open_trial
+from lanewise.spaces.presets import PRESETS
+from lanewise.trainables.training import threads
+from lanewise.trainables.trial import open_trial
 
 ROWS = 240
 
@@ -229,7 +229,7 @@ def test_the_space_is_the_ready_made_one(case: str, place: Path) -> None:
     ours = dict(PRESETS[model]().to_json())
     assert space is not None
     assert list(space) == list(ours)
-    from spaces import Space
+    from lanewise.spaces import Space
 
     small = {"batch_size": {"choice": [16, 32]}} if case != "digits" else {}
     assert Space.from_json(space) == Space.from_json({**ours, **small})

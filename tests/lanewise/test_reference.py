@@ -11,9 +11,9 @@ from lanewise import yaml
 from lanewise.errors import SweepFileError
 from lanewise.reference import DOMAINS, markdown
 from lanewise.schema import json_schema
+from lanewise.spaces.form import READERS
 from lanewise.sweepfile import parse
-from spaces.form import READERS
-from trainables.config import MODEL_KNOBS, SCHEDULES, TRAINING
+from lanewise.trainables.config import MODEL_KNOBS, SCHEDULES, TRAINING
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "sweep-file.md"
 SWEEP = """

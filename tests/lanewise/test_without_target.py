@@ -11,7 +11,7 @@ import pytest
 from lanewise import sweepfile
 from lanewise.errors import SweepFileError
 from lanewise.plan import Plan, make_plan
-from trainables.errors import TrainableError
+from lanewise.trainables.errors import TrainableError
 
 OWN = """
 from torch import nn

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.asha import ASHA
-from search.errors import SearchError
-from search.events import FINISHED, Continue, Stop
-from search.rungs import geometric
-from search.schedulers import make_scheduler
-from search.simulate import simulate
-from search.spec import Budget, Objective, Plugin, Spec
-from search.sweep import Run, Sweep
-from spaces import Float, Space
+from lanewise.search.asha import ASHA
+from lanewise.search.errors import SearchError
+from lanewise.search.events import FINISHED, Continue, Stop
+from lanewise.search.rungs import geometric
+from lanewise.search.schedulers import make_scheduler
+from lanewise.search.simulate import simulate
+from lanewise.search.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.sweep import Run, Sweep
+from lanewise.spaces import Float, Space
 
 check = settings(deadline=None, max_examples=60, derandomize=True)
 

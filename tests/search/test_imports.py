@@ -10,10 +10,10 @@ import pytest
 HEAVY = ["ray", "torch", "mlflow", "optuna", "sklearn", "pandas"]
 
 SIMULATE = """
-from search.simulate import simulate
-from search.spec import Budget, Objective, Plugin, Spec
-from search.sweep import Sweep
-from spaces import Float, Space
+from lanewise.search.simulate import simulate
+from lanewise.search.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.sweep import Sweep
+from lanewise.spaces import Float, Space
 
 spec = Spec(
     Space({"x": Float(0, 1, grid=5)}), Objective("loss", "min"), Budget(3, 5),
@@ -36,7 +36,7 @@ def loaded(code, *args):
     ["sweep", "journal", "view", "simulate", "home", "samplers", "schedulers", "tpe", "plugins"],
 )
 def test_importing_the_core_is_light(module):
-    assert loaded(f"import search.{module}") == []
+    assert loaded(f"import lanewise.search.{module}") == []
 
 
 @pytest.mark.parametrize("sampler", ["grid", "random", "tpe"])
@@ -60,4 +60,4 @@ def test_optunas_tpe_brings_optuna_and_nothing_else_along():
 
 
 def test_the_core_needs_no_database_library():
-    assert loaded("import search.sweep\nassert 'sqlalchemy' not in sys.modules") == []
+    assert loaded("import lanewise.search.sweep\nassert 'sqlalchemy' not in sys.modules") == []

@@ -20,14 +20,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search import events as ev
-from search.errors import JournalError
-from search.events import EVENTS, Continue, Failure, Stop, decode, encode
-from search.journal import FORMAT, Journal
-from search.spec import Budget, Objective, Spec
-from search.sweep import Sweep
-from search.view import open_view
-from spaces import Float, Int, Space
+from lanewise.search import events as ev
+from lanewise.search.errors import JournalError
+from lanewise.search.events import EVENTS, Continue, Failure, Stop, decode, encode
+from lanewise.search.journal import FORMAT, Journal
+from lanewise.search.spec import Budget, Objective, Spec
+from lanewise.search.sweep import Sweep
+from lanewise.search.view import open_view
+from lanewise.spaces import Float, Int, Space
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 leaves = st.one_of(
@@ -254,7 +254,7 @@ def test_an_append_raises_the_format_so_that_an_older_release_refuses_it(old, mo
         assert open_view(journal, "s1").history.notes == {"packing": "trains alone"}
         assert format_of(old) == FORMAT
         journal.append("s1", seq, [ev.Lost(0)])
-    monkeypatch.setattr("search.journal.FORMAT", before)  # as the older release reads it
+    monkeypatch.setattr("lanewise.search.journal.FORMAT", before)  # as the older release reads it
     text = (
         f"{old}: written by a newer release (format {FORMAT}, this one reads {before}); "
         "upgrade lanewise"
@@ -339,8 +339,8 @@ def test_a_reader_sees_whole_groups_while_another_writes(journal):
 APPEND_FOR_EVER = """
 import sys
 from pathlib import Path
-from search.events import Asked, Lost
-from search.journal import Journal
+from lanewise.search.events import Asked, Lost
+from lanewise.search.journal import Journal
 
 journal = Journal(Path(sys.argv[1]), create=True)
 seq = journal.last("s1")
@@ -373,8 +373,8 @@ def test_several_processes_may_begin_the_same_journal(tmp_path):
     code = """
 import sys
 from pathlib import Path
-from search.events import Launched
-from search.journal import Journal
+from lanewise.search.events import Launched
+from lanewise.search.journal import Journal
 
 print("ready", flush=True)
 sys.stdin.readline()

@@ -9,14 +9,14 @@ import sys
 
 import pytest
 
-from search.errors import LockedError
-from search.home import Home
-from search.locks import FileLock, is_locked
+from lanewise.search.errors import LockedError
+from lanewise.search.home import Home
+from lanewise.search.locks import FileLock, is_locked
 
 HOLD = """
 import sys
 from pathlib import Path
-from search.locks import FileLock
+from lanewise.search.locks import FileLock
 
 with FileLock(Path(sys.argv[1]), "x"):
     print("held", flush=True)

@@ -10,9 +10,9 @@ import math
 import numpy as np
 import pytest
 
-from search.columns import Columns
-from search.parzen import Mixture, bandwidths, inside, rule, tail
-from spaces import Choice, Float, Int, Repeat, Space
+from lanewise.search.columns import Columns
+from lanewise.search.parzen import Mixture, bandwidths, inside, rule, tail
+from lanewise.spaces import Choice, Float, Int, Repeat, Space
 
 SPACE = Space(
     {

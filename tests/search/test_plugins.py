@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from search.errors import SearchError
-from search.samplers import SAMPLERS, make_sampler
-from search.simulate import simulate
-from search.spec import Budget, Objective, Plugin, Spec
-from search.sweep import Sweep
-from spaces import Choice, Float, Int, Space, fingerprint
+from lanewise.search.errors import SearchError
+from lanewise.search.samplers import SAMPLERS, make_sampler
+from lanewise.search.simulate import simulate
+from lanewise.search.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.sweep import Sweep
+from lanewise.spaces import Choice, Float, Int, Space, fingerprint
 
 FINITE = Space({"a": Int(1, 3), "b": Choice(["x", "y"]), "c": Float(0.0, 0.5, step=0.5)})
 SPEC = Spec(FINITE, Objective("score", "max"), Budget(epochs=9), Plugin("random"))
 OURS = """
-from spaces import fingerprint
+from lanewise.spaces import fingerprint
 
 class Alternating:
     def __init__(self, space, seed, values=("x", "y")):

@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from search.errors import SearchError
-from search.events import Continue, Failure, decode, encode
-from search.samplers import SAMPLERS, Deduplicated, check_sampler, make_sampler
-from search.simulate import simulate
-from search.spec import Budget, Objective, Plugin, Spec
-from search.sweep import Done, Run, Sweep
-from spaces import Choice, Float, Int, Repeat, Space, SpaceError, fingerprint
+from lanewise.search.errors import SearchError
+from lanewise.search.events import Continue, Failure, decode, encode
+from lanewise.search.samplers import SAMPLERS, Deduplicated, check_sampler, make_sampler
+from lanewise.search.simulate import simulate
+from lanewise.search.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.sweep import Done, Run, Sweep
+from lanewise.spaces import Choice, Float, Int, Repeat, Space, SpaceError, fingerprint
 
 FINITE = Space({"a": Int(1, 3), "b": Choice(["x", "y"]), "c": Float(0.0, 0.5, step=0.5)})
 CONDITIONAL = Space(

@@ -8,13 +8,13 @@ import re
 
 import pytest
 
-from search.errors import SearchError
-from search.events import Continue, Stop
-from search.schedulers import SCHEDULERS, make_scheduler
-from search.simulate import simulate
-from search.spec import Budget, Objective, Plugin, Spec
-from search.sweep import Run, Sweep
-from spaces import Float, Space
+from lanewise.search.errors import SearchError
+from lanewise.search.events import Continue, Stop
+from lanewise.search.schedulers import SCHEDULERS, make_scheduler
+from lanewise.search.simulate import simulate
+from lanewise.search.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.sweep import Run, Sweep
+from lanewise.spaces import Float, Space
 
 everyone = pytest.mark.parametrize("name", SCHEDULERS)
 
@@ -105,8 +105,8 @@ def test_failures_take_no_place_at_a_rung(name):
             f"(allowed: {', '.join(SCHEDULERS)}, package.module:Class)",
         ),
         (
-            "search.nowhere:X",
-            "scheduler: cannot load 'search.nowhere:X': No module named 'search.nowhere'",
+            "nowhere.at_all:X",
+            "scheduler: cannot load 'nowhere.at_all:X': No module named 'nowhere.at_all'",
         ),
     ],
 )

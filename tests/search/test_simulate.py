@@ -6,11 +6,11 @@ import math
 
 import pytest
 
-from search.events import Closed, Failed, Rerun, Ticked
-from search.simulate import simulate
-from search.spec import Budget, Objective, Plugin, Spec
-from search.sweep import Done, Sweep
-from spaces import Float, Int, Space
+from lanewise.search.events import Closed, Failed, Rerun, Ticked
+from lanewise.search.simulate import simulate
+from lanewise.search.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.sweep import Done, Sweep
+from lanewise.spaces import Float, Int, Space
 
 
 def spec(seed=0, scheduler="asha", space=None, **budget):

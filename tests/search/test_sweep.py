@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from search.events import Continue, Failure, Noted, Reported, Stop
-from search.spec import RETRIES, Budget, Objective, Plugin, Spec
-from search.sweep import Done, Run, Sweep, Wait
-from spaces import Float, Space
+from lanewise.search.events import Continue, Failure, Noted, Reported, Stop
+from lanewise.search.spec import RETRIES, Budget, Objective, Plugin, Spec
+from lanewise.search.sweep import Done, Run, Sweep, Wait
+from lanewise.spaces import Float, Space
 
 
 def begun(scheduler="asha", retries=None, **budget):

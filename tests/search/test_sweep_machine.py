@@ -21,11 +21,11 @@ from hypothesis.stateful import (
     rule,
 )
 
-from search import events as ev
-from search.events import Continue, Failure, Stop, decode, encode
-from search.spec import RETRIES, Budget, Objective, Plugin, Spec
-from search.sweep import Done, Run, Sweep, Wait
-from spaces import Choice, Float, Int, Repeat, Space, fingerprint
+from lanewise.search import events as ev
+from lanewise.search.events import Continue, Failure, Stop, decode, encode
+from lanewise.search.spec import RETRIES, Budget, Objective, Plugin, Spec
+from lanewise.search.sweep import Done, Run, Sweep, Wait
+from lanewise.spaces import Choice, Float, Int, Repeat, Space, fingerprint
 
 SPACES = [
     Space({"a": Int(1, 6), "b": Choice(["x", "y"])}),

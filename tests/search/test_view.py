@@ -7,15 +7,15 @@ from contextlib import closing
 
 import pytest
 
-from search import events as ev
-from search.errors import UnknownSweepError
-from search.events import Failure
-from search.home import Home
-from search.simulate import simulate
-from search.spec import Budget, Objective, Plugin, Spec
-from search.sweep import Sweep
-from search.view import find, open_view
-from spaces import Float, Space
+from lanewise.search import events as ev
+from lanewise.search.errors import UnknownSweepError
+from lanewise.search.events import Failure
+from lanewise.search.home import Home
+from lanewise.search.simulate import simulate
+from lanewise.search.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.sweep import Sweep
+from lanewise.search.view import find, open_view
+from lanewise.spaces import Float, Space
 
 SPEC = Spec(
     space=Space({"x": Float(0, 1)}),

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from spaces import Choice, Constant, Float, Int, Repeat, Space, SpaceError, fingerprint
+from lanewise.spaces import Choice, Constant, Float, Int, Repeat, Space, SpaceError, fingerprint
 
 WORDS = "(allowed: float, int, choice, repeat, constant; or one option with its sub-space)"
 FLAOT = f"space.lr: unknown key 'flaot', did you mean 'float'? {WORDS}"

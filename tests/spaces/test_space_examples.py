@@ -10,9 +10,19 @@ import numpy as np
 import optuna
 import pytest
 
-import spaces
-from spaces import Choice, Constant, Float, Int, Repeat, Space, fingerprint, flatten, presets
-from trainables.config import check, check_together
+from lanewise import spaces
+from lanewise.spaces import (
+    Choice,
+    Constant,
+    Float,
+    Int,
+    Repeat,
+    Space,
+    fingerprint,
+    flatten,
+    presets,
+)
+from lanewise.trainables.config import check, check_together
 
 SWEEP_FILE = {
     "hidden": {"repeat": {"times": [1, 3], "of": {"int": [16, 128], "log": True}}},
@@ -35,7 +45,7 @@ PYTHON = {
 
 
 def test_the_folder_is_the_package():
-    assert Path(spaces.__file__).parent == Path(__file__).parents[2] / "spaces"
+    assert Path(spaces.__file__).parent.resolve() == Path(__file__).parents[2] / "spaces"
 
 
 def test_the_public_names():
@@ -49,7 +59,8 @@ def test_the_public_names():
 
 def test_importing_spaces_is_light():
     heavy = "{'numpy', 'optuna', 'torch', 'ray', 'mlflow', 'sqlalchemy'}"
-    code = f"import sys, spaces; spaces.presets.mlp().size; print({heavy} & set(sys.modules))"
+    code = "import sys; from lanewise import spaces; spaces.presets.mlp().size; "
+    code += f"print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

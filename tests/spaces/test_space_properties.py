@@ -9,8 +9,8 @@ import optuna
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from spaces import Int, Space, SpaceError, fingerprint, flatten
-from spaces.canonical import canonical
+from lanewise.spaces import Int, Space, SpaceError, fingerprint, flatten
+from lanewise.spaces.canonical import canonical
 
 # Derandomized, so that a run fails by chance never; raise max_examples to explore.
 check = settings(deadline=None, max_examples=40, derandomize=True)

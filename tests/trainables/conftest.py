@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainables.data.dataset import Prepared, prepare
-from trainables.data.inputs import read_as
-from trainables.data.source import load
-from trainables.data.table import Table
-from trainables.data.task import infer_task
-from trainables.trial import Recipe
+from lanewise.trainables.data.dataset import Prepared, prepare
+from lanewise.trainables.data.inputs import read_as
+from lanewise.trainables.data.source import load
+from lanewise.trainables.data.table import Table
+from lanewise.trainables.data.task import infer_task
+from lanewise.trainables.trial import Recipe
 
 
 @functools.cache
@@ -62,7 +62,7 @@ def image_recipe():
 @pytest.fixture
 def one_thread():
     """Tiny matrices on several threads of a busy machine take ten times as long."""
-    from trainables.training import threads
+    from lanewise.trainables.training import threads
 
     with threads(1):
         yield

@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from trainables.anomaly import best_threshold, f1_above, row_scores
-from trainables.data.dataset import prepare
-from trainables.data.parts import Part
-from trainables.data.table import Table
-from trainables.errors import ConfigError, DataError
-from trainables.losses import make_loss
-from trainables.metrics import check_metric, reported
-from trainables.scores import ANOMALY, at_threshold, scores_of
-from trainables.trained import TrainedModel
-from trainables.trial import Recipe, open_trial
+from lanewise.trainables.anomaly import best_threshold, f1_above, row_scores
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.parts import Part
+from lanewise.trainables.data.table import Table
+from lanewise.trainables.errors import ConfigError, DataError
+from lanewise.trainables.losses import make_loss
+from lanewise.trainables.metrics import check_metric, reported
+from lanewise.trainables.scores import ANOMALY, at_threshold, scores_of
+from lanewise.trainables.trained import TrainedModel
+from lanewise.trainables.trial import Recipe, open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 many = settings(deadline=None, max_examples=80, derandomize=True)

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from trainables.augment import Augment, Augmented, moved
-from trainables.packs.pool import Pool
-from trainables.streams import normals, stream
-from trainables.trial import open_trial
+from lanewise.trainables.augment import Augment, Augmented, moved
+from lanewise.trainables.packs.pool import Pool
+from lanewise.trainables.streams import normals, stream
+from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

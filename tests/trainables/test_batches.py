@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from trainables import replica
-from trainables.batches import batch_sizes
-from trainables.errors import ConfigError
-from trainables.trained import TrainedModel
-from trainables.trial import open_trial
-from trainables.weights import weights_of
+from lanewise.trainables import replica
+from lanewise.trainables.batches import batch_sizes
+from lanewise.trainables.errors import ConfigError
+from lanewise.trainables.trained import TrainedModel
+from lanewise.trainables.trial import open_trial
+from lanewise.trainables.weights import weights_of
 
 NORMED = {"norm": "batch", "hidden": [16, 8], "residual": True, "pre_norm": True, "dropout": 0.1}
 ROWS = 106  # of iris's training part

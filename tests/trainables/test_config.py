@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 
-from trainables.config import (
+from lanewise.trainables.config import (
     MODELS,
     OPTIMIZERS,
     SCHEDULES,
@@ -11,9 +11,9 @@ from trainables.config import (
     complete,
     linked,
 )
-from trainables.errors import ConfigError
-from trainables.knobs import NORMS
-from trainables.metrics import METRICS, check_metric
+from lanewise.trainables.errors import ConfigError
+from lanewise.trainables.knobs import NORMS
+from lanewise.trainables.metrics import METRICS, check_metric
 
 GOOD = {
     "hidden": [],

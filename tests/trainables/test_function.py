@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainables.errors import BadValue, CheckpointError, StopTrial, TrainableError
-from trainables.function import user_folder
-from trainables.trial import Recipe, open_trial
+from lanewise.trainables.errors import BadValue, CheckpointError, StopTrial, TrainableError
+from lanewise.trainables.function import user_folder
+from lanewise.trainables.trial import Recipe, open_trial
 
 
 def opened(train, config=None, checkpoint=None, **more):

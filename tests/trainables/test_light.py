@@ -28,19 +28,19 @@ def imported(code: str) -> set[str]:
 
 
 def test_the_package_is_light():
-    assert not imported("import trainables") & {"torch", "pandas", "sklearn", "numpy"}
+    assert not imported("import lanewise.trainables") & {"torch", "pandas", "sklearn", "numpy"}
 
 
 def test_what_prepares_and_checks_needs_no_torch():
-    modules = imported("import " + ", ".join(f"trainables.{name}" for name in TORCH_FREE))
+    modules = imported("import " + ", ".join(f"lanewise.trainables.{name}" for name in TORCH_FREE))
     assert not modules & {"torch", "pandas", "sklearn", "ray", "mlflow"}
 
 
 def test_data_is_prepared_without_torch():
     code = (
         "from pathlib import Path\n"
-        "from trainables.data.source import load\n"
-        "from trainables.data.dataset import prepare\n"
+        "from lanewise.trainables.data.source import load\n"
+        "from lanewise.trainables.data.dataset import prepare\n"
         "t = load('sklearn:iris', target=None, base=Path())\n"
         "prepare(t, source='x', task='multiclass')"
     )
@@ -51,8 +51,8 @@ def test_data_is_prepared_without_torch():
 def test_failure_kinds(words):
     import torch
 
-    from trainables.errors import BadValue
-    from trainables.failures import failure_kind
+    from lanewise.trainables.errors import BadValue
+    from lanewise.trainables.failures import failure_kind
 
     assert failure_kind(RuntimeError(f"[enforce fail] {words}")) == "out_of_memory"
     assert failure_kind(torch.OutOfMemoryError("x")) == "out_of_memory"
@@ -64,10 +64,10 @@ def test_failure_kinds(words):
 
 TRAIN = """
 from pathlib import Path
-from trainables.config import OPTIMIZERS
-from trainables.data.source import load
-from trainables.data.dataset import prepare
-from trainables.trial import Recipe, open_trial
+from lanewise.trainables.config import OPTIMIZERS
+from lanewise.trainables.data.source import load
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.trial import Recipe, open_trial
 iris = prepare(load('sklearn:iris', target=None, base=Path()), source='x', task='multiclass')
 for name in OPTIMIZERS:
     trial = open_trial(Recipe(model='mlp', prepared=iris), {'optimizer': name, 'clip_norm': 1}, 0)

@@ -11,10 +11,16 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from trainables.errors import ConfigError
-from trainables.losses import LOSSES, class_weights, classification_loss, make_criterion, make_loss
-from trainables.metrics import DEFAULT_LOSS, TASKS, complete_loss
-from trainables.metrics import LOSSES as KINDS
+from lanewise.trainables.errors import ConfigError
+from lanewise.trainables.losses import (
+    LOSSES,
+    class_weights,
+    classification_loss,
+    make_criterion,
+    make_loss,
+)
+from lanewise.trainables.metrics import DEFAULT_LOSS, TASKS, complete_loss
+from lanewise.trainables.metrics import LOSSES as KINDS
 
 many = settings(deadline=None, max_examples=40, derandomize=True)
 options = st.tuples(

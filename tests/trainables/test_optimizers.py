@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from trainables import optimizers
-from trainables.config import OPTIMIZERS as OPTIONS
-from trainables.config import complete
+from lanewise.trainables import optimizers
+from lanewise.trainables.config import OPTIMIZERS as OPTIONS
+from lanewise.trainables.config import complete
 
 TORCH = {
     "sgd": torch.optim.SGD,

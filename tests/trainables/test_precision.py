@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from trainables.config import check, complete
-from trainables.descent import descent
-from trainables.errors import ConfigError
-from trainables.optimizers import gradient_adjustment
-from trainables.packs.pool import Pool
-from trainables.trial import open_trial
+from lanewise.trainables.config import check, complete
+from lanewise.trainables.descent import descent
+from lanewise.trainables.errors import ConfigError
+from lanewise.trainables.optimizers import gradient_adjustment
+from lanewise.trainables.packs.pool import Pool
+from lanewise.trainables.trial import open_trial
 
 CONFIG = {"hidden": [16], "lr": 0.01, "batch_size": 32}
 

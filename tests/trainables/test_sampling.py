@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.config import check_task
-from trainables.epochs import epoch_rows
-from trainables.errors import ConfigError
-from trainables.packs.pool import Pool
-from trainables.streams import balanced, order
-from trainables.tensors import fold_tensors
-from trainables.trial import open_trial
+from lanewise.trainables.config import check_task
+from lanewise.trainables.epochs import epoch_rows
+from lanewise.trainables.errors import ConfigError
+from lanewise.trainables.packs.pool import Pool
+from lanewise.trainables.streams import balanced, order
+from lanewise.trainables.tensors import fold_tensors
+from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

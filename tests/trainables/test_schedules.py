@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.optim import lr_scheduler
 
-from trainables.config import SCHEDULES as OPTIONS
-from trainables.config import check, complete
-from trainables.schedules import SCHEDULES, Plateau, Rate, Span, factor
+from lanewise.trainables.config import SCHEDULES as OPTIONS
+from lanewise.trainables.config import check, complete
+from lanewise.trainables.schedules import SCHEDULES, Plateau, Rate, Span, factor
 
 LR = 0.3
 many = settings(deadline=None, max_examples=60, derandomize=True)

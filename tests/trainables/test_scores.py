@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from trainables.losses import log_probabilities, make_loss
-from trainables.metrics import BASE, TASKS
-from trainables.scores import SCORES, score, scores_of
+from lanewise.trainables.losses import log_probabilities, make_loss
+from lanewise.trainables.metrics import BASE, TASKS
+from lanewise.trainables.scores import SCORES, score, scores_of
 
 many = settings(deadline=None, max_examples=80, derandomize=True)
 

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from torch import nn
 
-from trainables import checkpoint
-from trainables.data.dataset import prepare
-from trainables.data.task import infer_task
-from trainables.errors import CheckpointError, DataError, ModelError
-from trainables.trained import TrainedModel
-from trainables.trial import Recipe, open_trial
+from lanewise.trainables import checkpoint
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.task import infer_task
+from lanewise.trainables.errors import CheckpointError, DataError, ModelError
+from lanewise.trainables.trained import TrainedModel
+from lanewise.trainables.trial import Recipe, open_trial
 
 
 def loaded(recipe, config, epochs, path):

@@ -6,14 +6,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from trainables.config import OPTIMIZERS
-from trainables.data.dataset import prepare
-from trainables.data.source import load
-from trainables.data.task import infer_task
-from trainables.errors import BadValue, CheckpointError, ConfigError, ModelError
-from trainables.streams import keep_mask, order, stream, torch_seed
-from trainables.trial import Recipe, open_trial
-from trainables.weights import weights_of
+from lanewise.trainables.config import OPTIMIZERS
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.source import load
+from lanewise.trainables.data.task import infer_task
+from lanewise.trainables.errors import BadValue, CheckpointError, ConfigError, ModelError
+from lanewise.trainables.streams import keep_mask, order, stream, torch_seed
+from lanewise.trainables.trial import Recipe, open_trial
+from lanewise.trainables.weights import weights_of
 
 
 def params(trial):
@@ -348,7 +348,7 @@ def test_what_build_returns_is_checked(recipe, build, words):
 
 @pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 0.99999999, 1.0])
 def test_dropout_rates(p):
-    from trainables.draws import Draws
+    from lanewise.trainables.draws import Draws
 
     masks = Draws()
     masks.generator = stream(0, 0, "dropout", 1)

@@ -7,15 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from trainables.config import OPTIMIZERS, SCHEDULES, complete
-from trainables.data.dataset import prepare
-from trainables.errors import BadValue, ConfigError, ModelError
-from trainables.losses import class_weights
-from trainables.schedules import factor
-from trainables.streams import order, torch_seed
-from trainables.trained import TrainedModel
-from trainables.trial import Recipe, open_trial
-from trainables.weights import weights_of
+from lanewise.trainables.config import OPTIMIZERS, SCHEDULES, complete
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.errors import BadValue, ConfigError, ModelError
+from lanewise.trainables.losses import class_weights
+from lanewise.trainables.schedules import factor
+from lanewise.trainables.streams import order, torch_seed
+from lanewise.trainables.trained import TrainedModel
+from lanewise.trainables.trial import Recipe, open_trial
+from lanewise.trainables.weights import weights_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -4,9 +4,9 @@ import traceback
 
 import pytest
 
-from trainables.errors import ModelError
-from trainables.trial import check_model, open_trial
-from trainables.user import locate, resolve
+from lanewise.trainables.errors import ModelError
+from lanewise.trainables.trial import check_model, open_trial
+from lanewise.trainables.user import locate, resolve
 
 MODEL = """
 from dataclasses import dataclass
@@ -120,7 +120,7 @@ def test_in_another_process_through_cloudpickle(home, recipe):
     cloudpickle = pytest.importorskip("cloudpickle")
     (home / "r").write_bytes(cloudpickle.dumps(recipe(model="model.py:build", base=str(home))))
     script = (
-        "import pickle; from trainables.trial import check_model, open_trial\n"
+        "import pickle; from lanewise.trainables.trial import check_model, open_trial\n"
         f"r = pickle.load(open({str(home / 'r')!r}, 'rb'))\n"
         "t = open_trial(r, {}, 1); t.advance(1); print(t.rows[0][1]['val_loss'])"
     )

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from trainables.data.block import FORMS
-from trainables.data.columns import Request, places, refuse_order
-from trainables.data.convert import from_block, from_matrix
-from trainables.data.files import locate, locate_folder, read_npz
-from trainables.data.mapped import Mapped, map_npy, map_npz
-from trainables.data.table import Array, Groups, Rows, texts
-from trainables.errors import DataError
+from lanewise.trainables.data.block import FORMS
+from lanewise.trainables.data.columns import Request, places, refuse_order
+from lanewise.trainables.data.convert import from_block, from_matrix
+from lanewise.trainables.data.files import locate, locate_folder, read_npz
+from lanewise.trainables.data.mapped import Mapped, map_npy, map_npz
+from lanewise.trainables.data.table import Array, Groups, Rows, texts
+from lanewise.trainables.errors import DataError
 
 
 def load_npz(asked: Request) -> Rows:

@@ -12,10 +12,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainables.data.convert import check_single
-from trainables.data.files import check_names
-from trainables.data.table import Array, text
-from trainables.errors import DataError, listing, nearest
+from lanewise.trainables.data.convert import check_single
+from lanewise.trainables.data.files import check_names
+from lanewise.trainables.data.table import Array, text
+from lanewise.trainables.errors import DataError, listing, nearest
 
 if TYPE_CHECKING:
     import pandas as pd

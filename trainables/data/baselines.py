@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from trainables.data.block import Block
-from trainables.data.table import Array, Rows
+from lanewise.trainables.data.block import Block
+from lanewise.trainables.data.table import Array, Rows
 
 NAIVE, SEASONAL = "naive", "seasonal_naive"
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from trainables.data.columns import Windows
-from trainables.data.mapped import Mapped
-from trainables.data.table import Array, Groups, Order, finished, taken
+from lanewise.trainables.data.columns import Windows
+from lanewise.trainables.data.mapped import Mapped
+from lanewise.trainables.data.table import Array, Groups, Order, finished, taken
 
 FORMS = {3: "image", 2: "sequence"}  # by the number of dimensions of a row
 _FLAT = {1: "table"}

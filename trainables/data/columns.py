@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainables.errors import DataError
+from lanewise.trainables.errors import DataError
 
 MEMORY = 4 * 10**9
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainables.data.block import Block
-from trainables.data.columns import Columns
-from trainables.data.files import check_names
-from trainables.data.mapped import Mapped
-from trainables.data.table import Array, Groups, Order, Table, numbers, texts
-from trainables.errors import DataError, listing, nearest
+from lanewise.trainables.data.block import Block
+from lanewise.trainables.data.columns import Columns
+from lanewise.trainables.data.files import check_names
+from lanewise.trainables.data.mapped import Mapped
+from lanewise.trainables.data.table import Array, Groups, Order, Table, numbers, texts
+from lanewise.trainables.errors import DataError, listing, nearest
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from trainables.data.baselines import baseline_notes, of_series
-from trainables.data.info import Info as Info
-from trainables.data.inputs import TABLE, Inputs, Reading, alike, fit
-from trainables.data.notes import notes
-from trainables.data.parts import Part, blamed
-from trainables.data.split import DEFAULT, Split, split_rows
-from trainables.data.strata import strata_of
-from trainables.data.table import Array, Rows, identity
-from trainables.data.targets import Targets
-from trainables.data.task import Label
-from trainables.data.unread import Unread
+from lanewise.trainables.data.baselines import baseline_notes, of_series
+from lanewise.trainables.data.info import Info as Info
+from lanewise.trainables.data.inputs import TABLE, Inputs, Reading, alike, fit
+from lanewise.trainables.data.notes import notes
+from lanewise.trainables.data.parts import Part, blamed
+from lanewise.trainables.data.split import DEFAULT, Split, split_rows
+from lanewise.trainables.data.strata import strata_of
+from lanewise.trainables.data.table import Array, Rows, identity
+from lanewise.trainables.data.targets import Targets
+from lanewise.trainables.data.task import Label
+from lanewise.trainables.data.unread import Unread
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainables.data.table import Array
-from trainables.errors import DataError, listing, nearest
+from lanewise.trainables.data.table import Array
+from lanewise.trainables.errors import DataError, listing, nearest
 
 if TYPE_CHECKING:
     import pandas as pd

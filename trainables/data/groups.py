@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainables.data.table import Array
-from trainables.errors import DataError
+from lanewise.trainables.data.table import Array
+from lanewise.trainables.errors import DataError
 
 
 class Dealer:

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from trainables.data.standard import OneTarget, moments_of
-from trainables.data.table import Array, Groups, Order, Rows, Table, finished, taken, texts
-from trainables.errors import DataError, listing, nearest
+from lanewise.trainables.data.standard import OneTarget, moments_of
+from lanewise.trainables.data.table import Array, Groups, Order, Rows, Table, finished, taken, texts
+from lanewise.trainables.errors import DataError, listing, nearest
 
 KEYS = ("data.user", "data.item")
 

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from trainables.data.block import Block
-from trainables.data.columns import Request, refuse_order
-from trainables.data.convert import from_block
-from trainables.data.files import locate_folder
-from trainables.data.table import Array, texts
-from trainables.errors import DataError
+from lanewise.trainables.data.block import Block
+from lanewise.trainables.data.columns import Request, refuse_order
+from lanewise.trainables.data.convert import from_block
+from lanewise.trainables.data.files import locate_folder
+from lanewise.trainables.data.table import Array, texts
+from lanewise.trainables.errors import DataError
 
 if TYPE_CHECKING:
     import PIL.Image

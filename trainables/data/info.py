@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trainables.data.task import Label
+from lanewise.trainables.data.task import Label
 
 
 @dataclass(frozen=True)

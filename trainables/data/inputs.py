@@ -17,16 +17,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from trainables.data.block import FORMS, Block
-from trainables.data.columns import Text
-from trainables.data.ids import KEYS, Ids, Pairs, paired
-from trainables.data.mapped import Mapped
-from trainables.data.preprocess import Preprocess
-from trainables.data.prose import Prose, as_prose
-from trainables.data.scaling import Scaling
-from trainables.data.table import Array, Rows, Table
-from trainables.data.tokens import Tokens
-from trainables.errors import DataError, listing
+from lanewise.trainables.data.block import FORMS, Block
+from lanewise.trainables.data.columns import Text
+from lanewise.trainables.data.ids import KEYS, Ids, Pairs, paired
+from lanewise.trainables.data.mapped import Mapped
+from lanewise.trainables.data.preprocess import Preprocess
+from lanewise.trainables.data.prose import Prose, as_prose
+from lanewise.trainables.data.scaling import Scaling
+from lanewise.trainables.data.table import Array, Rows, Table
+from lanewise.trainables.data.tokens import Tokens
+from lanewise.trainables.errors import DataError, listing
 
 
 class Inputs(Protocol):

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from trainables.data.table import Array
-from trainables.errors import DataError
+from lanewise.trainables.data.table import Array
+from lanewise.trainables.errors import DataError
 
 _LOCAL_HEADER = 30  # bytes of a zip member's header before its name
 

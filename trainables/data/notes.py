@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from trainables.data.block import Block
-from trainables.data.ids import Ids, Pairs
-from trainables.data.inputs import Inputs
-from trainables.data.preprocess import MOST_LEVELS, Preprocess
-from trainables.data.prose import Prose, without_text
-from trainables.data.table import Rows, Table
-from trainables.data.tokens import Tokens
-from trainables.errors import listing
+from lanewise.trainables.data.block import Block
+from lanewise.trainables.data.ids import Ids, Pairs
+from lanewise.trainables.data.inputs import Inputs
+from lanewise.trainables.data.preprocess import MOST_LEVELS, Preprocess
+from lanewise.trainables.data.prose import Prose, without_text
+from lanewise.trainables.data.table import Rows, Table
+from lanewise.trainables.data.tokens import Tokens
+from lanewise.trainables.errors import listing
 
 
 def notes(rows: Rows, fit: Inputs, own: Sequence[Rows] = ()) -> tuple[str, ...]:

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from trainables.data.block import Block
-from trainables.data.columns import Columns
-from trainables.data.convert import check_column, from_frame
-from trainables.data.mapped import Mapped, map_npy, spool
-from trainables.data.table import Array, Table
-from trainables.errors import DataError, listing
+from lanewise.trainables.data.block import Block
+from lanewise.trainables.data.columns import Columns
+from lanewise.trainables.data.convert import check_column, from_frame
+from lanewise.trainables.data.mapped import Mapped, map_npy, spool
+from lanewise.trainables.data.table import Array, Table
+from lanewise.trainables.errors import DataError, listing
 
 
 def weight(files: Sequence[Path]) -> int:

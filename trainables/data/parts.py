@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from trainables.data.columns import MEMORY, Columns, Text, Windows
-from trainables.data.inputs import Reading, read_as
-from trainables.data.source import load_rows
-from trainables.data.table import Array, Rows, Table
-from trainables.errors import DataError, listing, nearest
+from lanewise.trainables.data.columns import MEMORY, Columns, Text, Windows
+from lanewise.trainables.data.inputs import Reading, read_as
+from lanewise.trainables.data.source import load_rows
+from lanewise.trainables.data.table import Array, Rows, Table
+from lanewise.trainables.errors import DataError, listing, nearest
 
 
 @dataclass(frozen=True, eq=False)

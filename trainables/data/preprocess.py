@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from trainables.data.standard import OneTarget, moments, moments_of
-from trainables.data.table import Array, Table, numbers, texts
-from trainables.errors import DataError, listing, nearest
+from lanewise.trainables.data.standard import OneTarget, moments, moments_of
+from lanewise.trainables.data.table import Array, Table, numbers, texts
+from lanewise.trainables.errors import DataError, listing, nearest
 
 MOST_LEVELS = 50
 FARTHEST = 1e6  # standard deviations

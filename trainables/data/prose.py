@@ -7,10 +7,10 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from trainables.data.columns import Request, refuse_order
-from trainables.data.files import locate_folder
-from trainables.data.table import Array, Groups, Order, Rows, Table, finished, taken, texts
-from trainables.errors import DataError, listing, nearest
+from lanewise.trainables.data.columns import Request, refuse_order
+from lanewise.trainables.data.files import locate_folder
+from lanewise.trainables.data.table import Array, Groups, Order, Rows, Table, finished, taken, texts
+from lanewise.trainables.errors import DataError, listing, nearest
 
 SUFFIX = ".txt"
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from trainables.data.inputs import Inputs
-from trainables.data.preprocess import Preprocess
-from trainables.data.scaling import Scaling
-from trainables.data.table import Array
-from trainables.errors import ModelError
+from lanewise.trainables.data.inputs import Inputs
+from lanewise.trainables.data.preprocess import Preprocess
+from lanewise.trainables.data.scaling import Scaling
+from lanewise.trainables.data.table import Array
+from lanewise.trainables.errors import ModelError
 
 
 def restored(fitted: Inputs, x: Array, *, gaps: bool = False) -> Array:

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from trainables.data.block import Block
-from trainables.data.mapped import Mapped
-from trainables.data.preprocess import FARTHEST
-from trainables.data.series import last_window
-from trainables.data.standard import moments
-from trainables.data.table import Array
-from trainables.errors import DataError
+from lanewise.trainables.data.block import Block
+from lanewise.trainables.data.mapped import Mapped
+from lanewise.trainables.data.preprocess import FARTHEST
+from lanewise.trainables.data.series import last_window
+from lanewise.trainables.data.standard import moments
+from lanewise.trainables.data.table import Array
+from lanewise.trainables.errors import DataError
 
 _ROWS = 4096  # at a time: the rows may be mapped from a file that memory does not hold
 

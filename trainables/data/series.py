@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from trainables.data.block import Block, Outlook
-from trainables.data.columns import Columns, Windows
-from trainables.data.convert import check_column, is_number, order_of
-from trainables.data.files import check_names
-from trainables.data.table import Array, Order, numbers
-from trainables.errors import DataError, listing
+from lanewise.trainables.data.block import Block, Outlook
+from lanewise.trainables.data.columns import Columns, Windows
+from lanewise.trainables.data.convert import check_column, is_number, order_of
+from lanewise.trainables.data.files import check_names
+from lanewise.trainables.data.table import Array, Order, numbers
+from lanewise.trainables.errors import DataError, listing
 
 if TYPE_CHECKING:
     import pandas as pd

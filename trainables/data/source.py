@@ -29,19 +29,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainables.data.array_files import load_npy, load_npz
-from trainables.data.arrays import Frame, normalised
-from trainables.data.block import FORMS
-from trainables.data.columns import MEMORY, Columns, Request, places, refuse_order
-from trainables.data.convert import from_block, from_frame, from_matrix
-from trainables.data.files import CSV_SUFFIXES, locate_all, read_csv, read_parquet, stacked
-from trainables.data.images import load_images
-from trainables.data.parquet import stream, weight
-from trainables.data.prose import load_text
-from trainables.data.series import from_series
-from trainables.data.table import Rows, Table
-from trainables.errors import DataError, ModelError, listing, nearest
-from trainables.user import resolve
+from lanewise.trainables.data.array_files import load_npy, load_npz
+from lanewise.trainables.data.arrays import Frame, normalised
+from lanewise.trainables.data.block import FORMS
+from lanewise.trainables.data.columns import MEMORY, Columns, Request, places, refuse_order
+from lanewise.trainables.data.convert import from_block, from_frame, from_matrix
+from lanewise.trainables.data.files import CSV_SUFFIXES, locate_all, read_csv, read_parquet, stacked
+from lanewise.trainables.data.images import load_images
+from lanewise.trainables.data.parquet import stream, weight
+from lanewise.trainables.data.prose import load_text
+from lanewise.trainables.data.series import from_series
+from lanewise.trainables.data.table import Rows, Table
+from lanewise.trainables.errors import DataError, ModelError, listing, nearest
+from lanewise.trainables.user import resolve
 
 if TYPE_CHECKING:
     import pandas as pd

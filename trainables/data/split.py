@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainables.data.groups import Dealer
-from trainables.data.table import Array, Order
-from trainables.data.timeline import split_in_time
-from trainables.errors import DataError
+from lanewise.trainables.data.groups import Dealer
+from lanewise.trainables.data.table import Array, Order
+from lanewise.trainables.data.timeline import split_in_time
+from lanewise.trainables.errors import DataError
 
 DEFAULT = (0.7, 0.15, 0.15)
 PARTS = ("training", "validation", "test")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainables.data.table import Array, Rows
+from lanewise.trainables.data.table import Array, Rows
 
 
 class OneTarget:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainables.data.ids import Pairs
-from trainables.data.table import Array, Rows, Table
-from trainables.errors import DataError, listing, nearest
+from lanewise.trainables.data.ids import Pairs
+from lanewise.trainables.data.table import Array, Rows, Table
+from lanewise.trainables.errors import DataError, listing, nearest
 
 
 def strata_of(rows: Rows, name: str) -> Array:

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainables.data.block import Block
-from trainables.data.info import Info
-from trainables.data.inputs import Inputs, Reading
-from trainables.data.mapped import Mapped
-from trainables.data.table import Array, Rows
-from trainables.data.task import Label, check_numbers, comparable, encode, encode_as
-from trainables.data.unread import Unread
-from trainables.errors import DataError, listing
-from trainables.metrics import RECONSTRUCTION
+from lanewise.trainables.data.block import Block
+from lanewise.trainables.data.info import Info
+from lanewise.trainables.data.inputs import Inputs, Reading
+from lanewise.trainables.data.mapped import Mapped
+from lanewise.trainables.data.table import Array, Rows
+from lanewise.trainables.data.task import Label, check_numbers, comparable, encode, encode_as
+from lanewise.trainables.data.unread import Unread
+from lanewise.trainables.errors import DataError, listing
+from lanewise.trainables.metrics import RECONSTRUCTION
 
 if TYPE_CHECKING:
-    from trainables.data.dataset import Fold
+    from lanewise.trainables.data.dataset import Fold
 
 
 @dataclass(frozen=True)

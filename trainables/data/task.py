@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainables.data.table import Array, Rows
-from trainables.errors import ConfigError, DataError, listing, nearest
-from trainables.metrics import CLASSIFICATION, SUPERVISED, TASKS, tasks_of
+from lanewise.trainables.data.table import Array, Rows
+from lanewise.trainables.errors import ConfigError, DataError, listing, nearest
+from lanewise.trainables.metrics import CLASSIFICATION, SUPERVISED, TASKS, tasks_of
 
 FEW_INTEGERS = 20  # a numeric target with at most so many distinct integers is taken for classes
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainables.data.table import Array, Order
-from trainables.errors import DataError
+from lanewise.trainables.data.table import Array, Order
+from lanewise.trainables.errors import DataError
 
 
 def split_in_time(

@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from trainables.data.columns import Text
-from trainables.data.prose import Prose
-from trainables.data.standard import OneTarget, moments_of
-from trainables.data.table import Array, Table, texts
-from trainables.errors import DataError, listing, nearest
+from lanewise.trainables.data.columns import Text
+from lanewise.trainables.data.prose import Prose
+from lanewise.trainables.data.standard import OneTarget, moments_of
+from lanewise.trainables.data.table import Array, Table, texts
+from lanewise.trainables.errors import DataError, listing, nearest
 
 PADDING, UNKNOWN, EMPTY, FIRST = 0, 1, 2, 3
 

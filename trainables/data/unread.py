@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trainables.data.mapped import Mapped
-from trainables.data.table import Array
+from lanewise.trainables.data.mapped import Mapped
+from lanewise.trainables.data.table import Array
 
 if TYPE_CHECKING:
-    from trainables.data.inputs import Inputs
+    from lanewise.trainables.data.inputs import Inputs
 
 
 @dataclass(frozen=True, eq=False)

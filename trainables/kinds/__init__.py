@@ -4,15 +4,15 @@ A new model is a file here, one in `models/` that builds it, a ready-made space 
 `spaces/presets`, and an example. `config` and the sweep file's checks read it.
 """
 
-from trainables.kinds.autoencoder import AUTOENCODER
-from trainables.kinds.cnn import CNN
-from trainables.kinds.gan import GAN
-from trainables.kinds.kind import Kind as Kind
-from trainables.kinds.mlp import MLP
-from trainables.kinds.recommender import RECOMMENDER
-from trainables.kinds.recurrent import GRU, LSTM, RNN
-from trainables.kinds.text import TEXT
-from trainables.kinds.transformer import TRANSFORMER
+from lanewise.trainables.kinds.autoencoder import AUTOENCODER
+from lanewise.trainables.kinds.cnn import CNN
+from lanewise.trainables.kinds.gan import GAN
+from lanewise.trainables.kinds.kind import Kind as Kind
+from lanewise.trainables.kinds.mlp import MLP
+from lanewise.trainables.kinds.recommender import RECOMMENDER
+from lanewise.trainables.kinds.recurrent import GRU, LSTM, RNN
+from lanewise.trainables.kinds.text import TEXT
+from lanewise.trainables.kinds.transformer import TRANSFORMER
 
 KINDS: dict[str, Kind] = {
     "mlp": MLP,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from trainables.errors import ConfigError
-from trainables.kinds.kind import Kind, check_batch_norm
-from trainables.knobs import (
+from lanewise.trainables.errors import ConfigError
+from lanewise.trainables.kinds.kind import Kind, check_batch_norm
+from lanewise.trainables.knobs import (
     ACTIVATION,
     BELOW_ONE,
     COUNT,
@@ -21,10 +21,10 @@ from trainables.knobs import (
     one_of,
     or_null,
 )
-from trainables.metrics import RECONSTRUCTION
+from lanewise.trainables.metrics import RECONSTRUCTION
 
 if TYPE_CHECKING:
-    from trainables.data.info import Info
+    from lanewise.trainables.data.info import Info
 
 _KERNEL = Rule("3, 5, 7, 9 or 11", lambda v: is_count(v) and v in range(3, 12, 2))
 

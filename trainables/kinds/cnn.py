@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from trainables.data.info import Info
-from trainables.errors import ConfigError
-from trainables.kinds.kind import Kind, check_batch_norm
-from trainables.knobs import (
+from lanewise.trainables.data.info import Info
+from lanewise.trainables.errors import ConfigError
+from lanewise.trainables.kinds.kind import Kind, check_batch_norm
+from lanewise.trainables.knobs import (
     ACTIVATION,
     BELOW_ONE,
     FLAG,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from trainables.errors import ConfigError
-from trainables.kinds.kind import Kind, check_batch_norm
-from trainables.knobs import (
+from lanewise.trainables.errors import ConfigError
+from lanewise.trainables.kinds.kind import Kind, check_batch_norm
+from lanewise.trainables.knobs import (
     ACTIVATION,
     ACTIVATIONS,
     BELOW_ONE,
@@ -23,10 +23,10 @@ from trainables.knobs import (
     one_of,
     or_null,
 )
-from trainables.optimizer_options import OPTIMIZER
+from lanewise.trainables.optimizer_options import OPTIMIZER
 
 if TYPE_CHECKING:
-    from trainables.data.info import Info
+    from lanewise.trainables.data.info import Info
 
 _R1 = {"r1": Knob(0.0, NOT_NEGATIVE, "weight of half the squared slope at real rows")}
 

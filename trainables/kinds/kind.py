@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trainables.errors import ConfigError
-from trainables.knobs import Knob
-from trainables.metrics import SUPERVISED
+from lanewise.trainables.errors import ConfigError
+from lanewise.trainables.knobs import Knob
+from lanewise.trainables.metrics import SUPERVISED
 
 if TYPE_CHECKING:
-    from trainables.data.info import Info
+    from lanewise.trainables.data.info import Info
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from trainables.errors import ConfigError, listing
-from trainables.kinds.kind import Kind, check_batch_norm
-from trainables.knobs import ACTIVATION, BELOW_ONE, FLAG, INIT, NORMS, WIDTHS, Knob, one_of, or_null
-from trainables.metrics import SUPERVISED
+from lanewise.trainables.errors import ConfigError, listing
+from lanewise.trainables.kinds.kind import Kind, check_batch_norm
+from lanewise.trainables.knobs import (
+    ACTIVATION,
+    BELOW_ONE,
+    FLAG,
+    INIT,
+    NORMS,
+    WIDTHS,
+    Knob,
+    one_of,
+    or_null,
+)
+from lanewise.trainables.metrics import SUPERVISED
 
 
 def _check(full: Mapping[str, Any]) -> None:

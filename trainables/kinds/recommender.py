@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from trainables.kinds.kind import Kind
-from trainables.knobs import (
+from lanewise.trainables.kinds.kind import Kind
+from lanewise.trainables.knobs import (
     ACTIVATION,
     BELOW_ONE,
     COUNT,

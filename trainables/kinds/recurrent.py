@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from trainables.errors import ConfigError
-from trainables.kinds.kind import Kind
-from trainables.knobs import (
+from lanewise.trainables.errors import ConfigError
+from lanewise.trainables.kinds.kind import Kind
+from lanewise.trainables.knobs import (
     ACTIVATIONS,
     BELOW_ONE,
     COUNT,
@@ -21,10 +21,10 @@ from trainables.knobs import (
     one_of,
     or_null,
 )
-from trainables.metrics import SUPERVISED
+from lanewise.trainables.metrics import SUPERVISED
 
 if TYPE_CHECKING:
-    from trainables.data.info import Info
+    from lanewise.trainables.data.info import Info
 
 POOLINGS = ("last", "mean", "max")
 _LAYERS = Rule(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from trainables.kinds.kind import Kind
-from trainables.kinds.transformer import ENCODER, check_heads
-from trainables.knobs import BELOW_ONE, COUNT, FLAG, Family, Knob, one_of, or_null
+from lanewise.trainables.kinds.kind import Kind
+from lanewise.trainables.kinds.transformer import ENCODER, check_heads
+from lanewise.trainables.knobs import BELOW_ONE, COUNT, FLAG, Family, Knob, one_of, or_null
 
 _RECURRENT = {
     "hidden": Knob(64, COUNT, "width of each layer's state"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from trainables.errors import ConfigError
-from trainables.kinds.kind import Kind
-from trainables.knobs import BELOW_ONE, COUNT, FLAG, POSITIVE, Knob, one_of, or_null
-from trainables.metrics import SUPERVISED
+from lanewise.trainables.errors import ConfigError
+from lanewise.trainables.kinds.kind import Kind
+from lanewise.trainables.knobs import BELOW_ONE, COUNT, FLAG, POSITIVE, Knob, one_of, or_null
+from lanewise.trainables.metrics import SUPERVISED
 
 if TYPE_CHECKING:
-    from trainables.data.info import Info
+    from lanewise.trainables.data.info import Info
 
 # Of an encoder, beside its width; also of the model `text`.
 ENCODER: dict[str, Knob] = {

@@ -8,15 +8,15 @@ from typing import Any
 
 from torch import nn
 
-from trainables.data.dataset import Info
-from trainables.models.autoencoder import autoencoder
-from trainables.models.cnn import cnn
-from trainables.models.gan import gan
-from trainables.models.mlp import mlp
-from trainables.models.recommender import recommender
-from trainables.models.recurrent import gru, lstm, rnn
-from trainables.models.text import text
-from trainables.models.transformer import transformer
+from lanewise.trainables.data.dataset import Info
+from lanewise.trainables.models.autoencoder import autoencoder
+from lanewise.trainables.models.cnn import cnn
+from lanewise.trainables.models.gan import gan
+from lanewise.trainables.models.mlp import mlp
+from lanewise.trainables.models.recommender import recommender
+from lanewise.trainables.models.recurrent import gru, lstm, rnn
+from lanewise.trainables.models.text import text
+from lanewise.trainables.models.transformer import transformer
 
 MODELS: dict[str, Callable[[Mapping[str, Any], Info], nn.Module]] = {
     "mlp": mlp,

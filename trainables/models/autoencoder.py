@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables.data.dataset import Info
-from trainables.draws import Normal
-from trainables.models.initialise import GAINS, INITS, initialise
-from trainables.models.layers import Layers
-from trainables.penalties import Term
+from lanewise.trainables.data.dataset import Info
+from lanewise.trainables.draws import Normal
+from lanewise.trainables.models.initialise import GAINS, INITS, initialise
+from lanewise.trainables.models.layers import Layers
+from lanewise.trainables.penalties import Term
 
 STRIDE = 2  # of every convolution
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import nn
 
-from trainables.data.dataset import Info
-from trainables.models.initialise import GAINS, initialise
-from trainables.models.layers import Layers, Residual
+from lanewise.trainables.data.dataset import Info
+from lanewise.trainables.models.initialise import GAINS, initialise
+from lanewise.trainables.models.layers import Layers, Residual
 
 
 def cnn(config: Mapping[str, Any], info: Info) -> nn.Module:

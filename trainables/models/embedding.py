@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables.data.dataset import Info
-from trainables.data.tokens import FIRST, PADDING, UNKNOWN
+from lanewise.trainables.data.dataset import Info
+from lanewise.trainables.data.tokens import FIRST, PADDING, UNKNOWN
 
 
 class TokenEmbedding(nn.Module):

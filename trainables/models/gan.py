@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
-from trainables.data.dataset import Info
-from trainables.latent import Generative
-from trainables.models.initialise import GAINS, initialise
-from trainables.models.layers import Layers
+from lanewise.trainables.data.dataset import Info
+from lanewise.trainables.latent import Generative
+from lanewise.trainables.models.initialise import GAINS, initialise
+from lanewise.trainables.models.layers import Layers
 
 
 class Gan(Generative):

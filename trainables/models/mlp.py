@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from trainables.data.dataset import Info
-from trainables.models.layers import Layers, Residual
+from lanewise.trainables.data.dataset import Info
+from lanewise.trainables.models.layers import Layers, Residual
 
 
 def mlp(config: Mapping[str, Any], info: Info) -> nn.Module:

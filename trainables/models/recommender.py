@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables.data.dataset import Info
-from trainables.models.layers import Layers
-from trainables.penalties import Term
+from lanewise.trainables.data.dataset import Info
+from lanewise.trainables.models.layers import Layers
+from lanewise.trainables.penalties import Term
 
 
 def recommender(config: Mapping[str, Any], info: Info) -> nn.Module:

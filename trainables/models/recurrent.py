@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from trainables.data.dataset import Info
-from trainables.models.initialise import orthogonal
-from trainables.models.layers import Layers
+from lanewise.trainables.data.dataset import Info
+from lanewise.trainables.models.initialise import orthogonal
+from lanewise.trainables.models.layers import Layers
 
 # The rows of torch's recurrent weights stand gate by gate: one for rnn; reset, update, new for
 # gru; input, forget, cell, output for lstm.

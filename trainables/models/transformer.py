@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables.data.dataset import Info
-from trainables.models.attention import Linear
-from trainables.models.embedding import TokenEmbedding
-from trainables.models.encoder import Encoder, Pooling, Positions, Sizes, dropout
+from lanewise.trainables.data.dataset import Info
+from lanewise.trainables.models.attention import Linear
+from lanewise.trainables.models.embedding import TokenEmbedding
+from lanewise.trainables.models.encoder import Encoder, Pooling, Positions, Sizes, dropout
 
 
 def transformer(config: Mapping[str, Any], info: Info) -> nn.Module:

@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from trainables.packs.lane import Lane
-from trainables.packs.pack import Epoch, Pack, join_folds
-from trainables.replica import Replica
-from trainables.unit import Unit
+from lanewise.trainables.packs.lane import Lane
+from lanewise.trainables.packs.pack import Epoch, Pack, join_folds
+from lanewise.trainables.replica import Replica
+from lanewise.trainables.unit import Unit
 
 LEAST = 1.1  # below, the difference is noise, and alone is simpler
 _FEW, _LANES, _STEPS, _TIMES = 2, 8, 3, 6

@@ -11,24 +11,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainables.augment import Augmented
-from trainables.batches import batch_sizes
-from trainables.data.table import Array
-from trainables.epochs import augmented, epoch_rows
-from trainables.errors import CheckpointError, ModelError
-from trainables.losses import class_weights
-from trainables.packs.pooling import own_pooling
-from trainables.packs.program import Program, compile_module
-from trainables.packs.recording import Recording, record
-from trainables.packs.recurrence import own_recurrence
-from trainables.packs.stack import BEST, PARAM, ROWS, Shapes, Values, places, sizes
-from trainables.packs.steps import STATE_ROWS, Stepper
-from trainables.schedules import Rate, Span
-from trainables.streams import keep_threshold, normals_of, stream
-from trainables.unit import Unit
+from lanewise.trainables.augment import Augmented
+from lanewise.trainables.batches import batch_sizes
+from lanewise.trainables.data.table import Array
+from lanewise.trainables.epochs import augmented, epoch_rows
+from lanewise.trainables.errors import CheckpointError, ModelError
+from lanewise.trainables.losses import class_weights
+from lanewise.trainables.packs.pooling import own_pooling
+from lanewise.trainables.packs.program import Program, compile_module
+from lanewise.trainables.packs.recording import Recording, record
+from lanewise.trainables.packs.recurrence import own_recurrence
+from lanewise.trainables.packs.stack import BEST, PARAM, ROWS, Shapes, Values, places, sizes
+from lanewise.trainables.packs.steps import STATE_ROWS, Stepper
+from lanewise.trainables.schedules import Rate, Span
+from lanewise.trainables.streams import keep_threshold, normals_of, stream
+from lanewise.trainables.unit import Unit
 
 if TYPE_CHECKING:
-    from trainables.packs.pack import Pack
+    from lanewise.trainables.packs.pack import Pack
 
 
 @dataclass(frozen=True)

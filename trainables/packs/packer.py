@@ -7,22 +7,22 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainables.course import Course
-from trainables.errors import CheckpointError
-from trainables.packs import gain
-from trainables.packs.allocator import keep_freed_memory
-from trainables.packs.gain import Costs
-from trainables.packs.lane import Lane
-from trainables.packs.pack import Data, Pack, join_folds, kind_of
-from trainables.packs.probe import why_not
-from trainables.packs.stack import sizes
-from trainables.tensors import fold_tensors
-from trainables.training import check_activations, pick_device, threads
-from trainables.trial import Row
-from trainables.unit import units
+from lanewise.trainables.course import Course
+from lanewise.trainables.errors import CheckpointError
+from lanewise.trainables.packs import gain
+from lanewise.trainables.packs.allocator import keep_freed_memory
+from lanewise.trainables.packs.gain import Costs
+from lanewise.trainables.packs.lane import Lane
+from lanewise.trainables.packs.pack import Data, Pack, join_folds, kind_of
+from lanewise.trainables.packs.probe import why_not
+from lanewise.trainables.packs.stack import sizes
+from lanewise.trainables.tensors import fold_tensors
+from lanewise.trainables.training import check_activations, pick_device, threads
+from lanewise.trainables.trial import Row
+from lanewise.trainables.unit import units
 
 if TYPE_CHECKING:
-    from trainables.packs.pool import Pool
+    from lanewise.trainables.packs.pool import Pool
 
 LANES = 64  # the most of a worker: with more, a sampler knows too little of what it asked for
 

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from trainables.config import check, check_together
-from trainables.kinds import KINDS
-from trainables.trial import Recipe, Row, Trial, open_trial
+from lanewise.trainables.config import check, check_together
+from lanewise.trainables.kinds import KINDS
+from lanewise.trainables.trial import Recipe, Row, Trial, open_trial
 
 if TYPE_CHECKING:
-    from trainables.packs.packer import Packer
+    from lanewise.trainables.packs.packer import Packer
 
 
 class Member(Protocol):
@@ -146,7 +146,7 @@ class Pool:
         if self.recipe.model in KINDS and (why := KINDS[self.recipe.model].alone):
             return why
         if self._packer is None:
-            from trainables.packs.packer import Packer  # imports torch
+            from lanewise.trainables.packs.packer import Packer  # imports torch
 
             self._packer = Packer(self)
         return self._packer.open(merged, seed, checkpoint)

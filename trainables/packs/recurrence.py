@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F  # noqa: N812
 
-from trainables.packs.cells import CELLS, Cell, Path, Steps
+from lanewise.trainables.packs.cells import CELLS, Cell, Path, Steps
 
 _TOGETHER = 1 << 20  # values of a step's columns: of more lanes they leave the processor's cache
 _SPARE = 1 << 28  # bytes of memory kept for the next pass

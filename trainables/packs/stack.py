@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from trainables.packs.steps import STATE_ROWS
+from lanewise.trainables.packs.steps import STATE_ROWS
 
 PARAM, STATE, BEST = 0, slice(1, 1 + STATE_ROWS), 1 + STATE_ROWS
 ROWS = BEST + 1

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from search.events import Failure
-from search.simulate import simulate
-from search.spec import Budget, Objective, Plugin, Spec
-from search.sweep import Run
-from search.view import View, open_view
-from spaces import Space
+from lanewise.search.events import Failure
+from lanewise.search.simulate import simulate
+from lanewise.search.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.sweep import Run
+from lanewise.search.view import View, open_view
+from lanewise.spaces import Space
 
 Curve = Callable[[dict[str, Any], int], dict[str, float]]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dashboards.report.advice import cautions, edges
-from search.view import open_view
-from spaces import Choice, Float, Int, Space
+from lanewise.dashboards.report.advice import cautions, edges
+from lanewise.search.view import open_view
+from lanewise.spaces import Choice, Float, Int, Space
 
 
 def titles(view, status="done"):

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.report.build import build
-from search.events import Failure
-from search.sweep import Run
-from search.view import open_view
+from lanewise.dashboards.report.build import build
+from lanewise.search.events import Failure
+from lanewise.search.sweep import Run
+from lanewise.search.view import open_view
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dashboards.report.facts import LONGEST_FAILURE, MOST_FAILURES, epochs_saved, gather
-from search.view import open_view
-from spaces import Choice, Float
+from lanewise.dashboards.report.facts import LONGEST_FAILURE, MOST_FAILURES, epochs_saved, gather
+from lanewise.search.view import open_view
+from lanewise.spaces import Choice, Float
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from dashboards.report.fit import (
+from lanewise.dashboards.report.fit import (
     FITS,
     OVERFITS,
     UNDERFITS,
@@ -16,7 +16,7 @@ from dashboards.report.fit import (
     diagnose,
     find_pair,
 )
-from search.spec import Objective
+from lanewise.search.spec import Objective
 
 ACCURACY = Objective("val_accuracy", "max")
 EPOCHS = range(1, 21)

@@ -8,15 +8,15 @@ from html.parser import HTMLParser
 
 import pytest
 
-from dashboards.report.build import build, report_of
-from dashboards.report.curves import learning_figures
-from dashboards.report.figure import ORANGE, axis
-from dashboards.report.figures import MOST_LINES, search_figures
-from dashboards.report.page import embedded
-from dashboards.report.study import make_study
-from search.spec import Objective
-from search.view import open_view
-from spaces import Choice, Float, Int
+from lanewise.dashboards.report.build import build, report_of
+from lanewise.dashboards.report.curves import learning_figures
+from lanewise.dashboards.report.figure import ORANGE, axis
+from lanewise.dashboards.report.figures import MOST_LINES, search_figures
+from lanewise.dashboards.report.page import embedded
+from lanewise.dashboards.report.study import make_study
+from lanewise.search.spec import Objective
+from lanewise.search.view import open_view
+from lanewise.spaces import Choice, Float, Int
 
 EVIL = "<script>alert('x')</script>"
 

@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trainables.data.arrays import Source, save_arrays
-from trainables.data.source import SKLEARN, load
-from trainables.data.table import identity
-from trainables.errors import DataError, TrainableError
+from lanewise.trainables.data.arrays import Source, save_arrays
+from lanewise.trainables.data.source import SKLEARN, load
+from lanewise.trainables.data.table import identity
+from lanewise.trainables.errors import DataError, TrainableError
 
 
 @pytest.fixture
@@ -126,8 +126,8 @@ def test_identity_is_stable_across_processes(houses):
     assert about["rows"] == 1998
     assert about["target"] == "price"
     script = (
-        "from pathlib import Path; from trainables.data.source import load;"
-        "from trainables.data.table import identity;"
+        "from pathlib import Path; from lanewise.trainables.data.source import load;"
+        "from lanewise.trainables.data.table import identity;"
         f"t = load('houses.csv', target='price', base=Path({str(houses)!r}));"
         "print(identity(t, '')['hash'])"
     )

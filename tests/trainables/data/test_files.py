@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from trainables.data.source import load
-from trainables.errors import DataError
+from lanewise.trainables.data.source import load
+from lanewise.trainables.errors import DataError
 
 
 def bad(folder, source, target="y"):

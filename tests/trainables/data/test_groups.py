@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from trainables.data.dataset import prepare
-from trainables.data.source import load
-from trainables.data.split import split_rows
-from trainables.data.table import identity
-from trainables.errors import DataError
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.source import load
+from lanewise.trainables.data.split import split_rows
+from lanewise.trainables.data.table import identity
+from lanewise.trainables.errors import DataError
 
 SPLIT = (0.7, 0.15, 0.15)
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainables.data.columns import Columns
-from trainables.data.dataset import prepare
-from trainables.data.images import FORMATS, SUFFIXES
-from trainables.data.parts import load_parts
-from trainables.data.source import load_rows
-from trainables.errors import DataError
+from lanewise.trainables.data.columns import Columns
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.images import FORMATS, SUFFIXES
+from lanewise.trainables.data.parts import load_parts
+from lanewise.trainables.data.source import load_rows
+from lanewise.trainables.errors import DataError
 
 
 def save(path: Path, pixels, **more) -> None:

@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trainables.data.block import Block
-from trainables.data.columns import Columns
-from trainables.data.dataset import prepare
-from trainables.data.inputs import Reading
-from trainables.data.mapped import Mapped, map_npy, map_npz
-from trainables.data.source import load_rows
-from trainables.data.table import Table
-from trainables.data.unread import Unread
-from trainables.errors import DataError
-from trainables.packs.pool import Pool
-from trainables.trained import TrainedModel
-from trainables.trial import Recipe, open_trial
+from lanewise.trainables.data.block import Block
+from lanewise.trainables.data.columns import Columns
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.inputs import Reading
+from lanewise.trainables.data.mapped import Mapped, map_npy, map_npz
+from lanewise.trainables.data.source import load_rows
+from lanewise.trainables.data.table import Table
+from lanewise.trainables.data.unread import Unread
+from lanewise.trainables.errors import DataError
+from lanewise.trainables.packs.pool import Pool
+from lanewise.trainables.trained import TrainedModel
+from lanewise.trainables.trial import Recipe, open_trial
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 6)) * 3 + 5

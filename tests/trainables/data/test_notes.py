@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trainables.data.columns import Columns
-from trainables.data.convert import from_frame
-from trainables.data.dataset import prepare
-from trainables.data.preprocess import FARTHEST, MOST_LEVELS, Preprocess
-from trainables.data.task import infer_task
-from trainables.errors import DataError
+from lanewise.trainables.data.columns import Columns
+from lanewise.trainables.data.convert import from_frame
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.preprocess import FARTHEST, MOST_LEVELS, Preprocess
+from lanewise.trainables.data.task import infer_task
+from lanewise.trainables.errors import DataError
 
 
 def prepared(columns, target=None, folds=1, **more):

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from trainables.data.dataset import prepare
-from trainables.data.parts import load_parts
-from trainables.data.split import check_split, shares
-from trainables.data.task import infer_task
-from trainables.errors import DataError
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.parts import load_parts
+from lanewise.trainables.data.split import check_split, shares
+from lanewise.trainables.data.task import infer_task
+from lanewise.trainables.errors import DataError
 
 TRAIN = "a,town,zip,y\n" + "".join(
     f"{n},{('Bern', 'Rome')[n % 2]},{('08001', 'A1')[n % 2]},{('no', 'yes')[n % 2]}\n"

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trainables.data.dataset import prepare
-from trainables.data.preprocess import MOST_LEVELS, Preprocess
-from trainables.data.table import Table
-from trainables.errors import DataError
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.preprocess import MOST_LEVELS, Preprocess
+from lanewise.trainables.data.table import Table
+from lanewise.trainables.errors import DataError
 
 
 def test_numbers_are_imputed_and_standardised(table):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from trainables.data.arrays import save_arrays
-from trainables.data.source import load
-from trainables.data.table import identity
-from trainables.errors import DataError
+from lanewise.trainables.data.arrays import save_arrays
+from lanewise.trainables.data.source import load
+from lanewise.trainables.data.table import identity
+from lanewise.trainables.errors import DataError
 
 CODE = """
 import numpy as np

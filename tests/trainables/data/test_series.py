@@ -10,14 +10,14 @@ import lanewise as lw
 from lanewise import sweepfile
 from lanewise.errors import SweepFileError
 from lanewise.plan import make_plan
-from trainables.data.columns import Columns, Windows
-from trainables.data.dataset import prepare
-from trainables.data.inputs import Reading
-from trainables.data.parts import load_parts
-from trainables.data.series import from_series
-from trainables.errors import DataError, TrainableError
-from trainables.trained import TrainedModel
-from trainables.trial import Recipe, open_trial
+from lanewise.trainables.data.columns import Columns, Windows
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.inputs import Reading
+from lanewise.trainables.data.parts import load_parts
+from lanewise.trainables.data.series import from_series
+from lanewise.trainables.errors import DataError, TrainableError
+from lanewise.trainables.trained import TrainedModel
+from lanewise.trainables.trial import Recipe, open_trial
 
 
 def frame(rows=60):

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainables.data.dataset import prepare
-from trainables.data.split import split_rows
-from trainables.errors import DataError
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.split import split_rows
+from lanewise.trainables.errors import DataError
 
 SPLIT = (0.7, 0.15, 0.15)
 

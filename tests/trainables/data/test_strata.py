@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trainables.data.columns import Columns
-from trainables.data.convert import from_frame
-from trainables.data.dataset import prepare
-from trainables.data.split import split_rows
-from trainables.data.strata import strata_of
-from trainables.errors import DataError
+from lanewise.trainables.data.columns import Columns
+from lanewise.trainables.data.convert import from_frame
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.split import split_rows
+from lanewise.trainables.data.strata import strata_of
+from lanewise.trainables.errors import DataError
 
 
 def rows_of(counts, seed=0):

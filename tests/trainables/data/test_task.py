@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from trainables.data.task import encode, infer_task
-from trainables.errors import ConfigError, DataError
+from lanewise.trainables.data.task import encode, infer_task
+from lanewise.trainables.errors import ConfigError, DataError
 
 TEXT = np.array(["b", "a", "b", "c"] * 10, dtype=object)
 

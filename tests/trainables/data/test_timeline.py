@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import TimeSeriesSplit
 
-from trainables.data.table import Order
-from trainables.data.timeline import split_in_time
-from trainables.errors import DataError
+from lanewise.trainables.data.table import Order
+from lanewise.trainables.data.timeline import split_in_time
+from lanewise.trainables.errors import DataError
 
 
 @given(

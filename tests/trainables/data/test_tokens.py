@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trainables.data.columns import Columns, Text
-from trainables.data.convert import from_frame, from_matrix
-from trainables.data.dataset import prepare
-from trainables.data.inputs import Reading, from_json, read_as
-from trainables.data.source import load_rows
-from trainables.data.tokens import EMPTY, FIRST, PADDING, UNKNOWN, Tokens, split
-from trainables.errors import DataError
+from lanewise.trainables.data.columns import Columns, Text
+from lanewise.trainables.data.convert import from_frame, from_matrix
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.inputs import Reading, from_json, read_as
+from lanewise.trainables.data.source import load_rows
+from lanewise.trainables.data.tokens import EMPTY, FIRST, PADDING, UNKNOWN, Tokens, split
+from lanewise.trainables.errors import DataError
 
 TEXTS = ["Good, good film!", "A bad film.", None, "  ", "good"]
 

@@ -10,21 +10,21 @@ import torch
 from torch import nn
 from torch.distributions import Normal, kl_divergence
 
-from trainables.config import check, check_data, check_together, complete
-from trainables.data.block import Block
-from trainables.data.dataset import prepare
-from trainables.data.info import Info
-from trainables.data.inputs import Reading
-from trainables.data.restore import restored
-from trainables.data.table import Table
-from trainables.errors import ConfigError, DataError, ModelError
-from trainables.knobs import INITS
-from trainables.models.autoencoder import Sampled, autoencoder, divergence, sparsity
-from trainables.packs.pool import Pool
-from trainables.penalties import Term, watched
-from trainables.trained import TrainedModel
-from trainables.trial import Recipe, open_trial
-from trainables.unit import build_module
+from lanewise.trainables.config import check, check_data, check_together, complete
+from lanewise.trainables.data.block import Block
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.info import Info
+from lanewise.trainables.data.inputs import Reading
+from lanewise.trainables.data.restore import restored
+from lanewise.trainables.data.table import Table
+from lanewise.trainables.errors import ConfigError, DataError, ModelError
+from lanewise.trainables.knobs import INITS
+from lanewise.trainables.models.autoencoder import Sampled, autoencoder, divergence, sparsity
+from lanewise.trainables.packs.pool import Pool
+from lanewise.trainables.penalties import Term, watched
+from lanewise.trainables.trained import TrainedModel
+from lanewise.trainables.trial import Recipe, open_trial
+from lanewise.trainables.unit import build_module
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

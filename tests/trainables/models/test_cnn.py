@@ -10,20 +10,20 @@ import pytest
 import torch
 from torch import nn
 
-from trainables import checkpoint as checkpoints
-from trainables.config import check, check_data, check_together, complete
-from trainables.data.info import Info
-from trainables.errors import ConfigError, DataError
-from trainables.kinds.cnn import CNN, DOWN, IMAGE_NORMS, POOLS
-from trainables.knobs import ACTIVATIONS
-from trainables.models.cnn import POOLS as LAYERS
-from trainables.models.cnn import cnn, groups
-from trainables.models.initialise import INITS
-from trainables.models.layers import Residual
-from trainables.packs.gain import room_for
-from trainables.packs.pool import Pool
-from trainables.trained import TrainedModel
-from trainables.trial import open_trial
+from lanewise.trainables import checkpoint as checkpoints
+from lanewise.trainables.config import check, check_data, check_together, complete
+from lanewise.trainables.data.info import Info
+from lanewise.trainables.errors import ConfigError, DataError
+from lanewise.trainables.kinds.cnn import CNN, DOWN, IMAGE_NORMS, POOLS
+from lanewise.trainables.knobs import ACTIVATIONS
+from lanewise.trainables.models.cnn import POOLS as LAYERS
+from lanewise.trainables.models.cnn import cnn, groups
+from lanewise.trainables.models.initialise import INITS
+from lanewise.trainables.models.layers import Residual
+from lanewise.trainables.packs.gain import room_for
+from lanewise.trainables.packs.pool import Pool
+from lanewise.trainables.trained import TrainedModel
+from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -322,7 +322,7 @@ def test_its_evaluation_can_be_exported(config):
 
 
 def test_memory_for_lanes_counts_what_convolutions_put_out(image_recipe, monkeypatch):
-    monkeypatch.setattr("trainables.packs.gain._free", lambda device: 1e9)
+    monkeypatch.setattr("lanewise.trainables.packs.gain._free", lambda device: 1e9)
 
     def room(width):
         pool = Pool(image_recipe(), packs_at_any_price=True)

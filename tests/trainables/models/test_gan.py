@@ -11,20 +11,20 @@ from scipy.stats import wasserstein_distance
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from trainables import adversary, generated
-from trainables.adversary import GAMES, Player, squared_slope
-from trainables.config import OPTIMIZERS, check, check_data, check_together, complete
-from trainables.data.columns import Columns
-from trainables.data.convert import from_frame, from_matrix
-from trainables.data.dataset import prepare
-from trainables.data.info import Info
-from trainables.data.inputs import Reading, read_as
-from trainables.errors import ConfigError, ModelError
-from trainables.kinds.gan import GAMES as NAMES
-from trainables.models.gan import Chosen, gan
-from trainables.trained import TrainedModel
-from trainables.trial import Recipe, open_trial
-from trainables.weights import weights_of
+from lanewise.trainables import adversary, generated
+from lanewise.trainables.adversary import GAMES, Player, squared_slope
+from lanewise.trainables.config import OPTIMIZERS, check, check_data, check_together, complete
+from lanewise.trainables.data.columns import Columns
+from lanewise.trainables.data.convert import from_frame, from_matrix
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.info import Info
+from lanewise.trainables.data.inputs import Reading, read_as
+from lanewise.trainables.errors import ConfigError, ModelError
+from lanewise.trainables.kinds.gan import GAMES as NAMES
+from lanewise.trainables.models.gan import Chosen, gan
+from lanewise.trainables.trained import TrainedModel
+from lanewise.trainables.trial import Recipe, open_trial
+from lanewise.trainables.weights import weights_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = {"hidden": [8], "critic_hidden": [8], "latent": 3, "batch_size": 32, "lr": 0.01}
@@ -56,7 +56,7 @@ def recipe_of(table, **more):
 
 @pytest.fixture(scope="module")
 def digits():
-    from trainables.data.source import load
+    from lanewise.trainables.data.source import load
 
     rows, reading = read_as(load("sklearn:digits", target=None, base="."), ("image",), None)
     return rows.take(np.arange(200)), reading
@@ -354,7 +354,7 @@ def test_another_optimizer_of_the_critic_begins_anew(tmp_path):
 
 
 def test_a_generator_that_explodes_is_a_bad_value():
-    from trainables.errors import BadValue
+    from lanewise.trainables.errors import BadValue
 
     with pytest.raises(BadValue, match="train_loss is"):
         trained(recipe_of(points()), {**SMALL, "lr": 1e30, "game": "wasserstein"}, 5)
@@ -598,7 +598,7 @@ def test_data_need_no_target(folder, source, shape):
 )
 def test_a_mistake_in_the_sweep_file_is_one_line(folder, more, words):
     from lanewise.errors import SweepFileError
-    from trainables.errors import TrainableError
+    from lanewise.trainables.errors import TrainableError
 
     with pytest.raises((SweepFileError, TrainableError)) as error:
         planned(folder, "csv:rows.csv", **more)

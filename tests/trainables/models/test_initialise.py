@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from trainables.config import complete
-from trainables.data.dataset import Info
-from trainables.models.initialise import GAINS, INITS, initialise
-from trainables.models.layers import ACTIVATIONS
-from trainables.models.mlp import mlp
-from trainables.trial import open_trial
+from lanewise.trainables.config import complete
+from lanewise.trainables.data.dataset import Info
+from lanewise.trainables.models.initialise import GAINS, INITS, initialise
+from lanewise.trainables.models.layers import ACTIVATIONS
+from lanewise.trainables.models.mlp import mlp
+from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from trainables import knobs
-from trainables.config import check, check_together, complete
-from trainables.data.dataset import Info
-from trainables.models.initialise import GAINS, INITS
-from trainables.models.layers import ACTIVATIONS, NORMS, Residual
-from trainables.models.mlp import mlp
+from lanewise.trainables import knobs
+from lanewise.trainables.config import check, check_together, complete
+from lanewise.trainables.data.dataset import Info
+from lanewise.trainables.models.initialise import GAINS, INITS
+from lanewise.trainables.models.layers import ACTIVATIONS, NORMS, Residual
+from lanewise.trainables.models.mlp import mlp
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -9,23 +9,23 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from trainables.checkpoint import read
-from trainables.config import check, check_data, complete
-from trainables.data.columns import Columns
-from trainables.data.convert import from_frame
-from trainables.data.dataset import prepare
-from trainables.data.ids import Ids
-from trainables.data.info import Info
-from trainables.data.inputs import Reading, alike, from_json, read_as
-from trainables.data.parts import Part
-from trainables.data.source import load_rows
-from trainables.data.task import infer_task
-from trainables.errors import ConfigError, DataError
-from trainables.models.recommender import recommender
-from trainables.packs.pool import Pool
-from trainables.penalties import watched
-from trainables.trained import TrainedModel
-from trainables.trial import Recipe, open_trial
+from lanewise.trainables.checkpoint import read
+from lanewise.trainables.config import check, check_data, complete
+from lanewise.trainables.data.columns import Columns
+from lanewise.trainables.data.convert import from_frame
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.ids import Ids
+from lanewise.trainables.data.info import Info
+from lanewise.trainables.data.inputs import Reading, alike, from_json, read_as
+from lanewise.trainables.data.parts import Part
+from lanewise.trainables.data.source import load_rows
+from lanewise.trainables.data.task import infer_task
+from lanewise.trainables.errors import ConfigError, DataError
+from lanewise.trainables.models.recommender import recommender
+from lanewise.trainables.packs.pool import Pool
+from lanewise.trainables.penalties import watched
+from lanewise.trainables.trained import TrainedModel
+from lanewise.trainables.trial import Recipe, open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -11,19 +11,19 @@ import pytest
 import torch
 from torch import nn
 
-from trainables import checkpoint as checkpoints
-from trainables.augment import Augment
-from trainables.config import check, check_data, check_together, complete
-from trainables.data.dataset import Fold, Prepared
-from trainables.data.info import Info
-from trainables.data.scaling import Scaling
-from trainables.draws import Draws, own_draws
-from trainables.errors import ConfigError
-from trainables.models import MODELS
-from trainables.packs.pool import Pool
-from trainables.streams import stream
-from trainables.trained import TrainedModel
-from trainables.trial import Recipe, open_trial
+from lanewise.trainables import checkpoint as checkpoints
+from lanewise.trainables.augment import Augment
+from lanewise.trainables.config import check, check_data, check_together, complete
+from lanewise.trainables.data.dataset import Fold, Prepared
+from lanewise.trainables.data.info import Info
+from lanewise.trainables.data.scaling import Scaling
+from lanewise.trainables.draws import Draws, own_draws
+from lanewise.trainables.errors import ConfigError
+from lanewise.trainables.models import MODELS
+from lanewise.trainables.packs.pool import Pool
+from lanewise.trainables.streams import stream
+from lanewise.trainables.trained import TrainedModel
+from lanewise.trainables.trial import Recipe, open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

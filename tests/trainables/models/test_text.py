@@ -8,19 +8,19 @@ import pytest
 import torch
 from torch import nn
 
-from trainables.config import check, check_data, check_together, complete
-from trainables.data.columns import Columns, Text
-from trainables.data.convert import from_frame
-from trainables.data.dataset import prepare
-from trainables.data.info import Info
-from trainables.data.inputs import read_as
-from trainables.data.tokens import EMPTY, FIRST, PADDING
-from trainables.errors import ConfigError
-from trainables.models import MODELS
-from trainables.models.encoder import Encoder, Pooling, Sizes, sinusoids
-from trainables.models.text import turned
-from trainables.trained import TrainedModel
-from trainables.trial import Recipe, open_trial
+from lanewise.trainables.config import check, check_data, check_together, complete
+from lanewise.trainables.data.columns import Columns, Text
+from lanewise.trainables.data.convert import from_frame
+from lanewise.trainables.data.dataset import prepare
+from lanewise.trainables.data.info import Info
+from lanewise.trainables.data.inputs import read_as
+from lanewise.trainables.data.tokens import EMPTY, FIRST, PADDING
+from lanewise.trainables.errors import ConfigError
+from lanewise.trainables.models import MODELS
+from lanewise.trainables.models.encoder import Encoder, Pooling, Sizes, sinusoids
+from lanewise.trainables.models.text import turned
+from lanewise.trainables.trained import TrainedModel
+from lanewise.trainables.trial import Recipe, open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

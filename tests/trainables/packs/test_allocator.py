@@ -9,7 +9,7 @@ import pytest
 CODE = """
 import resource
 import numpy as np
-from trainables.packs.allocator import keep_freed_memory
+from lanewise.trainables.packs.allocator import keep_freed_memory
 
 if {keeps}:
     assert keep_freed_memory()

@@ -22,12 +22,12 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from trainables.config import OPTIMIZERS, complete
-from trainables.knobs import ACTIVATIONS, INITS
-from trainables.models.mlp import mlp
-from trainables.packs.pool import Pool
-from trainables.streams import keep_mask, order, stream, torch_seed
-from trainables.trial import open_trial
+from lanewise.trainables.config import OPTIMIZERS, complete
+from lanewise.trainables.knobs import ACTIVATIONS, INITS
+from lanewise.trainables.models.mlp import mlp
+from lanewise.trainables.packs.pool import Pool
+from lanewise.trainables.streams import keep_mask, order, stream, torch_seed
+from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from trainables.config import OPTIMIZERS
-from trainables.errors import CheckpointError
-from trainables.packs.pool import Pool
-from trainables.packs.stack import PARAM
-from trainables.trial import open_trial
+from lanewise.trainables.config import OPTIMIZERS
+from lanewise.trainables.errors import CheckpointError
+from lanewise.trainables.packs.pool import Pool
+from lanewise.trainables.packs.stack import PARAM
+from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -223,7 +223,7 @@ def test_patience_ends_a_lane_and_not_its_neighbours(recipe):
 
 
 def test_one_trial_at_a_time_until_some_train_in_packs(recipe, monkeypatch):
-    from trainables.packs import gain
+    from lanewise.trainables.packs import gain
 
     monkeypatch.setattr(gain, "measure", lambda *arguments: gain.Costs(0.5, 8))
     pool = Pool(recipe("sklearn:wine"), 16)
@@ -244,7 +244,7 @@ def test_one_trial_at_a_time_until_some_train_in_packs(recipe, monkeypatch):
 
 
 def test_no_more_lanes_than_memory_has_room_for(recipe, monkeypatch):
-    from trainables.packs import gain
+    from lanewise.trainables.packs import gain
 
     monkeypatch.setattr(gain, "_free", lambda device: 2e6)
     pool = Pool(recipe("sklearn:wine"), packs_at_any_price=True)

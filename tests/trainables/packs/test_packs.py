@@ -8,16 +8,16 @@ import math
 import pytest
 import torch
 
-from trainables import checkpoint as checkpoints
-from trainables.config import OPTIMIZERS
-from trainables.errors import CheckpointError
-from trainables.failures import BAD_VALUE, OUT_OF_MEMORY, failure_kind
-from trainables.knobs import ACTIVATIONS
-from trainables.packs.pack import MOST, SLACK
-from trainables.packs.pool import Pool
-from trainables.packs.stack import BEST, PARAM, places
-from trainables.trained import TrainedModel
-from trainables.trial import open_trial
+from lanewise.trainables import checkpoint as checkpoints
+from lanewise.trainables.config import OPTIMIZERS
+from lanewise.trainables.errors import CheckpointError
+from lanewise.trainables.failures import BAD_VALUE, OUT_OF_MEMORY, failure_kind
+from lanewise.trainables.knobs import ACTIVATIONS
+from lanewise.trainables.packs.pack import MOST, SLACK
+from lanewise.trainables.packs.pool import Pool
+from lanewise.trainables.packs.stack import BEST, PARAM, places
+from lanewise.trainables.trained import TrainedModel
+from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainables.packs.pooling import MaxPool2d, own_pooling
+from lanewise.trainables.packs.pooling import MaxPool2d, own_pooling
 
 
 @pytest.mark.parametrize("shape", [(4, 3, 8, 8), (4, 3, 7, 5), (1, 1, 2, 2)])

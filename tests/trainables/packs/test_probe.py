@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from trainables.packs import gain
-from trainables.packs.pool import Pool
-from trainables.trial import open_trial
+from lanewise.trainables.packs import gain
+from lanewise.trainables.packs.pool import Pool
+from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from trainables.packs import cells, recurrence
-from trainables.packs.pool import Pool
-from trainables.packs.recurrence import own_recurrence
-from trainables.trial import open_trial
+from lanewise.trainables.packs import cells, recurrence
+from lanewise.trainables.packs.pool import Pool
+from lanewise.trainables.packs.recurrence import own_recurrence
+from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
