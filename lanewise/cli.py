@@ -22,10 +22,10 @@ from lanewise.launch import resume as resume_sweep
 from lanewise.launch import run as run_sweep
 from lanewise.search.errors import JournalError, LockedError, SearchError
 from lanewise.search.home import Home
-from lanewise.search.plugins import nearest
 from lanewise.search.view import View, find, open_view
 from lanewise.sections import EXECUTORS
 from lanewise.spaces import SpaceError
+from lanewise.spaces.errors import nearest
 from lanewise.trainables.errors import TrainableError
 
 # Typer carries a click of its own and exports only this leaf of its usage errors.
@@ -167,7 +167,7 @@ def resume(
     """Go on with a sweep that was interrupted or killed."""
     if executor is not None and executor not in EXECUTORS:
         words = f"{', '.join(EXECUTORS[:-1])} or {EXECUTORS[-1]}"
-        hint = nearest(executor, dict.fromkeys(EXECUTORS))
+        hint = nearest(executor, EXECUTORS)
         raise SweepFileError(f"--executor: must be {words}, got '{executor}'{hint}")
     options = Options(Home.find(home), executor, address, tracking_uri, not quiet)
     return _report(resume_sweep(sweep, options), options.home, as_json)

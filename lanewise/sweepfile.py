@@ -15,7 +15,6 @@ from pydantic import (
 
 from lanewise import yaml
 from lanewise.errors import SweepFileError
-from lanewise.search.plugins import nearest
 from lanewise.sections import (
     Budget,
     Checkpoint,
@@ -30,6 +29,7 @@ from lanewise.sections import (
     Section,
     Tasks,
 )
+from lanewise.spaces.errors import nearest
 
 # Where pydantic's own words are about Python rather than about the file.
 _ALLOWED = {
@@ -180,7 +180,7 @@ def _first_mistake(error: ValidationError) -> str:
             return f"{path}: {text}{value}" if path else text
         case "literal_error":
             given, words = str(mistake["input"]), mistake["ctx"]["expected"]
-            hint = nearest(given, dict.fromkeys(re.findall(r"'(.*?)'", words)))
+            hint = nearest(given, re.findall(r"'(.*?)'", words))
             return f"{path}: must be {words}, got {_shown(mistake['input'])}{hint}"
         case kind:
             allowed = _ALLOWED.get(kind) or re.sub(r"^\w+ should", "must", mistake["msg"])

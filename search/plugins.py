@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from lanewise.search.errors import SearchError
+from lanewise.spaces.errors import nearest
 
 
 def construct(
@@ -42,12 +42,6 @@ def _find(role: str, registry: Mapping[str, Any], name: str) -> Any:
         f"{role}: unknown {role} '{name}'{nearest(name, registry)} "
         f"(allowed: {', '.join(registry)}, package.module:Class)"
     )
-
-
-def nearest(word: str, words: Mapping[str, Any]) -> str:
-    """``", did you mean 'x'?"`` or nothing."""
-    close = difflib.get_close_matches(word, list(words), n=1)
-    return f", did you mean '{close[0]}'?" if close else ""
 
 
 def _check_options(factory: Any, options: Mapping[str, Any], args: tuple[Any, ...]) -> None:

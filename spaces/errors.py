@@ -1,8 +1,11 @@
-"""The one error of this package, and the words that errors share."""
+"""The one error of this package, and the words that errors share, here and in `search`."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+
+from lanewise.spaces.synonyms import SYNONYMS
 
 ROOT = "space"
 
@@ -45,7 +48,49 @@ def show(value: object, limit: int = 80) -> str:
 
 def unknown_key(key: object, allowed: Sequence[str], hint: str = "") -> SpaceError:
     """Return the error for a key that is not in `allowed`, with the nearest name that is."""
-    near = difflib.get_close_matches(str(key), allowed, n=1)
-    meant = f", did you mean {near[0]!r}?" if near else ""
     names = ", ".join(allowed) if allowed else "nothing"
-    return SpaceError(f"unknown key {show(key)}{meant} (allowed: {names}{hint})")
+    return SpaceError(f"unknown key {show(key)}{nearest(key, allowed)} (allowed: {names}{hint})")
+
+
+def nearest(word: object, names: Iterable[str]) -> str:
+    """Return ", did you mean 'x'?" for the name, the path or the form that is meant, or nothing.
+
+    What differs in capitals, separators and such an ending as "Sampler" comes first, then what
+    others call it, then what is spelt alike.
+    """
+    names = list(names)
+    folded = {fold(name): name for name in reversed(names)}
+    for key in _keys(word):
+        if key in folded:
+            return _meant([folded[key]])
+        if meant := [m for meaning in SYNONYMS.get(key, ()) if (m := _among(meaning, names))]:
+            return _meant(meant)
+    close = difflib.get_close_matches(fold(word), folded, n=1)
+    return _meant([folded[key] for key in close])
+
+
+def fold(word: object) -> str:
+    """Return a word without what people write in many ways: capitals and separators."""
+    return re.sub(r"[\W_]+", "", str(word).casefold())
+
+
+def _keys(word: object) -> list[str]:
+    key = fold(word)
+    bare = fold(str(word).rpartition(".")[2])  # without its module
+    return [key, bare, re.sub("(scheduler|sampler|pruner|searcher|search|distribution)$", "", bare)]
+
+
+def _among(meaning: str, names: Sequence[str]) -> str:
+    """The part of a meaning that can be written where `names` are allowed, or nothing."""
+    first, last = re.findall(r"\w+", meaning)[0], meaning.rpartition(".")[2]
+    if "{" in meaning:
+        return meaning if first in names else ""
+    return last if last in names else meaning if first in names else ""
+
+
+def _meant(meant: Sequence[str]) -> str:
+    if not meant:
+        return ""
+    if "{" in meant[0]:
+        return f", did you mean {meant[0]}?"
+    return f", did you mean {' or '.join(map(repr, meant))}?"

@@ -11,8 +11,11 @@ StopTrial (BaseException)        raised inside a user's train function to end it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+from lanewise.trainables.synonyms import SYNONYMS
 
 
 class TrainableError(ValueError):
@@ -53,9 +56,24 @@ class StopTrial(BaseException):
 
 
 def nearest(name: object, names: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the valid name closest to `name`, or an empty string."""
-    close = get_close_matches(str(name), list(names), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    """`; did you mean 'x'?` for the valid name that `name` means, or an empty string.
+
+    What differs in capitals and separators comes first, then what others call it, then what is
+    spelt alike.
+    """
+    names = list(names)
+    folded = {_fold(valid): valid for valid in reversed(names)}
+    for key in (_fold(name), _fold(str(name).rpartition(".")[2])):  # also without its module
+        meant = [folded[key]] if key in folded else SYNONYMS.get(key, ())
+        if meant := [valid for valid in meant if valid in names]:
+            return f"; did you mean {' or '.join(map(repr, meant))}?"
+    close = get_close_matches(_fold(name), folded, n=1)
+    return f"; did you mean {folded[close[0]]!r}?" if close else ""
+
+
+def _fold(name: object) -> str:
+    """Without what people write in many ways: capitals and separators."""
+    return re.sub(r"[\W_]+", "", str(name).casefold())
 
 
 def listing(names: Iterable[str], limit: int = 12) -> str:
