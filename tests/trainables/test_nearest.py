@@ -51,9 +51,8 @@ def test_a_meaning_that_is_not_allowed_is_no_help() -> None:
 
 def test_every_synonym_leads_to_a_word_of_ours() -> None:
     """A renamed hyperparameter, metric or loss must be renamed here, too."""
-    options = {
-        key for family in (OPTIMIZERS, SCHEDULES) for knobs in family.values() for key in knobs
-    }
+    families = (*OPTIMIZERS.values(), *SCHEDULES.values(), *MODEL_KNOBS.values())
+    options = {key for knobs in families for key in knobs}
     ours = {*TRAINING, *OPTIMIZERS, *SCHEDULES, *METRICS, *LOSSES, *TASKS, *MODELS, *options}
     ours |= {*ACTIVATIONS, *INITS, *NORMS, "float32", "float16", "bfloat16", "series"}
     ours |= {"classification"}
