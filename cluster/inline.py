@@ -6,13 +6,13 @@ Time limits of an epoch do not hold here: a person in a debugger has all the tim
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lanewise.cluster.executor import Halt, Order, Outcome, Proceed, Start
 from lanewise.cluster.limits import NO_LIMITS, Limits
+from lanewise.search.plain import say
 
 if TYPE_CHECKING:
     from lanewise.cluster.checkpoints import Storage
@@ -51,7 +51,7 @@ class InlineExecutor:
             return []
         outcome = self._worker.advance(self._until)
         if outcome.failure:
-            print(outcome.failure.message, file=sys.stderr)
+            say(outcome.failure.message)
             self._until = 0
         return [outcome]
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from lanewise.dashboards.state import DUE, LOGGED, NONE, Cursor
 from lanewise.search.events import Launched
 from lanewise.search.home import Home
+from lanewise.search.plain import say
 
 if TYPE_CHECKING:
     from lanewise.dashboards.writer import Writer
@@ -52,7 +53,7 @@ class Reporter:
                 return None
             self.close()
             if problem:
-                print(f"no report of {self.sweep}: {problem}", file=sys.stderr, flush=True)
+                say(f"no report of {self.sweep}: {problem}")
                 return NONE
             self._built = seq
         writer.attach(None, self.home.report(self.sweep), "report.html")

@@ -6,7 +6,6 @@ projecting twice is harmless.
 
 from __future__ import annotations
 
-import sys
 import time
 import traceback
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from lanewise.search.errors import SearchError
 from lanewise.search.events import Launched
 from lanewise.search.home import Home
 from lanewise.search.journal import Journal
+from lanewise.search.plain import say
 
 if TYPE_CHECKING:
     from lanewise.dashboards.writer import Writer
@@ -284,7 +284,7 @@ class Tail:
         self.retry_at = time.monotonic() + wait
         # The first failure in full; an outage of hours must not fill the disk with the same text.
         text = self._without_secrets(traceback.format_exc()) if self.failures == 1 else ""
-        print(text or self.explained(error), file=sys.stderr, flush=True)
+        say(text or self.explained(error))
         with suppress(OSError):
             self._put(replace(self.cursor, error=self.explained(error)))
 

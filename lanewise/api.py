@@ -14,6 +14,7 @@ from lanewise.launch import resume as resume_sweep
 from lanewise.plan import Plan, plan_again
 from lanewise.result import Result
 from lanewise.search.home import Home
+from lanewise.search.plain import say
 from lanewise.search.view import View, open_view
 from lanewise.spaces import Space
 
@@ -117,7 +118,7 @@ def _function(given: Any) -> tuple[Function | None, Any]:
 
 def _unnamed(function: Function, why: str) -> str:
     name = getattr(function, "__qualname__", repr(function))
-    print(f"lanewise: this sweep cannot be resumed, for {name}: {why}", file=sys.stderr)
+    say(f"lanewise: this sweep cannot be resumed, for {name}: {why}")
     return "python:<function>"
 
 

@@ -22,6 +22,7 @@ from lanewise.launch import resume as resume_sweep
 from lanewise.launch import run as run_sweep
 from lanewise.search.errors import JournalError, LockedError, SearchError
 from lanewise.search.home import Home
+from lanewise.search.plain import say, tolerate
 from lanewise.search.view import View, find, open_view
 from lanewise.sections import EXECUTORS
 from lanewise.spaces import SpaceError
@@ -60,6 +61,7 @@ QuietOption = Annotated[bool, typer.Option("--quiet", help="no progress")]
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command; returns the exit code. A user's mistake is one line on stderr."""
+    tolerate()
     try:
         code = app(list(arguments), standalone_mode=False)
         return code if isinstance(code, int) else DONE
@@ -69,7 +71,7 @@ def run(arguments: Sequence[str]) -> int:
         return _say(str(error), NO_SERVICE)
     except TrainableError as error:
         if error.__cause__ is not None:  # an exception in a user's own code: where it was raised
-            traceback.print_exception(error.__cause__)
+            say("".join(traceback.format_exception(error.__cause__)).rstrip())
         return _say(str(error), BAD_INPUT)
     except (SweepFileError, SpaceError, SearchError) as error:
         return _say(str(error), BAD_INPUT)
@@ -78,10 +80,13 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except Exception:  # a mistake of ours
+        say(traceback.format_exc().rstrip())
+        return 1
 
 
 def _say(message: str, code: int) -> int:
-    print("lanewise: " + " ".join(message.split()), file=sys.stderr)
+    say("lanewise: " + " ".join(message.split()))
     return code
 
 
@@ -176,7 +181,7 @@ def resume(
 @app.command("stop")
 def stop_command(sweep: SweepArgument = None, home: HomeOption = None) -> int:
     """End a sweep for good; its running trials are cancelled."""
-    print(stop(sweep, Home.find(home)), file=sys.stderr)
+    say(stop(sweep, Home.find(home)))
     return DONE
 
 
@@ -193,7 +198,7 @@ def validate(
 
     plan = make_plan(read(file, overrides or ()), file.absolute().parent)
     about = describe(plan)
-    print(json.dumps(about) if as_json else "\n".join(sentences(about)))
+    say(json.dumps(about) if as_json else "\n".join(sentences(about)), sys.stdout)
     return DONE
 
 
@@ -297,7 +302,7 @@ def best(
         return _say(f"{view.launch.name} has no usable best yet", NO_BEST)
     if out is not None:
         out.write_text(constants(view, found[0]), encoding="utf-8")
-        print(f"wrote {out}: lanewise run {out}", file=sys.stderr)
+        say(f"wrote {out}: lanewise run {out}")
     if as_json:
         mine = [{"sweep": view.launch.sweep, **one} for one in found]
         print(json.dumps(mine[0] if top == 1 else mine))
@@ -319,7 +324,7 @@ def report(
 
     place, view = _view(sweep, home)
     try:
-        print(build(view, place, out))
+        say(str(build(view, place, out)), sys.stdout)
     except OSError as error:
         raise SearchError(f"--out: {error.filename or out}: {error.strerror or error}") from None
     return DONE
@@ -344,7 +349,7 @@ def ui(
     objective, name = view.spec.objective, view.launch.sweep
     experiment = read_cursor(place, name).experiment_id
     address = page(experiment, name, objective.metric, objective.mode, host=host, port=port)
-    print(f"{view.launch.name}, best trials first (Ctrl-C ends it):\n{address}", file=sys.stderr)
+    say(f"{view.launch.name}, best trials first (Ctrl-C ends it):\n{address}")
     os.execv(words[0], words)
 
 
@@ -355,7 +360,7 @@ def sync(sweep: SweepArgument = None, home: HomeOption = None) -> int:
 
     place, view = _view(sweep, home)
     drain(place, view.launch.sweep, rebuild=True)
-    print(f"{view.launch.name}: {view.seq + 1} records are in MLflow", file=sys.stderr)
+    say(f"{view.launch.name}: {view.seq + 1} records are in MLflow")
     return DONE
 
 
@@ -372,7 +377,7 @@ def schema(
     from lanewise.reference import markdown as reference
     from lanewise.schema import json_schema
 
-    print(reference().rstrip() if markdown else json.dumps(json_schema(), indent=2))
+    say(reference().rstrip() if markdown else json.dumps(json_schema(), indent=2), sys.stdout)
     return DONE
 
 
@@ -386,7 +391,8 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> int:
         print(json.dumps([vars(finding) for finding in findings]))
     else:
         for finding in findings:
-            print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what}: {finding.detail}")
+            line = f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what}: {finding.detail}"
+            say(line, sys.stdout)
     return DONE if all(finding.ok for finding in findings) else NO_SERVICE
 
 
@@ -419,6 +425,6 @@ def _typed(home: Home, *words: str) -> str:
 
 
 def _console() -> Any:
-    from rich.console import Console
+    from lanewise.dashboards.console import PlainConsole
 
-    return Console()
+    return PlainConsole()

@@ -26,6 +26,7 @@ from lanewise.plan import Plan, identity, make_plan, plan_again
 from lanewise.search.events import Launched
 from lanewise.search.home import Home
 from lanewise.search.journal import Journal
+from lanewise.search.plain import say
 from lanewise.search.spec import Spec
 from lanewise.search.sweep import Sweep
 from lanewise.search.view import View, find, open_view
@@ -216,10 +217,9 @@ def _drop_broken(home: Home, view: View) -> None:
         return
     cursor = read_cursor(home, sweep)  # what comes in its place is not what MLflow has
     write_cursor(home, sweep, replace(cursor, seq=min(cursor.seq, view.seq)))
-    print(
+    say(
         f"lanewise: record {view.seq + 1} of {sweep}, its newest, was broken and is dropped; "
-        "what it told of happens again",
-        file=sys.stderr,
+        "what it told of happens again"
     )
 
 
@@ -349,10 +349,7 @@ def _signals(controller: Controller) -> Iterator[None]:
         seen.append(number)
         if len(seen) > 1:
             os._exit(INTERRUPTED)  # resumable all the same: the journal is ahead of everything
-        print(
-            "\ninterrupted: waiting for the running epochs (again to leave at once)",
-            file=sys.stderr,
-        )
+        say("\ninterrupted: waiting for the running epochs (again to leave at once)")
         controller.interrupt()
 
     kept = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -378,11 +375,10 @@ def _progress(options: Options, sweep_id: str, executor: str) -> Iterator[None]:
     if not options.shows_progress:
         yield
         return
-    from rich.console import Console
-
+    from lanewise.dashboards.console import PlainConsole
     from lanewise.dashboards.progress import Progress
 
     # Plain lines beside `inline`, where a person may be in a debugger on the same terminal.
-    console = Console(stderr=True, force_terminal=False if executor == "inline" else None)
+    console = PlainConsole(stderr=True, force_terminal=False if executor == "inline" else None)
     with Progress(options.home, sweep_id, console):
         yield

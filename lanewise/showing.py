@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from lanewise.dashboards.launcher import start
 from lanewise.dashboards.state import SWEEP_VARIABLE, URI_VARIABLE, wait_drained, wait_reported
 from lanewise.search.home import Home
 from lanewise.search.journal import Journal
+from lanewise.search.plain import say
 from lanewise.search.view import open_view
 
 
@@ -45,7 +45,7 @@ class Projector:
         with suppress(KeyboardInterrupt):  # the sweep is over: what is left out is the report
             if wait_reported(self.home, self.sweep, patience, self.process, self.start):
                 return
-        print(f"the report is not there yet; later: lanewise report {self.sweep}", file=sys.stderr)
+        say(f"the report is not there yet; later: lanewise report {self.sweep}")
 
 
 def finish(journal: Journal, projector: Projector, status: str) -> dict[str, Any]:
