@@ -116,7 +116,8 @@ def _common(name: str, base: Path) -> tuple[int, int, int] | None:
 
 
 def _frame(kind: str, name: str, base: Path) -> pd.DataFrame:
-    from lanewise.trainables.data.files import locate_all, read_csv, read_parquet, stacked
+    from lanewise.trainables.data.files import read_csv, read_parquet, stacked
+    from lanewise.trainables.data.paths import locate_all
 
     files = locate_all(name, base)
     is_parquet = kind == "parquet" or files[0].suffix == ".parquet"

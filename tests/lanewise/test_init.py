@@ -287,6 +287,16 @@ def test_paths_are_seen_from_the_sweep_file(place: Path) -> None:
     assert run(["validate", "sweeps/b.yaml"]) == 0
 
 
+@pytest.mark.parametrize("name", ["data[1]", "what?", "50% #1", "at 10: 30", "{a}*, b", "- 'x'"])
+def test_odd_names_and_headers_are_seen_as_the_reader_sees_them(name: str, place: Path) -> None:
+    rows = "".join(f"{n};{n % 7};{n % 2}\n" for n in range(80))
+    (place / f"{name}.csv").write_text(f'sep=;\n"Temp, air, C";"p, bar";y\n{rows}')
+    made = draft(f"{name}.csv", None, place / "sweep.yaml")
+    assert made.found.shape == "2 columns, 2 of numbers"
+    source = yaml.load(made.text, "sweep.yaml")["data"]["source"]
+    assert source == made.source == f"csv:{name}.csv"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

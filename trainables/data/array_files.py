@@ -10,8 +10,9 @@ import numpy as np
 from lanewise.trainables.data.block import FORMS
 from lanewise.trainables.data.columns import Request, places, refuse_order
 from lanewise.trainables.data.convert import from_block, from_matrix
-from lanewise.trainables.data.files import locate, locate_folder, read_npz
+from lanewise.trainables.data.files import read_npz
 from lanewise.trainables.data.mapped import Mapped, map_npy, map_npz
+from lanewise.trainables.data.paths import locate, locate_folder
 from lanewise.trainables.data.table import Array, Groups, Rows, texts
 from lanewise.trainables.errors import DataError
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import glob
-import gzip
+import lzma
+import re
 import warnings
 import zipfile
 import zlib
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lanewise.trainables.data.dialect import opened
 from lanewise.trainables.data.table import Array
 from lanewise.trainables.errors import DataError, listing, nearest
 
@@ -21,38 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CSV_SUFFIXES = (".csv", ".csv.gz")
-
-
-def locate(path: str, base: Path) -> Path:
-    """The existing file that `path` names, seen from `base`."""
-    found = base / Path(path).expanduser()
-    if found.is_dir():
-        raise _bad(f"{found} is a folder, not a file")
-    if not found.exists():
-        siblings = [p.name for p in found.parent.iterdir()] if found.parent.is_dir() else []
-        raise _bad(f"no file {found}{nearest(found.name, siblings)}")
-    return found
-
-
-def locate_folder(path: str, base: Path) -> Path:
-    """The existing folder that `path` names, seen from `base`."""
-    found = base / Path(path).expanduser()
-    if not found.is_dir():
-        message = "is a file, not a folder" if found.exists() else "does not exist"
-        raise _bad(f"{found} {message}")
-    return found
-
-
-def locate_all(path: str, base: Path) -> list[Path]:
-    """The files that `path` or a pattern such as "day-*.csv" names, by name."""
-    if not any(mark in path for mark in "*?["):
-        return [locate(path, base)]
-    whole = str(base / Path(path).expanduser())
-    found = sorted(Path(name) for name in glob.glob(whole, recursive=True))
-    files = [file for file in found if file.is_file()]
-    if not files:
-        raise _bad(f"no file is like {whole}")
-    return files
+_UNPACKING = (zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
 def stacked(frames: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
@@ -71,7 +41,7 @@ def stacked(frames: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
 
 
 def read_csv(file: Path, as_text: Iterable[str] = ()) -> pd.DataFrame:
-    """Rows below a header; comma, semicolon or tab; UTF-8 with or without a mark; .gz as well.
+    """Rows below a header, in any dialect that `dialect.opened` knows.
 
     A row that is shorter than the header lacks its last values; a longer one is an error.
 
@@ -80,24 +50,33 @@ def read_csv(file: Path, as_text: Iterable[str] = ()) -> pd.DataFrame:
     """
     import pandas as pd
 
+    skipped = 0
     try:
-        options: dict[str, Any] = {"sep": _separator(file), "encoding": "utf-8-sig"}
-        options["skipinitialspace"] = True
-        with warnings.catch_warnings():
+        with opened(file) as (text, dialect), warnings.catch_warnings():
+            skipped = dialect.skip
+            options: dict[str, Any] = {"sep": dialect.separator, "skipinitialspace": True}
             # pandas only warns when rows are longer than the header, and then cuts them.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             # pandas renames a second "a" to "a.1": look at the header as it is written.
+            start = text.tell()
             head: pd.DataFrame = pd.read_csv(
-                file, header=None, nrows=1, dtype=str, keep_default_na=False, **options
+                text, header=None, nrows=1, dtype=str, keep_default_na=False, **options
             )
+            text.seek(start)
             written = [str(name) for name in head.iloc[0]]
             check_names([name for name in written if name.strip()], file.name)
             wanted = set(as_text)
             kinds = {name: str for name in written if name.strip() in wanted}
             frame: pd.DataFrame = pd.read_csv(
-                file, dtype=kinds, low_memory=False, index_col=False, **options
+                text, dtype=kinds, low_memory=False, index_col=False, **options
             )
-            return frame
+        # A separator at the end of each line makes a column without a name or a value.
+        nothing = [
+            column
+            for column, name in zip(frame.columns, written, strict=True)
+            if not name.strip() and frame[column].isna().all()
+        ]
+        return frame.drop(columns=nothing)
     except DataError:
         raise
     except pd.errors.EmptyDataError:
@@ -105,18 +84,10 @@ def read_csv(file: Path, as_text: Iterable[str] = ()) -> pd.DataFrame:
     except UnicodeError as error:
         message = f"{file.name} is no readable CSV: it is not UTF-8 text ({error})"
         raise _bad(f"{message}; save it as UTF-8") from None
-    except (ValueError, pd.errors.ParserWarning, OSError, EOFError, zlib.error) as error:
-        raise _bad(f"{file.name} is no readable CSV: {error}") from None
-
-
-def _separator(file: Path) -> str:
-    """The commonest of comma, semicolon and tab in the header; comma when there is none."""
-    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as lines:
-        header = lines.readline(65536)
-    if b"\0" in header:
-        message = "its header holds zero bytes, as binary files and UTF-16 text do"
-        raise _bad(f"{file.name} is no readable CSV: {message}; save it as UTF-8")
-    return max(",;\t", key=lambda mark: header.count(mark.encode()))
+    except (ValueError, pd.errors.ParserWarning, OSError, EOFError, *_UNPACKING) as error:
+        # pandas counts lines from the header on.
+        why = re.sub(r"(?<= line )\d+", lambda line: str(int(line[0]) + skipped), str(error))
+        raise _bad(f"{file.name} is no readable CSV: {why}") from None
 
 
 def read_parquet(file: Path) -> pd.DataFrame:

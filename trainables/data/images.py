@@ -7,7 +7,6 @@ channel, others red, green and blue; transparency is left out.
 
 from __future__ import annotations
 
-import glob
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ import numpy as np
 from lanewise.trainables.data.block import Block
 from lanewise.trainables.data.columns import Request, refuse_order
 from lanewise.trainables.data.convert import from_block
-from lanewise.trainables.data.files import locate_folder
+from lanewise.trainables.data.paths import alike, is_pattern, locate_folder
 from lanewise.trainables.data.table import Array, texts
 from lanewise.trainables.errors import DataError
 
@@ -73,15 +72,14 @@ def find(name: str, base: Path, *, has_classes: bool = True) -> list[Picture]:
     Args:
         has_classes: False where nothing is to be told apart, so that no folder need be a class.
     """
-    if any(mark in name for mark in "*?["):
-        whole = str(base / Path(name).expanduser())
-        found = sorted(map(Path, glob.glob(whole, recursive=True)))
+    if is_pattern(name, base):
+        found = alike(name, base)
         roots = [path for path in found if path.is_dir()]
         files = [Picture(path, path.parent.name) for path in found if _is_picture(path)]
         # A pattern such as photos/** names a folder's pictures one by one, beside the folder.
         pictures = files or [one for root in roots for one in _below(root, has_classes)]
         if not pictures:
-            raise _bad(f"no picture is like {whole} ({', '.join(SUFFIXES)})")
+            raise _bad(f"no picture is like {base / name} ({', '.join(SUFFIXES)})")
     else:
         pictures = _below(locate_folder(name, base), has_classes)
     return sorted(pictures, key=lambda picture: (picture.label, str(picture.file)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lanewise.trainables.data.columns import Request, refuse_order
-from lanewise.trainables.data.files import locate_folder
+from lanewise.trainables.data.paths import locate_folder
 from lanewise.trainables.data.table import Array, Groups, Order, Rows, Table, finished, taken, texts
 from lanewise.trainables.errors import DataError, listing, nearest
 

@@ -21,6 +21,7 @@ Paths are relative to the sweep file; of CSV and Parquet files there may be seve
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,9 +35,10 @@ from lanewise.trainables.data.arrays import Frame, normalised
 from lanewise.trainables.data.block import FORMS
 from lanewise.trainables.data.columns import MEMORY, Columns, Request, places, refuse_order
 from lanewise.trainables.data.convert import from_block, from_frame, from_matrix
-from lanewise.trainables.data.files import CSV_SUFFIXES, locate_all, read_csv, read_parquet, stacked
+from lanewise.trainables.data.files import CSV_SUFFIXES, read_csv, read_parquet, stacked
 from lanewise.trainables.data.images import load_images
 from lanewise.trainables.data.parquet import stream, weight
+from lanewise.trainables.data.paths import locate_all
 from lanewise.trainables.data.prose import load_text
 from lanewise.trainables.data.series import from_series
 from lanewise.trainables.data.table import Rows, Table
@@ -75,7 +77,7 @@ def load_rows(
     """
     kind, _, name = source.partition(":")
     if kind not in SOURCES and source.lower().endswith(CSV_SUFFIXES):
-        misspelt = name and nearest(kind, SOURCES)
+        misspelt = name and nearest(kind, SOURCES) and not os.path.exists(base / source)
         kind, name = (kind, name) if misspelt else ("csv", source)
     if kind not in SOURCES or not name:
         allowed = f"{listing(f'{kind}:…' for kind in SOURCES)} or a path that ends in .csv"
