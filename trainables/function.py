@@ -6,6 +6,7 @@ advances. No torch here; the function may use any library.
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
@@ -80,7 +81,7 @@ class FunctionTrial:
             self._restore(checkpoint)
         report = Report(self, self._kept[1] if self._kept else None)
         self._thread = threading.Thread(
-            target=self._run, args=(train, dict(config), report), name="train", daemon=True
+            target=self._run, args=(train, copy.deepcopy(dict(config)), report), name="train", daemon=True
         )
 
     def advance(self, until: int, seconds: float | None = None) -> bool:

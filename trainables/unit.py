@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -112,9 +113,12 @@ def seeded(seed: int, device: str) -> Iterator[None]:
 def build_module(
     build: Build, config: Mapping[str, Any], info: Info, *, seed: int, device: str, dtype: str
 ) -> nn.Module:
-    """The module that `build` returns, with initial values drawn from `seed` in float32."""
+    """The module that `build` returns, with initial values drawn from `seed` in float32.
+
+    `build` gets a copy of `config`: it may change what it is given, and is called for each replica.
+    """
     with seeded(seed, device):
-        module = build(config, info)
+        module = build(copy.deepcopy(dict(config)), info)
     if not isinstance(module, nn.Module):
         kind = type(module).__name__
         raise ModelError("model", f"build(config, info) returned a {kind}, not an nn.Module")
