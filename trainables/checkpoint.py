@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,21 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from lanewise.trainables.errors import CheckpointError
+from lanewise.trainables.errors import CheckpointError, ModelError
 
 FORMAT = 1
 _KEY = "lanewise"
+_COMPLEX, _INDICES, _VALUES, _SIZE = "#complex", "#indices", "#values", "#size"
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
     """Atomic: a temporary name in the same folder, then a rename."""
     # Own copies: safetensors refuses tensors that share memory, as tied weights do.
-    copies = {name: t.detach().to("cpu", copy=True).contiguous() for name, t in tensors.items()}
+    copies = {
+        part: tensor.to("cpu", copy=True).contiguous()
+        for name, whole in tensors.items()
+        for part, tensor in _parts(name, whole.detach())
+    }
     text = json.dumps({**state, "format": FORMAT})
     header = {_KEY: text, "crc32": str(_checksum(text, copies))}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +63,39 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if state.get("format") != FORMAT:
         made = state.get("format")
         raise CheckpointError(f"{path} has format {made}, this release reads {FORMAT}")
-    return tensors, state
+    return _joined(tensors), state
+
+
+def _parts(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """What the file format has: dense tensors of real numbers."""
+    if tensor.layout == torch.sparse_coo:
+        sparse = tensor.coalesce()
+        yield f"{name}{_INDICES}", sparse.indices()
+        yield f"{name}{_SIZE}", torch.tensor(sparse.shape)
+        yield from _parts(f"{name}{_VALUES}", sparse.values())
+    elif tensor.layout != torch.strided or tensor.is_quantized:
+        kind = "quantized" if tensor.is_quantized else str(tensor.layout).removeprefix("torch.")
+        message = f"{name} is {kind}, which no checkpoint holds (dense or sparse_coo)"
+        raise ModelError("model", message)
+    elif tensor.is_complex():
+        yield f"{name}{_COMPLEX}", torch.view_as_real(tensor.resolve_conj())
+    else:
+        yield name, tensor
+
+
+def _joined(parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors that `_parts` took apart."""
+    found = {}
+    for name, tensor in parts.items():
+        if name.endswith(_COMPLEX):
+            name, tensor = name.removesuffix(_COMPLEX), torch.view_as_complex(tensor)
+        found[name] = tensor
+    for name in [n for n in found if n.endswith(_INDICES)]:
+        whole = name.removesuffix(_INDICES)
+        indices, values = found.pop(name), found.pop(f"{whole}{_VALUES}")
+        size = found.pop(f"{whole}{_SIZE}").tolist()
+        found[whole] = torch.sparse_coo_tensor(indices, values, size, check_invariants=True)
+    return found
 
 
 def _checksum(text: str, tensors: Mapping[str, Tensor]) -> int:

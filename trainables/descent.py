@@ -27,6 +27,14 @@ def precise(precision: str, device: str) -> AbstractContextManager[Any]:
     return torch.autocast(kind, dtype=getattr(torch, precision))
 
 
+def densify(optimizer: Optimizer) -> None:
+    """Make gradients dense: those of `nn.Embedding(sparse=True)` most optimizers do not take."""
+    for group in optimizer.param_groups:
+        for param in group["params"]:
+            if param.grad is not None and param.grad.is_sparse:
+                param.grad = param.grad.to_dense()
+
+
 class Descent:
     """One optimizer's steps.
 
@@ -44,6 +52,7 @@ class Descent:
             The gradient's norm where `adjust` tells it; NaN where the step was left out.
         """
         loss.backward()  # type: ignore[no-untyped-call]
+        densify(self.optimizer)
         norm = self.adjust() if self.adjust else None
         self.optimizer.step()
         return norm
@@ -65,6 +74,7 @@ class ScaledDescent(Descent):
 
     def __call__(self, loss: Tensor) -> Tensor | None:
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        densify(self.optimizer)
         self._scaler.unscale_(self.optimizer)
         norm = self.adjust() if self.adjust else None
         self._scaler.step(self.optimizer)

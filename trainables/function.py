@@ -80,8 +80,9 @@ class FunctionTrial:
         if checkpoint is not None:
             self._restore(checkpoint)
         report = Report(self, self._kept[1] if self._kept else None)
+        own = copy.deepcopy(dict(config))  # the function may change what it is given
         self._thread = threading.Thread(
-            target=self._run, args=(train, copy.deepcopy(dict(config)), report), name="train", daemon=True
+            target=self._run, args=(train, own, report), name="train", daemon=True
         )
 
     def advance(self, until: int, seconds: float | None = None) -> bool:

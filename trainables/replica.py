@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 import torch
 from torch import Tensor, nn
@@ -24,10 +24,12 @@ from lanewise.trainables.streamed import Features, chunks
 from lanewise.trainables.streams import stream, torch_seed
 from lanewise.trainables.tensors import FoldTensors
 from lanewise.trainables.unit import Unit, seeded
-from lanewise.trainables.weights import Weights
+from lanewise.trainables.user_module import are_the_same, first_pass, input_type, trainable
+from lanewise.trainables.weights import Weights, lacks
 
 _GATHER = 1 << 22  # values copied at once when a permutation is applied: 16 MB of float32
 _EVALUATE = 8192  # rows per forward pass of an evaluation
+_HALVES = (torch.float16, torch.bfloat16)
 
 
 class Replica:
@@ -38,20 +40,40 @@ class Replica:
         self.seed, self.number, self.device = unit.seed, unit.number, unit.device
         self.config, self.info, self.data = config, info, data
         self.module, self.draws = unit.module()
-        self.params = [p for p in self.module.parameters() if p.requires_grad]
+        self.params = trainable(self.module)
         if not self.params:
             raise ModelError("model", "the module has no parameter to train")
         self.batch_sizes = batch_sizes(self.module, len(data.x_train), config["batch_size"])
-        self.optimizer = optimizers.build(config, self.params)
-        wants_norm = "grad_norm" in reported(recipe.metrics, recipe.monitor)
-        adjust = optimizers.gradient_adjustment(config, self.params, wants_norm=wants_norm)
-        self.descend = descent(config["precision"], unit.device, self.optimizer, adjust)
+        self.wants_norm = "grad_norm" in reported(recipe.metrics, recipe.monitor)
+        self.number_type = unit.dtype
+        self._prepare_to_step()
         self.rate = Rate(config, Span(len(self.batch_sizes), recipe.epochs))
         loss, classes = complete_loss(recipe.loss, info.task), len(info.classes or ())
         weight_C = class_weights(config["class_weight"], data.y_train, classes, unit.dtype)
         self.criterion = make_criterion(loss, config["label_smoothing"], weight_C, info.task)
         self.loss_of = make_loss(loss, info.task)
         self.weights = Weights(self.module)
+
+    def _prepare_to_step(self) -> None:
+        self.input_type = input_type(self.module, self.number_type)
+        self.optimizer = optimizers.build(self.config, self.params)
+        adjust = optimizers.gradient_adjustment(
+            self.config, self.params, wants_norm=self.wants_norm
+        )
+        precision = self.config["precision"]
+        self.descend = descent(precision, self.device, self.optimizer, adjust)
+
+    def _take_new_parameters(self) -> None:
+        """Train those, too, that the module has made in a forward pass; nothing, if it has not."""
+        found = trainable(self.module)
+        if are_the_same(found, self.params):
+            return
+        kept = self.optimizer.state
+        self.params = found
+        self._prepare_to_step()
+        for param in found:
+            if param in kept:
+                self.optimizer.state[param] = kept[param]
 
     def train_epoch(self, epoch: int) -> dict[str, float]:
         """One pass over the training rows.
@@ -70,21 +92,24 @@ class Replica:
             return self._train(epoch, extra)
 
     def _train(self, epoch: int, extra: Watched) -> dict[str, float]:
-        module, params, rate = self.module, self.params, self.rate
+        module, rate = self.module, self.rate
         criterion, outputs = self.criterion, self.info.outputs
         losses, sizes, norms = [], [], []
-        x_type = params[0].dtype
         before = (epoch - 1) * rate.span.steps
         for number, (x_BF, y_B) in enumerate(self._batches(epoch), before):
-            for param in params:
+            for param in self.params:
                 param.grad = None
-            if not rate.is_constant:
-                self.optimizer.param_groups[0]["lr"] = rate.at(number)
             with precise(self.config["precision"], self.device):
                 output_BC = module(x_BF)
+            if number == before:
+                self._take_new_parameters()
+            if not rate.is_constant:
+                self.optimizer.param_groups[0]["lr"] = rate.at(number)
             if type(output_BC) is not Tensor or output_BC.shape != (len(y_B), outputs):
                 _refuse(output_BC, (len(y_B), outputs))
-            loss, plain = criterion(output_BC.to(x_type), y_B)
+            if output_BC.is_complex():
+                _refuse(output_BC, (len(y_B), outputs))
+            loss, plain = criterion(output_BC.to(self.number_type), y_B)
             if extra.activity:
                 loss = loss + self.config["activity_l1"] / len(y_B) * sum(extra.activity)
             if extra.terms:
@@ -110,11 +135,14 @@ class Replica:
         many = max(1, _GATHER // (sizes[0] * max(1, x[0].numel())))
         groups = [sizes[first : first + many] for first in range(0, len(sizes), many)]
         for part, group in zip(torch.split(rows, [sum(g) for g in groups]), groups, strict=True):
-            batches = zip(torch.split(x[part], group), torch.split(y[part], group), strict=True)
-            if changes is None:
-                yield from batches
-            else:
-                yield from ((changes.apply(x_B), y_B) for x_B, y_B in batches)
+            batches: Iterable[tuple[Tensor, Tensor]] = zip(
+                torch.split(x[part], group), torch.split(y[part], group), strict=True
+            )
+            if changes is not None:
+                batches = ((changes.apply(x_B), y_B) for x_B, y_B in batches)
+            if self.input_type != self.number_type and x.is_floating_point():
+                batches = ((x_B.to(self.input_type), y_B) for x_B, y_B in batches)
+            yield from batches
 
     def evaluate(self, names: Iterable[str]) -> dict[str, float]:
         """Reported metrics of the present weights."""
@@ -135,6 +163,11 @@ class Replica:
 
     def restore(self, tensors: Mapping[str, Tensor], *, with_optimizer: bool) -> None:
         """Take over what `tensors()` gave, bit by bit."""
+        if lacks(self.module, tensors, "now."):
+            # Where a pass does not make them, what is missing is said by its name.
+            with suppress(Exception):
+                first_pass(self.module, self.data.x_train[: self.batch_sizes[0]])
+            self._take_new_parameters()
         self.weights.restore(tensors)
         if with_optimizer:
             optimizer_state.restore(self.optimizer, self.params, tensors, "optimizer.")
@@ -152,10 +185,14 @@ def forward(module: nn.Module, x: Features, outputs: int) -> Tensor:
         found = []
         for part in chunks(x, _EVALUATE):
             # A copy: the data is shared by all trials, and a model may work in place on its input.
-            output = module(part.clone())
+            output = module(part.clone().to(input_type(module, part.dtype)))
             if type(output) is not Tensor or output.shape != (len(part), outputs):
                 _refuse(output, (len(part), outputs))
-            found.append(output)
+            if output.is_complex():
+                _refuse(output, (len(part), outputs))
+            # What is scripted asks for gradients in any case; halves are too coarse for metrics.
+            output = output.detach()
+            found.append(output.float() if output.dtype in _HALVES else output)
     return found[0] if len(found) == 1 else torch.cat(found)
 
 
@@ -175,6 +212,9 @@ def measure(
 
 
 def _refuse(output: object, wanted: tuple[int, int]) -> None:
+    if isinstance(output, Tensor) and output.is_complex():
+        message = "the module returned complex numbers; return real ones (.abs(), .real)"
+        raise ModelError("model", message)
     if isinstance(output, Tensor) and output.shape == wanted:
         return  # a subclass of Tensor
     shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,29 @@ from lanewise.trainables.replica import forward, measure
 from lanewise.trainables.scores import at_threshold, score
 from lanewise.trainables.state import read_info, read_preprocess
 from lanewise.trainables.streamed import Streamed
-from lanewise.trainables.streams import stream
+from lanewise.trainables.streams import stream, torch_seed
 from lanewise.trainables.tensors import FoldTensors, fold_tensors
 from lanewise.trainables.training import pick_device, threads
 from lanewise.trainables.trial import Recipe
 from lanewise.trainables.unit import build_for, build_module
-from lanewise.trainables.weights import copy_weights
+from lanewise.trainables.user_module import example_rows, first_pass
+from lanewise.trainables.weights import copy_state, lacks
+
+
+def load_state(
+    module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, info: Info, dtype: str
+) -> None:
+    """Fill a module that was just built with what `weights.state_of` took from a trained one.
+
+    Raises:
+        CheckpointError: it is of another model.
+    """
+    if lacks(module, tensors, prefix):
+        device = str(next(module.parameters()).device)
+        # Where no forward pass of examples makes them, what is missing is said by its name.
+        with suppress(Exception):
+            first_pass(module, example_rows(info, device, getattr(torch, dtype)))
+    copy_state(module, tensors, prefix)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +88,13 @@ class TrainedModel:
         # The checkpoint may be older than a hyperparameter, which then was at its default.
         full = complete(recipe.model, state["config"])
         build, config = build_for(recipe, state["given"], full)
-        device = pick_device(recipe.device)
+        device, dtype = pick_device(recipe.device), recipe.dtype
         modules = []
         for number in range(state["replicas"]):
-            module = build_module(build, config, info, seed=0, device=device, dtype=recipe.dtype)
-            copy_weights(module, tensors, f"{number}.best.")
+            # As it was built to be trained: what is random and no parameter must be the same, too.
+            seed = torch_seed(state["seed"], number, "init", 0)
+            module = build_module(build, config, info, seed=seed, device=device, dtype=dtype)
+            load_state(module, tensors, f"{number}.best.", info, dtype)
             modules.append(module.eval())
         every = tuple(fits[number // state["seeds"]] for number in range(state["replicas"]))
         best = state["best_epoch"]
@@ -197,9 +217,9 @@ class TrainedModel:
         found = []
         for module, preprocess in zip(self.modules, self.preprocess, strict=True):
             x, y = targets.part(table, preprocess)
-            like = next(module.parameters())
-            made = torch.from_numpy(y).to(like.device)
-            y_N = made.to(like.dtype) if made.is_floating_point() else made
+            made = torch.from_numpy(y).to(next(module.parameters()).device)
+            dtype = getattr(torch, self.recipe.dtype)
+            y_N = made.to(dtype) if made.is_floating_point() else made
             output_NC = self._outputs(module, x)
             scale = torch.as_tensor(preprocess.target_std, dtype=torch.float64)
             found.append(score(names, output_NC, y_N, self._loss, scale, task, instead))
@@ -217,12 +237,12 @@ class TrainedModel:
         return self._outputs(module, preprocess.transform(X))
 
     def _outputs(self, module: nn.Module, x: Array | Unread) -> Tensor:
-        like = next(module.parameters())
+        device, dtype = next(module.parameters()).device, getattr(torch, self.recipe.dtype)
         if isinstance(x, Unread):
-            rows = Streamed([x], str(like.device), like.dtype)
+            rows = Streamed([x], str(device), dtype)
             return forward(module, rows, self.info.outputs)
-        inputs = torch.from_numpy(x).to(like.device)
-        inputs = inputs.to(like.dtype) if inputs.is_floating_point() else inputs
+        inputs = torch.from_numpy(x).to(device)
+        inputs = inputs.to(dtype) if inputs.is_floating_point() else inputs
         return forward(module, inputs, self.info.outputs)
 
     def _mean(self, X: Any) -> Array:

@@ -18,6 +18,7 @@ from lanewise.trainables.errors import ConfigError, ModelError
 from lanewise.trainables.streams import torch_seed
 from lanewise.trainables.tensors import FoldTensors
 from lanewise.trainables.trial import Recipe, find_build
+from lanewise.trainables.user_module import first_pass, is_unfinished, placed
 
 Build = Callable[[Mapping[str, Any], Info], nn.Module]
 
@@ -62,7 +63,11 @@ class Unit:
             device=self.device,
             dtype=self.recipe.dtype,
         )
-        return own_draws(built, draws), draws
+        module = own_draws(built, draws)
+        if is_unfinished(module):
+            with seeded(torch_seed(self.seed, self.number, "init", 1), self.device):
+                first_pass(module, self.data.x_train[: self.config["batch_size"]])
+        return module, draws
 
 
 def units(
@@ -120,6 +125,13 @@ def build_module(
     with seeded(seed, device):
         module = build(copy.deepcopy(dict(config)), info)
     if not isinstance(module, nn.Module):
-        kind = type(module).__name__
-        raise ModelError("model", f"build(config, info) returned a {kind}, not an nn.Module")
-    return module.to(device, getattr(torch, dtype))
+        raise ModelError("model", f"build(config, info) {_returned(module)}")
+    return placed(module, device, getattr(torch, dtype))
+
+
+def _returned(what: object) -> str:
+    if what is None:
+        return "returned nothing; it has to return an nn.Module"
+    if isinstance(what, type):
+        return f"returned the class {what.__name__}, not a module: {what.__name__}(…)"
+    return f"returned a {type(what).__name__}, not an nn.Module"

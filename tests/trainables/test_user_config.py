@@ -51,9 +51,7 @@ def overwrites(config, info):
 def test_each_build_has_a_copy_and_the_checkpoint_the_original(
     recipe, tmp_path, build, folds, seeds
 ):
-    shared = recipe(
-        "sklearn:wine", model="my.py:build", callable=build, folds=folds, seeds=seeds
-    )
+    shared = recipe("sklearn:wine", model="my.py:build", callable=build, folds=folds, seeds=seeds)
     given = copy.deepcopy(CONFIG)
     trial = open_trial(shared, given, 1)
     trial.advance(2)

@@ -23,9 +23,11 @@ from lanewise.trainables.packs.recording import Recording, record
 from lanewise.trainables.packs.recurrence import own_recurrence
 from lanewise.trainables.packs.stack import BEST, PARAM, ROWS, Shapes, Values, places, sizes
 from lanewise.trainables.packs.steps import STATE_ROWS, Stepper
+from lanewise.trainables.packs.unstackable import check_stackable
 from lanewise.trainables.schedules import Rate, Span
 from lanewise.trainables.streams import keep_threshold, normals_of, stream
 from lanewise.trainables.unit import Unit
+from lanewise.trainables.weights import weights_of
 
 if TYPE_CHECKING:
     from lanewise.trainables.packs.pack import Pack
@@ -94,6 +96,7 @@ class Lane:
     """
 
     def __init__(self, unit: Unit) -> None:
+        """Raises UnstackableError: it has to train alone."""
         recipe, info, data, config = unit.recipe, unit.info, unit.data, unit.config
         self.unit, self.seed, self.number, self.fold = unit, unit.seed, unit.number, unit.fold
         self.config, self.data = config, data
@@ -103,6 +106,7 @@ class Lane:
         parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
         if not parameters:
             raise ModelError("model", "the module has no parameter to train")
+        check_stackable(module, unit.dtype)
         self.names = list(parameters)
         self.shapes: Shapes = tuple(tuple(p.shape) for p in parameters.values())
         self.frozen = {n: p for n, p in module.named_parameters() if not p.requires_grad}
@@ -130,6 +134,7 @@ class Lane:
 
     def _record(self, outputs: int) -> None:
         """What fails now fails when it trains alone, too, and then with its whole traceback."""
+        parts = weights_of(self.module)
         try:
             x = self.data.x_train
             few = x[: max(self.batch_sizes)]
@@ -137,7 +142,10 @@ class Lane:
         except Exception as error:
             self.obstacle = first_line(error)
             return
-        if any(shape != (size, outputs) for size, shape in self.recording.output.items()):
+        after = weights_of(self.module)
+        if parts.keys() != after.keys() or any(t.shape != after[n].shape for n, t in parts.items()):
+            self.obstacle = "its forward pass changes what parameters or buffers it has"
+        elif any(shape != (size, outputs) for size, shape in self.recording.output.items()):
             self.obstacle = "it does not return [batch, outputs]"
 
     def _first_values(

@@ -16,6 +16,7 @@ from lanewise.trainables.packs.lane import Lane
 from lanewise.trainables.packs.pack import Data, Pack, join_folds, kind_of
 from lanewise.trainables.packs.probe import why_not
 from lanewise.trainables.packs.stack import sizes
+from lanewise.trainables.packs.unstackable import UnstackableError
 from lanewise.trainables.tensors import fold_tensors
 from lanewise.trainables.training import check_activations, pick_device, threads
 from lanewise.trainables.trial import Row
@@ -161,7 +162,10 @@ class Packer:
         """
         course = Course(self.recipe, given, seed)
         with threads(self.recipe.threads):
-            lanes = self._lanes(course)
+            try:
+                lanes = self._lanes(course)
+            except UnstackableError as error:
+                return str(error)
             why = next((why for lane in lanes if (why := self._why_not(course, lane))), "")
             if why:
                 return why
