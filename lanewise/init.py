@@ -18,7 +18,10 @@ from lanewise.sniff import Found, Key, look
 from lanewise.spaces.presets import PRESETS
 from lanewise.sweepfile import parse
 from lanewise.trainables.config import MODEL_KNOBS, TRAINING
+from lanewise.trainables.data.folders import is_wanted, parts_in
 from lanewise.trainables.data.images import SUFFIXES as PICTURES
+from lanewise.trainables.data.prose import SUFFIX as TEXTS
+from lanewise.trainables.data.split import shares
 from lanewise.trainables.errors import listing, nearest
 
 if TYPE_CHECKING:
@@ -119,11 +122,11 @@ def _folder(path: Path) -> str:
     """What a folder holds, by the names of its files."""
     if (path / "X.npy").is_file():
         return "npy"
-    ends = {file.suffix.lower() for file in path.glob("*/*")}
-    if ".txt" in ends:
-        return "text"
-    if ends & set(PICTURES):
-        return "images"
+    for kind, suffixes in (("text", (TEXTS,)), ("images", PICTURES)):
+        # Pictures or texts lie in folders of classes; or those do, in folders of parts.
+        roots = (path, *parts_in(path, suffixes).values())
+        if any(is_wanted(file, suffixes) for root in roots for file in root.glob("*/*")):
+            return kind
     tables = sorted({kind for file in path.iterdir() for end, kind in _KINDS.items()
                      if file.name.lower().endswith(end)})  # fmt: skip
     hint = f"; several files of one table are {tables[0]}:{path}/*" if tables else ""
@@ -204,9 +207,11 @@ def _data(source: str, found: Found) -> Iterator[str]:
     lines = [("  source: " + flow(source), "")]
     for key in found.keys:
         lines += _key(key)
-    lines.append(
-        ("  split: [0.7, 0.15, 0.15]", "training, validation, and test, which no trial sees")
-    )
+    shown = ", ".join(f"{share:g}" for share in shares(None, found.own))
+    told = "training, validation, and test, which no trial sees"
+    if found.own:
+        told = f"of the training part; {' and '.join(found.own)} have folders of their own"
+    lines.append((f"  split: [{shown}]", told))
     yield "data:"
     yield from aligned(lines)
 

@@ -12,7 +12,7 @@ import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -269,22 +269,25 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
     if file.data is None:
         return None
     from lanewise.trainables.data.dataset import prepare
-    from lanewise.trainables.data.parts import load_parts
+    from lanewise.trainables.data.parts import Sources, load_parts
     from lanewise.trainables.data.split import check_split, shares
     from lanewise.trainables.data.task import infer_task
 
     data = file.data
-    split = shares(data.split if "split" in data.model_fields_set else None, tuple(data.own))
-    check_split(split, file.folds, tuple(data.own))
     # A misspelled metric or loss must not first be blamed on the data.
     check_metric(metric, None, "objective")
+    sources = Sources.of(data.source, data.own, base)
+    own = tuple(sources.own)
+    split = shares(data.split if "split" in data.model_fields_set else None, own)
+    with sources.explained():
+        check_split(split, file.folds, own)
     kind = KINDS.get(file.model_name or "")
     tasks = kind.tasks if kind else TASKS
     asked = _asked_task(file, tasks)
     learns_target = bool(set(tasks) & set(SUPERVISED)) and asked not in WITHOUT_TARGET
     parts = load_parts(
-        data.source,
-        data.own,
+        sources.main,
+        sources.own,
         target=data.target,
         base=base,
         group=data.group,
@@ -305,9 +308,9 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
     for name in file.metrics:
         check_metric(name, task, "metrics")
     _check_direction(metric, file.objective.mode)
-    return prepare(
+    prepared = prepare(
         parts.main.table,
-        source=data.source,
+        source=sources.main,
         task=task,
         split=split,
         folds=file.folds,
@@ -317,6 +320,7 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
         anomalies=data.anomalies,
         stratify=data.stratify,
     )
+    return replace(prepared, notes=(*filter(None, [sources.note]), *prepared.notes))
 
 
 def _asked_task(file: SweepFile, tasks: Sequence[str]) -> str | None:

@@ -63,6 +63,7 @@ class Found:
 
     shape: of an example, in words; keys: of the data section, below its source.
     shares: of each class, the largest first; none for numbers.
+    own: the parts that have folders of their own, "validation" and "test".
     """
 
     form: str
@@ -72,6 +73,7 @@ class Found:
     keys: tuple[Key, ...] = ()
     seen: tuple[str, ...] = ()
     shares: tuple[float, ...] = ()
+    own: tuple[str, ...] = ()
 
     @property
     def model(self) -> str:
@@ -84,25 +86,30 @@ def look(source: str, target: str | None, base: Path) -> Found:
     Raises:
         SweepFileError, DataError: one line, if it cannot be read or its target is not known.
     """
+    from lanewise.trainables.data.parts import Sources
     from lanewise.trainables.data.source import load_rows
 
     kind, _, name = source.partition(":")
     if kind in ("csv", "parquet", "series"):
         return _of_frame(source, _frame(kind, name, base), target, base)
+    sources = Sources.of(source, {}, base)
     keys, shape = [Key("target", target)] if target else [], None
-    if kind == "images" and (shape := _common(name, base)):
+    names = [each.partition(":")[2] for each in (sources.main, *sources.own.values())]
+    if kind == "images" and (shape := _common(names, base)):
         keys.append(Key("shape", list(shape), "each picture is scaled to it: their sizes differ"))
-    return _of_rows(load_rows(source, Columns(target, shape=shape), base), keys)
+    rows = load_rows(sources.main, Columns(target, shape=shape), base)
+    found = _of_rows(rows, keys, [sources.note] if sources.note else [])
+    return replace(found, own=tuple(sources.own))
 
 
-def _common(name: str, base: Path) -> tuple[int, int, int] | None:
-    """A shape for pictures that have several; None where they have one."""
+def _common(names: Iterable[str], base: Path) -> tuple[int, int, int] | None:
+    """A shape for the pictures of sources, if they have several; None where they have one."""
     import PIL.Image
 
     from lanewise.trainables.data.images import find
 
     found = []
-    for picture in find(name, base):
+    for picture in (picture for name in names for picture in find(name, base)):
         try:
             with PIL.Image.open(picture.file) as opened:  # its head alone
                 found.append((1 if opened.mode in ("1", "L", "LA") else 3, *opened.size))

@@ -7,9 +7,8 @@ channel, others red, green and blue; transparency is left out.
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +17,7 @@ import numpy as np
 from lanewise.trainables.data.block import Block
 from lanewise.trainables.data.columns import Request, refuse_order
 from lanewise.trainables.data.convert import from_block
+from lanewise.trainables.data.folders import files_below, folders_in, is_wanted
 from lanewise.trainables.data.paths import alike, is_pattern, locate_folder
 from lanewise.trainables.data.table import Array, texts
 from lanewise.trainables.errors import DataError
@@ -75,7 +75,7 @@ def find(name: str, base: Path, *, has_classes: bool = True) -> list[Picture]:
     if is_pattern(name, base):
         found = alike(name, base)
         roots = [path for path in found if path.is_dir()]
-        files = [Picture(path, path.parent.name) for path in found if _is_picture(path)]
+        files = [Picture(path, path.parent.name) for path in found if is_wanted(path, SUFFIXES)]
         # A pattern such as photos/** names a folder's pictures one by one, beside the folder.
         pictures = files or [one for root in roots for one in _below(root, has_classes)]
         if not pictures:
@@ -88,30 +88,19 @@ def find(name: str, base: Path, *, has_classes: bool = True) -> list[Picture]:
 def _below(root: Path, has_classes: bool) -> list[Picture]:
     """Pictures below the folders of a folder; each class must have some."""
     found = []
-    folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
+    folders = folders_in(root)
     for folder in folders:
-        pictures = [Picture(file, folder.name) for file in _files(folder)]
+        pictures = [Picture(file, folder.name) for file in files_below(folder, SUFFIXES)]
         if not pictures and has_classes:
             raise _bad(f"folder {folder.name} of {root} holds no picture ({', '.join(SUFFIXES)})")
         found += pictures
-    loose = sorted(path for path in root.iterdir() if _is_picture(path))
+    loose = sorted(path for path in root.iterdir() if is_wanted(path, SUFFIXES))
     if has_classes and (loose or not folders):
         message = f"{root} needs a folder of pictures for each class"
         raise _bad(f"{message}; {loose[0].name} lies outside" if loose else message)
     if not (found or loose):
         raise _bad(f"{root} holds no picture ({', '.join(SUFFIXES)})")
     return found + [Picture(file, "") for file in loose]
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if name[0] != "."]
-        yield from (path for name in files if _is_picture(path := Path(place, name)))
-
-
-def _is_picture(path: Path) -> bool:
-    is_named_so = path.suffix.lower() in SUFFIXES and path.name[0] != "."
-    return is_named_so and path.is_file()
 
 
 def _stacked(pictures: Sequence[Picture], shape: Sequence[int] | None, memory: int) -> Array:

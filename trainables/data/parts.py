@@ -10,8 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from lanewise.trainables.data import images, prose
 from lanewise.trainables.data.columns import MEMORY, Columns, Text, Windows
+from lanewise.trainables.data.folders import parts_in
 from lanewise.trainables.data.inputs import Reading, read_as
+from lanewise.trainables.data.paths import is_pattern, locate_folder
 from lanewise.trainables.data.source import load_rows
 from lanewise.trainables.data.table import Array, Rows, Table
 from lanewise.trainables.errors import DataError, listing, nearest
@@ -46,6 +49,59 @@ class Parts:
             with blamed(f"data.{name}"):
                 own[name] = replace(part, table=read_as(part.table, forms, shape, ids, text)[0])
         return Parts(replace(self.main, table=rows), own), reading
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the rows come from: the main source, and those of parts with one of their own.
+
+    note: what people should know of how they were found; empty for nothing.
+    """
+
+    main: str
+    own: Mapping[str, str]
+    note: str = ""
+
+    @classmethod
+    def of(cls, source: str, own: Mapping[str, str], base: Path) -> Sources:
+        """As a person named them; the folders of parts, where the source is a folder of such.
+
+        Raises:
+            DataError: at "data.validation" or "data.test", a part that is named and has a folder.
+        """
+        found = _folders_of(source, base)
+        if not found:
+            return cls(source, own)
+        names = listing(found.values())
+        for part in own:
+            if part in found:
+                message = f"{source} has a folder of its own for this part, {found[part]}"
+                main = f"{source}/{found['training']}"
+                raise DataError(f"data.{part}", f"{message}; name {main} as data.source")
+        below = {part: f"{source.rstrip('/')}/{name}" for part, name in found.items()}
+        note = f"the folders of {source} are the parts, not classes: {names}"
+        return cls(below.pop("training"), {**below, **own}, note)
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Errors inside say what the sources are, where nobody named them so."""
+        try:
+            yield
+        except DataError as error:
+            hint = f" ({self.note})" if self.note else ""
+            raise DataError(error.path, f"{error.message}{hint}") from error.__cause__
+
+
+def _folders_of(source: str, base: Path) -> dict[str, str]:
+    """The names of folders by the part that they are."""
+    kind, _, name = source.partition(":")
+    if kind not in _SUFFIXES or is_pattern(name, base):
+        return {}
+    found = parts_in(locate_folder(name, base), _SUFFIXES[kind])
+    return {part: folder.name for part, folder in found.items()}
+
+
+_SUFFIXES = {"images": images.SUFFIXES, "text": (prose.SUFFIX,)}
 
 
 def load_parts(

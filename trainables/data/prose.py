@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lanewise.trainables.data.columns import Request, refuse_order
+from lanewise.trainables.data.folders import files_below, folders_in
 from lanewise.trainables.data.paths import locate_folder
 from lanewise.trainables.data.table import Array, Groups, Order, Rows, Table, finished, taken, texts
 from lanewise.trainables.errors import DataError, listing, nearest
@@ -120,14 +121,14 @@ def load_text(asked: Request) -> Prose:
 
 
 def _folders(root: Path) -> list[Path]:
-    found = sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
+    found = folders_in(root)
     if not found:
         raise _bad(f"{root} needs a folder of texts ({SUFFIX}) for each class")
     return found
 
 
 def _files(folder: Path) -> list[Path]:
-    found = sorted(file for file in folder.rglob(f"*{SUFFIX}") if file.is_file())
+    found = sorted(files_below(folder, (SUFFIX,)))
     if not found:
         raise _bad(f"folder {folder.name} of {folder.parent} holds no text (*{SUFFIX})")
     return found
