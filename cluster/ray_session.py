@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lanewise.cluster.errors import ClusterError
+from lanewise.cluster.ray_token import keep_token
 
 # Read by Ray and its children when they start. Usage reports leave the machine, so they are off.
 _ENVIRONMENT = {
@@ -69,13 +70,17 @@ class RaySession:
 
     def _connect(self, ray: Any) -> None:
         _check_answers(self.address)
+        is_local = self.address is None
+        if os.environ.get("RAY_AUTH_MODE", "token").lower() == "token":
+            keep_token(create=is_local)
         try:
-            ray.init(
-                address=self.address or "local",
-                include_dashboard=False if self.address is None else None,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-            )
+            with _on_loopback() if is_local else contextlib.nullcontext():
+                ray.init(
+                    address=self.address or "local",
+                    include_dashboard=False if is_local else None,
+                    logging_level=logging.ERROR,
+                    log_to_driver=False,
+                )
         except Exception as error:  # Ray raises many kinds: ConnectionError, RuntimeError, ...
             where = self.address or "a local cluster"
             raise ClusterError(f"ray: cannot reach {where}: {_first_line(error)}") from error
@@ -88,6 +93,23 @@ class RaySession:
             with _nothing_collected():
                 ray.shutdown()
             self.is_ours = False
+
+
+@contextlib.contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Inside, a Ray that starts takes the loopback address for its node's, and listens there alone.
+
+    Ray does so where it thinks that there can be no cluster, as on macOS. It turns the address
+    into one that others can reach if it is only told it.
+    """
+    from ray._private import ray_constants
+
+    before = getattr(ray_constants, "ENABLE_RAY_CLUSTER", None)
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 @contextlib.contextmanager

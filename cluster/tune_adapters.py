@@ -5,8 +5,8 @@ Both run in Tune's thread. They decide nothing.
 
 from __future__ import annotations
 
-import contextlib
-import pickle
+import pickletools
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from lanewise.cluster.executor import Proceed
 from lanewise.cluster.memory import is_low_memory
 from lanewise.cluster.tune_worker import OUTCOME, RUN, decode_outcome, decode_run, encode_run
 from lanewise.search.sweep import Run
+
+_LONGEST = 1 << 20  # bytes of a pickled error that are looked at
 
 
 class Suggestions(Searcher):  # type: ignore[misc]  # Ray is untyped
@@ -69,25 +71,29 @@ class Adapter(FIFOScheduler):  # type: ignore[misc]  # Ray is untyped
 def _kind(trial: Any, why: str) -> str:
     """What Ray says of a worker's end. The kernel's own out-of-memory killer tells it nothing."""
     path = getattr(trial, "pickled_error_file", None)
-    if path and Path(path).exists():
-        # An error that cannot be read is of no known kind.
-        with contextlib.suppress(Exception), Path(path).open("rb") as file:
-            if getattr(_RayErrors(file).load(), "preempted", False):
-                return "preempted"
+    if path and _says_preempted(Path(path)):
+        return "preempted"
     return "out_of_memory" if is_low_memory(why) else "node_lost"
 
 
-class _RayErrors(pickle.Unpickler):
-    """Reads Ray's own errors and nothing else: a file may be anybody's."""
+def _says_preempted(path: Path) -> bool:
+    """Whether a pickled error of Ray's holds ``_preempted = True``, which its text does not say.
 
-    def find_class(self, module: str, name: str) -> Any:
-        if module != "ray.exceptions":
-            raise pickle.UnpicklingError(f"{module}.{name} is no error of Ray's")
-        return super().find_class(module, name)
+    The file may be anybody's, so its instructions are read and none is followed.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LONGEST)
+        # Between a key and its value stands at most that the key is to be remembered.
+        steps = [(op.name, value) for op, value, _ in pickletools.genops(content)]
+    except (OSError, ValueError):  # none, or none that is whole
+        return False
+    steps = [step for step in steps if step[0] not in ("MEMOIZE", "BINPUT", "LONG_BINPUT")]
+    return any(key == "_preempted" and name == "NEWTRUE" for (_, key), (name, _) in pairwise(steps))
 
 
 def _why(trial: Any) -> str:
-    """What Ray wrote of the error; its class is lost unless the file can be read."""
+    """What Ray wrote of the error."""
     path = getattr(trial, "error_file", None)
     if path and Path(path).exists():
         return Path(path).read_text(errors="replace")

@@ -36,6 +36,7 @@ def _checks(home: Home) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "cpus", lambda: str(len(os.sched_getaffinity(0)))
     yield "devices", _devices
     yield "ray", _ray
+    yield "ray's token", _token
 
 
 def _guarded(what: str, check: Callable[[], str]) -> Finding:
@@ -70,9 +71,31 @@ def _devices() -> str:
 
 
 def _ray() -> str:
+    from lanewise.cluster.listening import open_to_others
     from lanewise.cluster.ray_session import RaySession
 
     session = RaySession(None)
     resources = session.open()
+    places = open_to_others()
     session.close()
-    return f"a local cluster starts, with {resources.get('CPU', 0):g} CPUs"
+    cpus = f"a local cluster starts, with {resources.get('CPU', 0):g} CPUs"
+    if places:
+        where = ", ".join(places)
+        return f"{cpus}; other machines reach it, and its token alone keeps them out: {where}"
+    return f"{cpus}, and listens on the loopback address alone"
+
+
+def _token() -> str:
+    """Ray's, which keeps other users of this machine out."""
+    from lanewise.cluster.ray_token import TOKEN, readable_by_others, token_path
+
+    if os.environ.get("RAY_AUTH_MODE", "token").lower() != "token":
+        raise RuntimeError("RAY_AUTH_MODE turns it off: whoever reaches a local cluster may use it")
+    if os.environ.get(TOKEN):
+        return f"in {TOKEN}"
+    path = token_path()
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is not there")
+    if readable_by_others(path):
+        raise PermissionError(f"{path} can be read by other users: chmod 600 {path}")
+    return f"{path}, for its owner alone"

@@ -64,8 +64,26 @@ class Trap:
         return Path.touch, (self.path,)
 
 
-def test_a_file_that_is_no_error_of_rays_is_not_obeyed(tmp_path: Path) -> None:
-    (tmp_path / "error.pkl").write_bytes(cloudpickle.dumps(Trap(tmp_path / "trapped")))
+def dotted(path: Path) -> bytes:
+    """Names nothing but ``ray.exceptions``, from where dots lead anywhere."""
+    name, made = b"os.mkdir", str(path).encode()
+    text = [b"\x8c" + bytes([len(each)]) + each for each in (b"ray.exceptions", name, made)]
+    return b"\x80\x04" + text[0] + text[1] + b"\x93" + text[2] + b"\x85R."
+
+
+FORGED = {
+    "another class": lambda path: cloudpickle.dumps(Trap(path)),
+    "a dotted name": dotted,
+    "a dotted name and more": lambda path: dotted(path)[:-1] + cloudpickle.dumps(died(3))[2:],
+    "no pickle": lambda path: b"_preempted\x88",
+    "half an error": lambda path: cloudpickle.dumps(died(3))[:-40],
+    "nothing": lambda path: b"",
+}
+
+
+@pytest.mark.parametrize("case", FORGED)
+def test_a_file_that_is_no_error_of_rays_is_not_obeyed(case: str, tmp_path: Path) -> None:
+    (tmp_path / "error.pkl").write_bytes(FORGED[case](tmp_path / "trapped"))
     trial: Any = SimpleNamespace(
         config={RUN: encode_run(Run(4, {}, 0, 1, 0, 9))},
         pickled_error_file=str(tmp_path / "error.pkl"),
@@ -74,7 +92,7 @@ def test_a_file_that_is_no_error_of_rays_is_not_obeyed(tmp_path: Path) -> None:
     Adapter(bridge).on_trial_error(None, trial)
     loss = bridge.inbox.get_nowait()
     assert isinstance(loss, Loss)
-    assert loss.kind == "node_lost"
+    assert loss.kind in ("node_lost", "preempted")
     assert not (tmp_path / "trapped").exists()
 
 
