@@ -22,8 +22,12 @@ MASK = "***"
 
 DUE, LOGGED, NONE = "due", "logged", "none"  # what became of the report of a sweep at rest
 
-_PASSWORD = re.compile(r"^(\w[\w+.-]*://[^:/@]*):.*@")
-_SECRET = re.compile(r"([?&][^=&]*(?:password|passwd|token|secret|key)[^=&]*=)[^&]*", re.I)
+_SCHEME = re.compile(r"\w[\w+.-]*://")
+_SECRET = re.compile(
+    r"([?&;#][^=&;#]*(?:pass|pwd|token|secret|key|auth|credential|sig|jwt)[^=&;#]*=)[^&;#]*", re.I
+)
+# What servers that know tokens only take for a password beside one.
+_NO_PASSWORD = ("", "x-oauth-basic", "x-token-auth")
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,30 @@ def artifacts(home: Home) -> Path:
 
 
 def mask(uri: str) -> str:
-    """The URI with its password and other secrets replaced by ``***``."""
-    return _SECRET.sub(rf"\1{MASK}", _PASSWORD.sub(rf"\1:{MASK}@", uri))
+    """The URI with its password, its token and other secrets replaced by ``***``.
+
+    A user name stays, unless it is all that a server gets to know: then it is a token.
+    """
+    scheme = _SCHEME.match(uri)
+    start = scheme.end() if scheme else 0
+    end = _credentials_end(uri, start) if scheme else start
+    user, colon, password = uri[start:end].removesuffix("@").partition(":")
+    masked = ""
+    if end > start:
+        is_server = uri[:start].lower().startswith("http")
+        masked = MASK if is_server and password in _NO_PASSWORD else user
+        masked += f":{MASK}@" if password not in _NO_PASSWORD else f"{colon}{password}@"
+    return uri[:start] + masked + _SECRET.sub(rf"\1{MASK}", uri[end:])
+
+
+def _credentials_end(uri: str, start: int) -> int:
+    """Where the host begins. A password that should have been quoted may hold anything."""
+    authority = re.split("[/?#]", uri[start:], maxsplit=1)[0]
+    user, at, host = authority.rpartition("@")
+    is_port = at and host.rpartition(":")[2].isdigit()
+    if ":" in user or (":" in host and not is_port):
+        return max(start, uri.rfind("@") + 1)
+    return start + authority.rfind("@") + 1
 
 
 def is_masked(uri: str) -> bool:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lanewise.dashboards.report.build import report_of
-from lanewise.dashboards.state import Cursor, read_cursor, tracking_uri
+from lanewise.dashboards.state import Cursor, mask, read_cursor, tracking_uri
 from lanewise.dashboards.state import pending as pending_records
 from lanewise.search.history import CANCELLED, COMPLETED, FAILED, STOPPED, Trial
 from lanewise.search.home import Home
@@ -49,7 +49,7 @@ def summary(view: View, home: Home, *, pending: int | None = None) -> Summary:
         "trials": counts(view),
         "best": best_trials[0] if best_trials else None,
         "mlflow": {
-            "tracking_uri": cursor.tracking_uri or tracking_uri(home, view.launch),
+            "tracking_uri": mask(cursor.tracking_uri or tracking_uri(home, view.launch)),
             "experiment_id": cursor.experiment_id,
             "run_id": cursor.run_id,
             "pending": pending,

@@ -294,7 +294,7 @@ def best(
     """Show the best configuration, or write it to a file that `run` accepts."""
     from lanewise.dashboards.summary import best as best_of
     from lanewise.dashboards.terminal import render_best
-    from lanewise.describe import constants
+    from lanewise.describe import constants, left_out
 
     _, view = _view(sweep, home)
     found = best_of(view, top)
@@ -303,6 +303,8 @@ def best(
     if out is not None:
         out.write_text(constants(view, found[0]), encoding="utf-8")
         say(f"wrote {out}: lanewise run {out}")
+        if missing := left_out(view):
+            say(f"lanewise: {missing}")
     if as_json:
         mine = [{"sweep": view.launch.sweep, **one} for one in found]
         print(json.dumps(mine[0] if top == 1 else mine))

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from lanewise import sweepfile, yaml
+from lanewise.dashboards.state import is_masked, mask
 from lanewise.plan import Plan
 from lanewise.search.schedulers import make_scheduler
 from lanewise.search.view import View
@@ -78,10 +79,29 @@ def constants(view: View, best: dict[str, Any]) -> str:
     body["space"] = {name: _constant(value) for name, value in best["params"].items()}
     body["sampler"], body["scheduler"] = "random", "none"
     body["budget"] = {"trials": 1, "epochs": view.spec.budget.epochs}
+    left_out = _leave_out_secret(body)
     value = best["metrics"][view.spec.objective.metric]
     where = f"trial {best['trial']}, epoch {best['epoch']}"
     head = f"# The best of {view.launch.sweep}: {view.spec.objective.metric} {value:g} ({where}).\n"
+    head += f"# {left_out}.\n" if left_out else ""
     return head + yaml.dump(sweepfile.to_json(sweepfile.parse(body, "best")))
+
+
+def left_out(view: View) -> str:
+    """What ``constants`` leaves out of a sweep's file and why, in a sentence; mostly nothing."""
+    return _leave_out_secret(dict(view.launch.details["sweep_file"]))
+
+
+def _leave_out_secret(body: dict[str, Any]) -> str:
+    """Takes away the address of an MLflow whose password or token the journal does not hold."""
+    uri = str((body.get("mlflow") or {}).get("tracking_uri") or "")
+    if not is_masked(mask(uri)):
+        return ""
+    body["mlflow"] = {k: v for k, v in body["mlflow"].items() if k != "tracking_uri"}
+    return (
+        f"mlflow.tracking_uri ({mask(uri)}) is left out: its password or token is written down "
+        "nowhere; give it in MLFLOW_TRACKING_URI"
+    )
 
 
 def _constant(value: Any) -> Any:

@@ -234,14 +234,15 @@ def _known_uri(launch: Launched, options: Options) -> str | None:
     if recorded is None or not is_masked(recorded):
         if options.tracking_uri not in (None, recorded):
             raise SweepFileError(
-                f"--tracking-uri: the sweep is shown in {recorded or 'its home'} and stays there"
+                f"--tracking-uri: the sweep is shown in {masked(recorded) or 'its home'} and "
+                "stays there"
             )
         return None if recorded is None else str(recorded)
     given = tracking.tracking_uri(options.tracking_uri, None)
-    if masked(given) != recorded:
+    if masked(given) != masked(recorded):
         raise SweepFileError(
             f"mlflow.tracking_uri: the sweep was launched with {recorded}; give it again, with "
-            "its password, in MLFLOW_TRACKING_URI or --tracking-uri"
+            "its password or token, in MLFLOW_TRACKING_URI or --tracking-uri"
         )
     return given
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lanewise.dashboards.state import is_masked
 from lanewise.errors import SweepFileError
 from lanewise.search.samplers import check_sampler
 from lanewise.search.schedulers import make_scheduler
@@ -113,7 +114,7 @@ def plan_again(view: View) -> Plan:
     """The plan of a journaled sweep; its data must be what they were."""
     details = view.launch.details
     body = {**details["sweep_file"]}
-    if "***" in str(body.get("mlflow", {}).get("tracking_uri")):
+    if is_masked(str(body.get("mlflow", {}).get("tracking_uri"))):
         body.pop("mlflow")
     file = parse(body, view.launch.name)
     if "<" in str(file.model_name or file.train):
