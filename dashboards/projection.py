@@ -19,6 +19,7 @@ from lanewise.dashboards.runs import (
     data_tags,
     milliseconds,
     note_tags,
+    order_key,
     params_of,
     points_of,
     sweep_params,
@@ -242,6 +243,8 @@ class Projection:
             "lanewise.attempt": str(trial.attempt),
             "lanewise.outcome": self.outcome(trial),
         }
+        if trial.rank is not None:
+            tags["lanewise.order"] = order_key(trial.rank, number)
         if trial.failures:
             tags["lanewise.failure"] = cut(last_line(trial.failures[-1].message), 250)
             tags["mlflow.note.content"] = describe_failure(trial)

@@ -6,6 +6,7 @@ import json
 import math
 import posixpath
 import re
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 from lanewise.dashboards.datasets import Dataset
 from lanewise.search.events import Launched, Metrics
 from lanewise.search.journal import Record
+from lanewise.search.ranking import Rank
 from lanewise.search.spec import Spec
 from lanewise.spaces import flatten
 
@@ -111,6 +113,22 @@ def _key(name: str) -> str:
     if clean == posixpath.normpath(clean) and not clean.startswith((".", "/")):
         return clean
     return clean.replace("/", "_").lstrip(".") or "_"
+
+
+def order_key(rank: Rank, number: int) -> str:
+    """A text for each trial, which sorts as the sweep's trials do: the best one first.
+
+    MLflow sorts by one column, and equal values of the objective by the time of their start.
+    """
+    score, loss, epoch = rank
+    return f"{_falling(score)}{_falling(loss)}{-epoch:08x}{number:08x}"
+
+
+def _falling(value: float) -> str:
+    """16 hexadecimal digits, which sort as numbers do from the highest to the lowest."""
+    (bits,) = struct.unpack(">Q", struct.pack(">d", value + 0.0))  # -0.0 is 0.0
+    rising = bits ^ (1 << 63) if bits < 1 << 63 else bits ^ ((1 << 64) - 1)
+    return f"{(1 << 64) - 1 - rising:016x}"
 
 
 def cut(text: str, length: int) -> str:

@@ -52,6 +52,7 @@ def page(
     sweep: str | None = None,
     metric: str | None = None,
     mode: str = "max",
+    ties: str = "loss",
     host: str = "127.0.0.1",
     port: int = 5000,
 ) -> str:
@@ -59,7 +60,7 @@ def page(
 
     Args:
         sweep: only the trials of this sweep (by id).
-        metric, mode: the objective; trials stand in the order of its best value, best first.
+        metric, mode, ties: of the objective; trials stand in the sweep's order, best first.
     """
     base = f"http://{host}:{port}/#/experiments"
     if experiment_id is None:
@@ -69,9 +70,9 @@ def page(
         only = f"tags.`lanewise.sweep` = '{sweep}' and tags.`lanewise.kind` = 'trial'"
         words.append(f"searchFilter={quote(only)}")
     if metric is not None:
-        order = f"metrics.`best_{metric}`"
-        words += [
-            f"orderByKey={quote(order)}",
-            f"orderByAsc={'true' if mode == 'min' else 'false'}",
-        ]
+        # Runs of a sweep of an older release have no such tag; its ties go by age anyway.
+        order, rises = "tags.`lanewise.order`", True
+        if ties == "age":
+            order, rises = f"metrics.`best_{metric}`", mode == "min"
+        words += [f"orderByKey={quote(order)}", f"orderByAsc={str(rises).lower()}"]
     return f"{base}/{experiment_id}/runs?{'&'.join(words)}"

@@ -350,7 +350,7 @@ def ui(
     _, view = _view(sweep, home)
     objective, name = view.spec.objective, view.launch.sweep
     experiment = read_cursor(place, name).experiment_id
-    address = page(experiment, name, objective.metric, objective.mode, host=host, port=port)
+    address = page(experiment, name, **vars(objective), host=host, port=port)
     say(f"{view.launch.name}, best trials first (Ctrl-C ends it):\n{address}")
     os.execv(words[0], words)
 

@@ -77,6 +77,7 @@ class Plan:
             metrics=tuple(file.metrics),
             monitor=file.objective.metric,
             mode=file.objective.mode,
+            ties=self.spec.objective.ties,
             epochs=self.spec.budget.epochs,
             seeds=file.seeds,
             device="cuda" if file.resources.gpus else "cpu",

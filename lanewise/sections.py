@@ -210,7 +210,7 @@ class Data(Section):
 
 
 class Objective(Section):
-    """What is optimised: exactly one of the two."""
+    """What is optimised: exactly one of the two. Ties go to the lower `val_loss`."""
 
     maximize: str | None = Field(None, description="the metric that should become large")
     minimize: str | None = Field(None, description="the metric that should become small")

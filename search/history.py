@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from lanewise.search import events as ev
 from lanewise.search.events import Continue, Event, Failure, Metrics, Params, Row, Stop
+from lanewise.search.ranking import Rank, rank_of
 from lanewise.search.spec import Objective
 from lanewise.spaces import fingerprint
 
@@ -30,6 +31,7 @@ class Trial:
     failures: list[Failure] = field(default_factory=list)
     reason: str = ""
     best: tuple[int, float] | None = None  # (epoch, objective) of its best epoch
+    rank: Rank | None = None  # of that epoch
 
     @property
     def is_open(self) -> bool:
@@ -155,7 +157,7 @@ class History:
             self.spent += epoch - trial.epoch
             trial.epoch = epoch
             trial.rows.append((epoch, metrics))
-            self._update_best(trial, epoch, metrics[self.objective.metric])
+            self._update_best(trial, epoch, metrics)
 
     def _enter_rungs(self, trial: Trial, epoch: int, metrics: Metrics) -> None:
         # A user's function may skip epochs: a rung takes the first row at or past it.
@@ -165,21 +167,16 @@ class History:
                 insort(self._scores[rung], score)
                 self._at_rung[trial.number, rung] = score
 
-    def _update_best(self, trial: Trial, epoch: int, value: float) -> None:
-        score = self.objective.score
-        if trial.best is None or score(value) > score(trial.best[1]):
-            trial.best = (epoch, value)
-        if self.best is None or self._rank(trial) > self._rank(self.best):
+    def _update_best(self, trial: Trial, epoch: int, metrics: Metrics) -> None:
+        rank = rank_of(self.objective, epoch, metrics)
+        if trial.rank is None or rank > trial.rank:
+            trial.rank, trial.best = rank, (epoch, metrics[self.objective.metric])
+        if self.best is None or _standing(trial) > _standing(self.best):
             self.best = trial
-
-    def _rank(self, trial: Trial) -> tuple[float, int]:
-        """Orders by best score; among equals the lower number is the better."""
-        assert trial.best is not None
-        return self.objective.score(trial.best[1]), -trial.number
 
     def ranked(self) -> list[Trial]:
         """All trials that reported a usable value, best first."""
-        return sorted((t for t in self if t.best), key=self._rank, reverse=True)
+        return sorted((t for t in self if t.rank), key=_standing, reverse=True)
 
     def _decide(self, number: int, decision: ev.Decision) -> None:
         match decision:
@@ -207,3 +204,9 @@ class History:
             self._move(trial.number, status).reason = event.reason
         self.granted = 0
         self.closed = event
+
+
+def _standing(trial: Trial) -> tuple[Rank, int]:
+    """What trials are ordered by, more is better: among equal ranks the older is the better."""
+    assert trial.rank is not None
+    return trial.rank, -trial.number

@@ -21,9 +21,10 @@ import sqlalchemy as sa
 from lanewise.search.errors import JournalError
 from lanewise.search.events import Event, Launched, decode, encode
 
-# Of the tables and records; a newer journal is refused, older ones always open. 2: notes.
+# Of the tables and records; a newer journal is refused, older ones always open. 2: notes; 3: how
+# ties of the objective are decided.
 # An older journal stays as it is while it is read; the first append raises its format.
-FORMAT = 2
+FORMAT = 3
 
 _encoded = json.JSONEncoder(separators=(",", ":"), allow_nan=True).encode
 

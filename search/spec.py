@@ -12,6 +12,7 @@ from lanewise.search.events import Params
 from lanewise.spaces import Space
 
 Mode = Literal["max", "min"]
+Ties = Literal["loss", "age"]
 
 # How often an attempt may fail with each kind of failure before the trial has failed for good.
 RETRIES: Mapping[str, int] = MappingProxyType(
@@ -31,10 +32,15 @@ _LATER = ("timeout", "hang", "preempted")  # kinds that journals of the first re
 
 @dataclass(frozen=True)
 class Objective:
-    """The metric to be optimised, such as ``val_accuracy``, and its direction."""
+    """The metric to be optimised, such as ``val_accuracy``, and its direction.
+
+    ties: what decides among equal values: "loss", as ``search.ranking`` says; or "age", the first
+        one is the best, in sweeps from before the journal's format 3.
+    """
 
     metric: str
     mode: Mode
+    ties: Ties = "loss"
 
     def score(self, value: float) -> float:
         """The value with its sign turned so that more is better."""
@@ -81,7 +87,7 @@ class Spec:
         budget = {k: v for k, v in vars(self.budget).items() if v is not None}
         return {
             "space": self.space.to_json(),
-            "objective": {"metric": self.objective.metric, "mode": self.objective.mode},
+            "objective": dict(vars(self.objective)),
             "budget": budget,
             "sampler": {"name": self.sampler.name, "options": dict(self.sampler.options)},
             "scheduler": {"name": self.scheduler.name, "options": dict(self.scheduler.options)},
@@ -94,7 +100,7 @@ class Spec:
     def from_json(cls, body: Mapping[str, Any]) -> Spec:
         return cls(
             space=Space.from_json(body["space"]),
-            objective=Objective(**body["objective"]),
+            objective=Objective(**{"ties": "age", **body["objective"]}),
             budget=Budget(**body["budget"]),
             sampler=Plugin(**body["sampler"]),
             scheduler=Plugin(**body["scheduler"]),

@@ -53,15 +53,20 @@ class Course:
         self.epoch = 0
         self.rows: list[Row] = []
         self.best_epoch = 0
-        self.best_value = math.nan
         self.names = reported(recipe.metrics, recipe.monitor, recipe.prepared.info.task)
         for name in self.names:
             check_metric(name, recipe.prepared.info.task, "metrics")
 
     @property
     def is_out_of_patience(self) -> bool:
+        """Whether the objective has not become better for so many epochs; a tie is no progress."""
         patience = self.config["patience"]
-        return patience is not None and self.epoch - self.best_epoch >= patience
+        if patience is None or not self.best_epoch:
+            return False
+        monitor = self.recipe.monitor
+        best = self.rows[self.best_epoch - 1][1][monitor]
+        first = next(epoch for epoch, row in self.rows if row[monitor] == best)
+        return bool(self.epoch - first >= patience)
 
     def end_epoch(self, found: Sequence[Mapping[str, float]], replicas: Sequence[Keeper]) -> None:
         """Take in what each replica measured: one more row, and perhaps a new best.
@@ -79,17 +84,24 @@ class Course:
             raise BadValue(f"epoch {epoch}: {monitor} is {row[monitor]}")
         if len(rows) > 1:
             row[f"{monitor}_std"] = statistics.pstdev(each[monitor] for each in rows)
-        self.rows.append((epoch, {n: v for n, v in row.items() if math.isfinite(v)}))
+        row = {n: v for n, v in row.items() if math.isfinite(v)}
+        before = self.rows[self.best_epoch - 1][1] if self.best_epoch else None
+        self.rows.append((epoch, row))
         self.epoch = epoch
-        self._remember_best(row[monitor], replicas)
-
-    def _remember_best(self, value: float, replicas: Sequence[Keeper]) -> None:
-        """Keep the weights if `value` is better than all before; of equals the first stays."""
-        sign = 1 if self.recipe.mode == "max" else -1
-        if math.isnan(self.best_value) or sign * value > sign * self.best_value:
-            self.best_epoch, self.best_value = self.epoch, value
+        if before is None or self._rank(row) > self._rank(before):
+            self.best_epoch = epoch
             for replica in replicas:
                 replica.keep_best()
+
+    def _rank(self, row: Mapping[str, float]) -> tuple[float, float]:
+        """What epochs are compared by, more is better; of equals the earlier stays the best.
+
+        The same order as `search.ranking`, by which the sweep names the best epoch: a test holds
+        them together.
+        """
+        value = row[self.recipe.monitor]
+        score = value if self.recipe.mode == "max" else -value
+        return score, -row.get("val_loss", math.inf) if self.recipe.ties == "loss" else 0.0
 
     def save(self, path: Path, replicas: Sequence[Keeper]) -> None:
         """A checkpoint, to be trained on from."""
@@ -107,7 +119,6 @@ class Course:
             "epoch": self.epoch,
             "rows": self.rows,
             "best_epoch": self.best_epoch,
-            "best_value": None if math.isnan(self.best_value) else self.best_value,
         }
 
     def restore(self, path: Path, replicas: Sequence[Keeper]) -> None:
@@ -125,7 +136,6 @@ class Course:
         self.epoch = state["epoch"]
         self.rows = [(epoch, metrics) for epoch, metrics in state["rows"]]
         self.best_epoch = state["best_epoch"]
-        self.best_value = math.nan if state["best_value"] is None else state["best_value"]
 
 
 def check_loss(loss: float, epoch: int, replica: int | None) -> None:

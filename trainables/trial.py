@@ -28,6 +28,8 @@ class Recipe:
     loss: its name and options ({"name": "huber", "delta": 2}); None for the task's own.
     metrics: further metrics to report ("val_mae"); the losses and `monitor` always are.
     monitor, mode: the objective's metric, and "max" or "min".
+    ties: which of two epochs with equal values is the better: "loss", the one with the lower
+        validation loss, then the earlier; "age", the earlier.
     epochs: the most of one trial, over which schedules are stretched.
     seeds: a trial has folds × seeds replicas.
     threads: of torch, on the CPU, while a model trains or is evaluated; None leaves what the
@@ -46,6 +48,7 @@ class Recipe:
     metrics: tuple[str, ...] = ()
     monitor: str = "val_loss"
     mode: str = "min"
+    ties: str = "loss"
     epochs: int = 27
     seeds: int = 1
     threads: int | None = None

@@ -25,7 +25,7 @@ from lanewise.dashboards.report.figure import (
     axis,
     drawn,
 )
-from lanewise.dashboards.report.study import shown
+from lanewise.dashboards.report.study import best_first, shown
 from lanewise.search.spec import Objective
 
 Axis = dict[str, Any]  # of Plotly: the settings of an axis
@@ -100,7 +100,7 @@ def thinned(study: optuna.Study, most: int, within: Sequence[float] | None = Non
         within: (lowest, highest) value of a trial that is kept.
     """
     low, high = within or (-math.inf, math.inf)
-    kept = [trial for trial in _best_first(study) if low <= (trial.value or 0.0) <= high]
+    kept = [trial for trial in best_first(study) if low <= (trial.value or 0.0) <= high]
     if len(kept) > most:
         half = most // 2
         others = kept[half:]
@@ -112,13 +112,6 @@ def _study(direction: StudyDirection, trials: Sequence[FrozenTrial]) -> optuna.S
     made = optuna.create_study(direction=direction)
     made.add_trials(trials)
     return made
-
-
-def _best_first(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials by value; among equals the lower number is the better, as in the sweep."""
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    sign = -1 if study.direction == StudyDirection.MAXIMIZE else 1
-    return sorted(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
 
 
 # -- plots ---------------------------------------------------------------------------------------
@@ -193,7 +186,7 @@ def _parallel(study: optuna.Study, metric: str) -> go.Figure:
 
 def _best_labels(study: optuna.Study, metric: str) -> set[tuple[str, str]]:
     """What the best trial's line says of itself; equal labels mean lines that look the same."""
-    alone = _study(study.direction, _best_first(study)[:1])
+    alone = _study(study.direction, best_first(study)[:1])
     figure = visualization.plot_parallel_coordinate(alone, target_name=metric)
     return _labels(figure.data[0])
 
@@ -225,7 +218,7 @@ def _slices(study: optuna.Study, names: Sequence[str], values: Axis) -> list[Fig
 def _slice(study: optuna.Study, name: str, values: Axis) -> go.Figure:
     figure = visualization.plot_slice(study, params=[name])
     (points,) = figure.data
-    best = _best_first(study)[0].number
+    best = best_first(study)[0].number
     numbers = list(points.marker.color)
     points.update(
         marker={"colorscale": FROM_GREY, "showscale": False, "size": 7},

@@ -2,7 +2,7 @@
 
 Every trial with a usable value counts as complete with its best value, stopped ones included: as
 with the sweep's best. (The sampler's own study, in ``search.tpe``, calls them pruned.) Trial
-numbers are the sweep's.
+numbers are the sweep's, and so is the order in which ``best_first`` gives them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from lanewise.search.history import Trial
 from lanewise.search.view import View
 
+_PLACE = "place"  # among the sweep's trials, from 0 for the best; None without a value
 LONGEST_LABEL = 24  # characters of a choice's label beside an axis
 
 
@@ -26,11 +27,18 @@ def make_study(view: View) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     best = StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE
     study = optuna.create_study(direction=best[view.spec.objective.mode == "min"])
-    study.add_trials(_frozen(view, trial) for trial in view.history)
+    places = {trial.number: place for place, trial in enumerate(view.history.ranked())}
+    study.add_trials(_frozen(view, trial, places.get(trial.number)) for trial in view.history)
     return study
 
 
-def _frozen(view: View, trial: Trial) -> FrozenTrial:
+def best_first(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials with a value, in the sweep's order."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return sorted(complete, key=lambda trial: int(trial.user_attrs[_PLACE]))
+
+
+def _frozen(view: View, trial: Trial, place: int | None) -> FrozenTrial:
     params, distributions = view.spec.space.encode(trial.params)
     domains = {name: _domain(distribution) for name, distribution in distributions.items()}
     return create_trial(
@@ -41,6 +49,7 @@ def _frozen(view: View, trial: Trial) -> FrozenTrial:
             for name, value in params.items()
         },
         distributions={shown(name): domain for name, domain in domains.items()},
+        user_attrs={_PLACE: place},
     )
 
 

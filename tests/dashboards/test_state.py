@@ -86,4 +86,6 @@ def test_addresses_of_pages():
     page = ui.page("1", "s-1", "val_loss", "min", port=5055)
     assert page.startswith("http://127.0.0.1:5055/#/experiments/1/runs?")
     assert "%27s-1%27" in page
-    assert page.endswith("orderByKey=metrics.%60best_val_loss%60&orderByAsc=true")
+    assert page.endswith("orderByKey=tags.%60lanewise.order%60&orderByAsc=true")
+    older = ui.page("1", "s-1", "val_accuracy", "max", "age")  # its runs have no such tag
+    assert older.endswith("orderByKey=metrics.%60best_val_accuracy%60&orderByAsc=false")

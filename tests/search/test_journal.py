@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -245,6 +246,22 @@ def test_an_older_format_opens_and_reading_leaves_it_as_it_was(old):
         events = [record.event for record in journal.read("s1", 0)]
         assert Sweep.replay(view.spec, events).history.best.number == 0
     assert format_of(old) == before < FORMAT
+
+
+def test_in_an_older_sweep_the_first_of_equals_stays_the_best(tmp_path):
+    """Its weights were kept by that rule; newer sweeps beside it go by the loss."""
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((Path(__file__).parent / "journals/format-2.sql").read_text())
+    with closing(Journal(path)) as journal:
+        view = open_view(journal, "s2")
+        assert [trial.best for trial in view.history] == [(1, 1.0)] * 3
+        assert [trial.number for trial in view.history.ranked()] == [0, 1, 2]
+        again = Sweep.replay(view.spec, [record.event for record in journal.read("s2")])
+        assert again.history.best.number == 0
+        newer = replace(view.spec, objective=Objective("val_accuracy", "max"))
+        again = Sweep.replay(newer, [record.event for record in journal.read("s2")])
+        assert [(t.number, t.best[0]) for t in again.history.ranked()] == [(2, 1), (0, 2), (1, 1)]
 
 
 def test_an_append_raises_the_format_so_that_an_older_release_refuses_it(old, monkeypatch):

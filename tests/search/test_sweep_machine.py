@@ -347,7 +347,7 @@ class SweepMachine(RuleBasedStateMachine):
     def best_is_the_best_of_all_rows(self):
         score = self.spec.objective.score
         rows = [
-            (score(value), -number, -epoch)
+            (score(value), -epoch, -number)  # no losses here: the cheaper, then the older
             for number, trial in self.model.items()
             for epoch, value in trial.rows
         ]
@@ -356,7 +356,7 @@ class SweepMachine(RuleBasedStateMachine):
             assert best is None
             assert self.sweep.history.ranked() == []
             return
-        value, number, epoch = max(rows)
+        value, epoch, number = max(rows)
         assert (score(best.best[1]), best.number, best.best[0]) == (value, -number, -epoch)
         assert best.best_metrics["score"] == best.best[1]
         assert math.isfinite(best.best[1])

@@ -3,10 +3,16 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from lanewise.search.events import Asked, Continue, Reported
+from lanewise.search.history import History
+from lanewise.search.spec import Objective
 from lanewise.trainables.config import OPTIMIZERS
+from lanewise.trainables.course import Course
 from lanewise.trainables.data.dataset import prepare
 from lanewise.trainables.data.source import load
 from lanewise.trainables.data.task import infer_task
@@ -186,9 +192,79 @@ def test_patience(recipe):
     assert trial.advance(2) is False
     assert trial.advance(100) is True
     assert trial.epoch == 4
-    assert trial.course.best_epoch == 1  # of equals, the first
     assert trial.advance(100) is True
     assert trial.epoch == 4
+
+
+def measured(monkeypatch, rows):
+    """Whatever is trained, its validation part has these (val_accuracy, val_loss), by epoch."""
+    left = iter(rows)
+
+    def evaluate(self, names):
+        return dict(zip(("val_accuracy", "val_loss"), next(left), strict=True))
+
+    monkeypatch.setattr("lanewise.trainables.replica.Replica.evaluate", evaluate)
+
+
+TIED = [(0.5, 0.1), (1.0, 0.9), (1.0, 0.3), (1.0, 0.3), (0.9, 0.01), (1.0, 0.4)]
+
+
+@pytest.mark.parametrize(("ties", "best"), [("loss", 3), ("age", 2)])
+@pytest.mark.parametrize("stop", [0, 2, 3, 5])
+def test_of_epochs_with_equal_values_the_one_with_the_lower_loss_is_kept(
+    recipe, tmp_path, monkeypatch, ties, best, stop
+):
+    """Straight on, or resumed from a checkpoint; the weights are those of that epoch."""
+    measured(monkeypatch, TIED)
+    shared = recipe(ties=ties)
+    trial = open_trial(shared, {}, 1)
+    weights = {}
+    for epoch in range(1, 7):
+        trial.advance(epoch)
+        weights[epoch] = present(trial)
+        if epoch == stop:
+            trial.save(tmp_path / "c")
+            trial = open_trial(shared, {}, 1, tmp_path / "c")
+    assert trial.course.best_epoch == best
+    assert all(torch.equal(t, weights[best][n]) for n, t in trial.replicas[0].weights.best.items())
+
+
+def present(trial):
+    (replica,) = trial.replicas
+    return {name: tensor.clone() for name, tensor in weights_of(replica.module).items()}
+
+
+def test_patience_counts_from_the_first_of_equals(recipe, tmp_path, monkeypatch):
+    """A falling loss is no reason to train on: the objective has not become better."""
+    measured(monkeypatch, [(0.5, 0.9), (1.0, 0.8), *((1.0, 0.7 - n / 10) for n in range(5))])
+    trial = open_trial(recipe(), {"patience": 3}, 1)
+    assert trial.advance(4) is False
+    trial.save(tmp_path / "c")
+    resumed = open_trial(recipe(), {"patience": 3}, 1, tmp_path / "c")
+    assert resumed.advance(100) is True
+    assert (resumed.epoch, resumed.course.best_epoch) == (5, 5)
+
+
+few = st.sampled_from([0.25, 0.5, 1.0])
+rows_of_metrics = st.lists(
+    st.fixed_dictionaries({"m": few, "train_loss": st.just(0.1)}, optional={"val_loss": few}),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(rows_of_metrics, st.sampled_from(["max", "min"]), st.sampled_from(["loss", "age"]))
+def test_the_kept_epoch_is_the_one_that_the_sweep_names(rows, mode, ties):
+    """`search` and `trainables` import nothing of each other, and have the same order."""
+    history = History(Objective("m", mode, ties))
+    history.apply(Asked(0, {}, 99))
+    history.apply(Reported(0, tuple(enumerate(rows, 1)), Continue(99)))
+    course = object.__new__(Course)
+    course.recipe = Recipe(monitor="m", mode=mode, ties=ties)
+    course.names, course.rows, course.epoch, course.best_epoch = ("m", "val_loss"), [], 0, 0
+    for row in rows:
+        course.end_epoch([{"val_loss": math.inf, **row}], [])
+    assert course.best_epoch == history.trials[0].best[0]
 
 
 def test_stops_at_an_epochs_end_when_time_is_over(recipe):
