@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from lanewise.search.home import Home
 from lanewise.search.plain import say
 from lanewise.search.view import View, open_view
 from lanewise.spaces import Space
+from lanewise.sweepfile import SweepFile
 
 Function = Callable[..., Any]
 
@@ -60,6 +62,7 @@ def tune(
         SweepFileError, SpaceError, SearchError, TrainableError: a mistake in the arguments; one
             line. ClusterError, JournalError: what the sweep stands on does not work.
     """
+    _check_names(settings)
     place = Home.find(home)
     function, named = _function(model if train is None else train)
     body: dict[str, Any] = {
@@ -100,6 +103,16 @@ def _result(summary: dict[str, Any], home: Home, plan: Callable[[View], Plan]) -
     return Result(summary, history(view), home, lambda: plan(view))
 
 
+def _check_names(settings: Mapping[str, Any]) -> None:
+    own = [name for name in inspect.signature(tune).parameters if name != "settings"]
+    for name in settings:
+        if name not in SweepFile.model_fields:
+            raise SweepFileError(
+                f"lw.tune: there is no argument '{name}'{sweepfile.hint(name, own)} "
+                f"(allowed: {', '.join(own)}, and the keys of a sweep file)"
+            )
+
+
 def _function(given: Any) -> tuple[Function | None, Any]:
     """A function given in Python, and the reference by which a resume finds it again."""
     if not callable(given):
@@ -133,7 +146,9 @@ def _space(space: Mapping[str, Any] | Space | None) -> Any:
     return (space if isinstance(space, Space) else Space(space)).to_json()
 
 
-def _budget(given: Any, trials: Any, epochs: Any, time: Any) -> dict[str, Any]:
+def _budget(given: Any, trials: Any, epochs: Any, time: Any) -> Any:
+    if not isinstance(given, Mapping):
+        return given  # whatever is wrong with it is said with the rest of the sweep file
     asked = {"trials": trials, "epochs": epochs, "time": time}
     return {**dict(given), **{key: value for key, value in asked.items() if value is not None}}
 

@@ -66,7 +66,7 @@ def run(arguments: Sequence[str]) -> int:
         code = app(list(arguments), standalone_mode=False)
         return code if isinstance(code, int) else DONE
     except _UsageError as error:
-        return _say(error.format_message(), BAD_INPUT)
+        return _say(_told(error), BAD_INPUT)
     except (JournalError, LockedError, ClusterError, ProjectionError) as error:
         return _say(str(error), NO_SERVICE)
     except TrainableError as error:
@@ -88,6 +88,20 @@ def run(arguments: Sequence[str]) -> int:
 def _say(message: str, code: int) -> int:
     say("lanewise: " + " ".join(message.split()))
     return code
+
+
+def _told(error: typer.BadParameter) -> str:
+    """A mistake in the command line; a key of the sweep file is no option but ``key=value``."""
+    message = error.format_message().rstrip(".")
+    option = getattr(error, "option_name", "").strip("-").replace("-", "_")
+    if not option or set(getattr(error, "possibilities", None) or ()) - {"--help"}:
+        return message
+    from lanewise.sweepfile import meant
+
+    keys = " or ".join(f"{key}=…" for key in meant(option))
+    if not keys:
+        return message
+    return f"No such option: --{option}; a key of the sweep file is given as {keys}"
 
 
 def _version(asked: bool) -> None:

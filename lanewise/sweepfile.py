@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ from pydantic import (
 
 from lanewise import yaml
 from lanewise.errors import SweepFileError
+from lanewise.mistakes import first_mistake, kind_of, meant_key
 from lanewise.sections import (
     Budget,
     Checkpoint,
@@ -29,19 +29,7 @@ from lanewise.sections import (
     Section,
     Tasks,
 )
-from lanewise.spaces.errors import nearest
-
-# Where pydantic's own words are about Python rather than about the file.
-_ALLOWED = {
-    "model_type": "must be a mapping of keys",
-    "dict_type": "must be a mapping of keys",
-    "list_type": "must be a list",
-    "string_type": "must be text",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "float_type": "must be a number",
-    "string_pattern_mismatch": "must be one line without slashes",
-}
+from lanewise.spaces.errors import did_you_mean
 
 
 class SweepFile(Section):
@@ -121,35 +109,83 @@ def read(path: Path, overrides: Iterable[str] = ()) -> SweepFile:
     """Reads a sweep file, with ``key.path=value`` overrides.
 
     Raises:
-        SweepFileError: one line that names file, key, value and what is allowed.
+        SweepFileError: one line that names file and line, key, value and what is allowed.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise SweepFileError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SweepFileError(f"{path}: cannot be read: {error}") from None
+    text = _text(path)
     body = yaml.load(text, str(path))
     if not isinstance(body, dict):
-        raise SweepFileError(f"{path}: must be a mapping of keys, found {_kind(body)}")
+        raise SweepFileError(f"{path}: must be a mapping of keys, found {kind_of(body)}")
+    overrides = list(overrides)
     for override in overrides:
         _override(body, override)
     body.setdefault("name", path.stem)
-    return parse(body, str(path))
+    return _checked(body, lambda keys: _where(path, text, overrides, keys))
 
 
 def parse(body: Mapping[str, Any], file: str) -> SweepFile:
     """A sweep file from plain values; SweepFileError names ``file``."""
-    try:
-        return SweepFile.model_validate(dict(body))
-    except ValidationError as error:
-        raise SweepFileError(f"{file}: {_first_mistake(error)}") from None
+    return _checked(body, lambda keys: file)
 
 
 def to_json(sweep: SweepFile) -> dict[str, Any]:
     """Plain values that ``parse`` reads back; what was not given is left out."""
     body: dict[str, Any] = sweep.model_dump(mode="json", exclude_unset=True)
     return body
+
+
+def hint(key: str, names: Iterable[str] = ()) -> str:
+    """``", did you mean 'budget.trials'?"`` for what is no key of a sweep file, or nothing.
+
+    Args:
+        names: allowed beside the file's own keys.
+    """
+    return did_you_mean(meant_key(SweepFile, (key,), names))
+
+
+def meant(option: str) -> list[str]:
+    """The paths in a sweep file that an option of this name would set, if any."""
+    if option in SweepFile.model_fields:
+        return [option]
+    return meant_key(SweepFile, (option,))
+
+
+def _checked(body: Mapping[str, Any], where: Callable[[Sequence[str]], str]) -> SweepFile:
+    try:
+        return SweepFile.model_validate(dict(body))
+    except ValidationError as error:
+        keys, mistake = first_mistake(error, SweepFile)
+        raise SweepFileError(f"{where(keys)}: {mistake}") from None
+
+
+def _text(path: Path) -> str:
+    try:
+        body = path.read_bytes()
+    except FileNotFoundError:
+        first = "; the sweep file comes first, then key=value" if "=" in str(path) else ""
+        raise SweepFileError(f"{path}: there is no such file{first}") from None
+    except IsADirectoryError:
+        raise SweepFileError(f"{path}: is a folder; give a sweep file") from None
+    except OSError as error:
+        raise SweepFileError(f"{path}: cannot be read: {error.strerror or error}") from None
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise SweepFileError(f"{path}: is UTF-16; save it as UTF-8") from None
+        if b"\0" in body:
+            raise SweepFileError(f"{path}: is a binary file, no sweep file") from None
+        line = body.count(b"\n", 0, error.start) + 1
+        raise SweepFileError(f"{path}:{line}: is not UTF-8; save the file as UTF-8") from None
+
+
+def _where(path: Path, text: str, overrides: Sequence[str], keys: Sequence[str]) -> str:
+    """Where a mistake was made: by an override, or in a line of the file."""
+    for override in reversed(overrides):
+        given = override.partition("=")[0].split(".")
+        if all(one == other for one, other in zip(given, keys, strict=False)) and keys:
+            return f"'{override}'"
+    line = yaml.line_of(text, keys)
+    return f"{path}:{line}" if line else str(path)
 
 
 def _override(body: dict[str, Any], override: str) -> None:
@@ -160,61 +196,8 @@ def _override(body: dict[str, Any], override: str) -> None:
     for name in path:
         body = body.setdefault(name, {})
         if not isinstance(body, dict):
-            raise SweepFileError(f"'{override}': {name} is {_kind(body)}, it has no keys")
-    body[last] = yaml.scalar(text)
-
-
-def _first_mistake(error: ValidationError) -> str:
-    # Unknown keys first: a misspelled key is mostly the cause of the missing one.
-    mistakes = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    mistake = mistakes[0]
-    path = ".".join(str(part) for part in mistake["loc"] if not _is_branch(part))
-    match mistake["type"]:
-        case "extra_forbidden":
-            return _unknown_key(mistake["loc"])
-        case "missing":
-            return f"{path}: is missing"
-        case "value_error":
-            text = str(mistake["ctx"]["error"])
-            value = f", got {mistake['input']!r}" if path and _is_short(mistake["input"]) else ""
-            return f"{path}: {text}{value}" if path else text
-        case "literal_error":
-            given, words = str(mistake["input"]), mistake["ctx"]["expected"]
-            hint = nearest(given, re.findall(r"'(.*?)'", words))
-            return f"{path}: must be {words}, got {_shown(mistake['input'])}{hint}"
-        case kind:
-            allowed = _ALLOWED.get(kind) or re.sub(r"^\w+ should", "must", mistake["msg"])
-            return f"{path}: {allowed}, got {_shown(mistake['input'])}"
-
-
-def _unknown_key(location: tuple[int | str, ...]) -> str:
-    model: Any = SweepFile
-    for part in location[:-1]:
-        if isinstance(part, str) and part in getattr(model, "model_fields", {}):
-            annotation = model.model_fields[part].annotation
-            candidates = [annotation, *getattr(annotation, "__args__", ())]
-            model = next((c for c in candidates if hasattr(c, "model_fields")), model)
-    names = list(model.model_fields)
-    hint = nearest(str(location[-1]), model.model_fields)
-    path = ".".join(map(str, location[:-1]))
-    where = f"{path}: " if path else ""
-    return f"{where}unknown key '{location[-1]}'{hint} (allowed: {', '.join(names)})"
-
-
-def _is_branch(part: int | str) -> bool:
-    """Whether a part of pydantic's location names a branch of a union rather than a key."""
-    return isinstance(part, str) and (part in ("str", "int", "float") or "[" in part)
-
-
-def _is_short(value: object) -> bool:
-    return isinstance(value, str | int | float | bool)
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _kind(value: object) -> str:
-    names = {list: "a list", str: "text", dict: "a mapping", type(None): "nothing"}
-    return names.get(type(value), f"{value!r}")
+            raise SweepFileError(f"'{override}': {name} is {kind_of(body)}, it has no keys")
+    try:
+        body[last] = yaml.scalar(text)
+    except SweepFileError as error:
+        raise SweepFileError(f"'{override}': {error}") from None

@@ -6,14 +6,17 @@ PyYAML follows YAML 1.1, in which ``1e-4`` is text, ``no`` is false and ``10:30`
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
 from lanewise.errors import SweepFileError
+from lanewise.yamlerrors import explain
 
 MOST_BYTES = 1_000_000
 MOST_NODES = 100_000  # after aliases are written out
+_TAGS = "tag:yaml.org,2002:"
 
 
 class _Loader(yaml.SafeLoader):
@@ -44,28 +47,33 @@ def load(text: str, file: str) -> Any:
     Raises:
         SweepFileError: one line with the place, for anything that is not plain, finite YAML.
     """
-    if len(text) > MOST_BYTES:
-        raise SweepFileError(f"{file}: longer than {MOST_BYTES} characters")
-    loader = _Loader(text)
     try:
-        node = loader.get_single_node()
-        if node is None:
-            raise SweepFileError(f"{file}: the file is empty")
-        _measure(node, file, {}, frozenset())
-        return loader.construct_document(node)
-    except yaml.YAMLError as error:
-        raise SweepFileError(f"{file}: {_explain(error)}") from None
-    except (RecursionError, ValueError) as error:
-        if isinstance(error, SweepFileError):
-            raise
-        raise SweepFileError(f"{file}: cannot be read as YAML: {error}") from None
-    finally:
-        loader.dispose()
+        return _load(text)
+    except _NotYamlError as mistake:
+        raise SweepFileError(f"{file}{mistake.place}: {mistake.text}") from None
 
 
 def scalar(text: str) -> Any:
-    """The value of one ``key=value`` argument."""
-    return load(text, f"'{text}'") if text.strip() else ""
+    """The value of one ``key=value`` argument; SweepFileError says what is wrong with it."""
+    try:
+        return _load(text) if text.strip() else ""
+    except _NotYamlError as mistake:
+        raise SweepFileError(mistake.text) from None
+
+
+def line_of(text: str, keys: Sequence[str]) -> int | None:
+    """The line, counted from 1, in which the value at a path stands: the deepest that is there."""
+    node, line = yaml.compose(text, _Loader), None
+    for key in keys:
+        pairs: list[tuple[yaml.Node, yaml.Node]] = []
+        if isinstance(node, yaml.MappingNode):
+            pairs = [(name, value) for name, value in node.value if name.value == key]
+        elif isinstance(node, yaml.SequenceNode) and key.isdigit() and int(key) < len(node.value):
+            pairs = [(node.value[int(key)], node.value[int(key)])]
+        if not pairs:
+            break
+        line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
+    return line
 
 
 def dump(value: Any) -> str:
@@ -73,46 +81,76 @@ def dump(value: Any) -> str:
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _measure(node: yaml.Node, file: str, known: dict[int, int], above: frozenset[int]) -> int:
+class _NotYamlError(Exception):
+    """What is wrong with a text, and where: ``:7``, or nothing where that is plain."""
+
+    def __init__(self, text: str, line: int | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.place = f":{line}" if line else ""
+
+
+def _load(text: str) -> Any:
+    if len(text) > MOST_BYTES:
+        raise _NotYamlError(f"longer than {MOST_BYTES} characters")
+    try:
+        loader = _Loader(text)
+    except yaml.reader.ReaderError as error:
+        code, line = int(error.character), text.count("\n", 0, error.position) + 1
+        raise _NotYamlError(f"holds the character U+{code:04X}, as no text does", line) from None
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            raise _NotYamlError("the file is empty")
+        _measure(node, {}, frozenset())
+        return loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        line, words = explain(error, text)
+        raise _NotYamlError(words, line) from None
+    except RecursionError:
+        raise _NotYamlError("is nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise _NotYamlError(f"cannot be read as YAML: {' '.join(str(error).split())}") from None
+    finally:
+        loader.dispose()
+
+
+def _measure(node: yaml.Node, known: dict[int, int], above: frozenset[int]) -> int:
     """How many nodes there are once aliases are written out; refuses too many, cycles and tags."""
     if id(node) in above:
-        raise SweepFileError(f"{_place(file, node)}: an alias refers to itself")
+        raise _mistake(node, "an alias refers to itself")
     if id(node) in known:
         return known[id(node)]
-    if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
-        raise SweepFileError(f"{_place(file, node)}: the tag {node.tag} is not allowed")
-    children = _children(node, file)
-    size = 1 + sum(_measure(child, file, known, above | {id(node)}) for child in children)
+    if not node.tag.startswith(_TAGS) or "python" in node.tag:
+        tag = node.tag.replace(_TAGS, "!!")
+        raise _mistake(node, f"the tag {tag} is not allowed, only plain values are")
+    children = _children(node)
+    size = 1 + sum(_measure(child, known, above | {id(node)}) for child in children)
     if size > MOST_NODES:
-        raise SweepFileError(
-            f"{_place(file, node)}: more than {MOST_NODES} values once aliases are written out"
-        )
+        raise _mistake(node, f"more than {MOST_NODES} values once aliases are written out")
     known[id(node)] = size
     return size
 
 
-def _children(node: yaml.Node, file: str) -> list[yaml.Node]:
+def _children(node: yaml.Node) -> list[yaml.Node]:
     if isinstance(node, yaml.SequenceNode):
         return list(node.value)
-    if not isinstance(node, yaml.MappingNode):
+    if isinstance(node, yaml.ScalarNode):
+        if node.style is None and node.value.startswith(("“", "”", "„", "‘", "’")):
+            raise _mistake(node, f"typographic quotes ({node.value[0]}); use \" or '")
         return []
+    assert isinstance(node, yaml.MappingNode)
     keys: set[str] = set()
-    for key, _ in node.value:
+    for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):
-            raise SweepFileError(f"{_place(file, key)}: a key must be a word")
+            raise _mistake(key, "a key must be a word")
         if key.value in keys:
-            raise SweepFileError(f"{_place(file, key)}: the key '{key.value}' is there twice")
+            raise _mistake(key, f"the key '{key.value}' is there twice")
+        if key.style is None and ":" in key.value and value.value == "":
+            raise _mistake(key, f"'{key.value}' needs a blank behind the colon")
         keys.add(key.value)
     return [child for pair in node.value for child in pair]
 
 
-def _place(file: str, node: yaml.Node) -> str:
-    return f"{file}:{node.start_mark.line + 1}"
-
-
-def _explain(error: yaml.YAMLError) -> str:
-    if isinstance(error, yaml.MarkedYAMLError):
-        mark = error.problem_mark or error.context_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        return f"{where}{error.problem or error.context or 'not YAML'}"
-    return " ".join(str(error).split())
+def _mistake(node: yaml.Node, text: str) -> _NotYamlError:
+    return _NotYamlError(text, node.start_mark.line + 1)

@@ -53,20 +53,30 @@ def unknown_key(key: object, allowed: Sequence[str], hint: str = "") -> SpaceErr
 
 
 def nearest(word: object, names: Iterable[str]) -> str:
-    """Return ", did you mean 'x'?" for the name, the path or the form that is meant, or nothing.
+    """Return ", did you mean 'x'?" for what `meant` finds, or nothing."""
+    return did_you_mean(meant(word, names))
+
+
+def did_you_mean(meanings: Sequence[str]) -> str:
+    """Return ", did you mean 'x' or 'y'?", or nothing; forms have braces and need no quotes."""
+    words = " or ".join(word if "{" in word else repr(word) for word in meanings)
+    return f", did you mean {words}?" if words else ""
+
+
+def meant(word: object, names: Iterable[str]) -> list[str]:
+    """Return the name, the path or the form that is meant where `names` are allowed, if any.
 
     What differs in capitals, separators and such an ending as "Sampler" comes first, then what
-    others call it, then what is spelt alike.
+    others call it, then what is spelt alike. There are several where a person has to choose.
     """
     names = list(names)
     folded = {fold(name): name for name in reversed(names)}
     for key in _keys(word):
         if key in folded:
-            return _meant([folded[key]])
-        if meant := [m for meaning in SYNONYMS.get(key, ()) if (m := _among(meaning, names))]:
-            return _meant(meant)
-    close = difflib.get_close_matches(fold(word), folded, n=1)
-    return _meant([folded[key] for key in close])
+            return [folded[key]]
+        if found := [m for meaning in SYNONYMS.get(key, ()) if (m := _among(meaning, names))]:
+            return found
+    return [folded[key] for key in difflib.get_close_matches(fold(word), folded, n=1)]
 
 
 def fold(word: object) -> str:
@@ -86,11 +96,3 @@ def _among(meaning: str, names: Sequence[str]) -> str:
     if "{" in meaning:
         return meaning if first in names else ""
     return last if last in names else meaning if first in names else ""
-
-
-def _meant(meant: Sequence[str]) -> str:
-    if not meant:
-        return ""
-    if "{" in meant[0]:
-        return f", did you mean {meant[0]}?"
-    return f", did you mean {' or '.join(map(repr, meant))}?"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lanewise.spaces.canonical import NAME
 from lanewise.spaces.domain import Domain
-from lanewise.spaces.errors import SpaceError, at, show, unknown_key
+from lanewise.spaces.errors import SpaceError, at, nearest, show, unknown_key
 from lanewise.spaces.ranges import Float, Int
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def domain(raw: object) -> Domain:
     if isinstance(raw, Domain):
         return raw
     if not isinstance(raw, Mapping):
+        _check_is_no_call(raw)
         return Constant(raw)
     words = [key for key in raw if key in READERS]
     if len(words) > 1:
@@ -170,6 +171,16 @@ def _check_name(name: object) -> str:
     if not VALID_NAME.fullmatch(name):  # dots separate names when a configuration is flattened
         raise SpaceError(f"a name has letters, digits, _ and - only, got {show(name)}")
     return name
+
+
+def _check_is_no_call(raw: object) -> None:
+    """Raise SpaceError for others' ways to write a domain: "uniform(0, 1)", [uniform, 0, 1]."""
+    call = re.fullmatch(r"([\w.]+)\(.*\)", raw.strip()) if isinstance(raw, str) else None
+    word = call[1] if call else None
+    if isinstance(raw, list | tuple) and len(raw) > 2 and isinstance(raw[0], str):
+        word = raw[0] if all(isinstance(bound, int | float) for bound in raw[1:]) else None
+    if word and (hint := nearest(word, READERS)):
+        raise SpaceError(f"{show(raw)} is a constant{hint}")
 
 
 def _is_subspace(value: object) -> bool:

@@ -56,7 +56,13 @@ class StopTrial(BaseException):
 
 
 def nearest(name: object, names: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the valid name that `name` means, or an empty string.
+    """`; did you mean 'x'?` for the valid name that `name` means, or an empty string."""
+    words = " or ".join(map(repr, meant(name, names)))
+    return f"; did you mean {words}?" if words else ""
+
+
+def meant(name: object, names: Iterable[str]) -> list[str]:
+    """The valid name that `name` means, if any; several where a person has to choose.
 
     What differs in capitals and separators comes first, then what others call it, then what is
     spelt alike.
@@ -64,11 +70,10 @@ def nearest(name: object, names: Iterable[str]) -> str:
     names = list(names)
     folded = {_fold(valid): valid for valid in reversed(names)}
     for key in (_fold(name), _fold(str(name).rpartition(".")[2])):  # also without its module
-        meant = [folded[key]] if key in folded else SYNONYMS.get(key, ())
-        if meant := [valid for valid in meant if valid in names]:
-            return f"; did you mean {' or '.join(map(repr, meant))}?"
-    close = get_close_matches(_fold(name), folded, n=1)
-    return f"; did you mean {folded[close[0]]!r}?" if close else ""
+        found = [folded[key]] if key in folded else SYNONYMS.get(key, ())
+        if found := [valid for valid in found if valid in names]:
+            return found
+    return [folded[near] for near in get_close_matches(_fold(name), folded, n=1)]
 
 
 def _fold(name: object) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
-from lanewise.trainables.errors import ConfigError, listing, nearest
+from lanewise.trainables.errors import ConfigError, listing, meant, nearest
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,13 @@ class Family:
 
     word: what one of them is called in an error ("optimizer").
     further: from a name and its options, (option, message) where they do not go together.
+    beside: hyperparameters of their own that are easily taken for options.
     """
 
     word: str
     members: Mapping[str, Mapping[str, Knob]]
     further: Callable[[str, Mapping[str, Any]], tuple[str, str] | None] = lambda name, options: None
+    beside: tuple[str, ...] = ()
 
     @property
     def allowed(self) -> str:
@@ -65,12 +67,17 @@ class Family:
         knobs = self.members[name]
         for key, option in options.items():
             if key not in knobs:
-                allowed = f"{listing(knobs)}{nearest(key, knobs)}" if knobs else "it has none"
+                allowed = f"{listing(knobs) or 'it has none'}{self._hint(key, knobs)}"
                 raise ConfigError(f"{path}.{key}", f"{name} has no option {key!r} ({allowed})")
             knobs[key].rule.check(option, f"{path}.{key}")
         clash = self.further(name, options)
         if clash:
             raise ConfigError(f"{path}.{clash[0]}", clash[1])
+
+    def _hint(self, key: str, knobs: Iterable[str]) -> str:
+        if own := [name for name in meant(key, self.beside) if name not in knobs]:
+            return f"; did you mean {own[0]!r}, which stands beside {self.word}?"
+        return nearest(key, knobs)
 
     def complete(self, value: Any) -> dict[str, Any]:
         """{"name": …, every option}."""

@@ -47,4 +47,4 @@ def _nesterov(name: str, options: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-OPTIMIZER = Family("optimizer", OPTIMIZERS, _nesterov)
+OPTIMIZER = Family("optimizer", OPTIMIZERS, _nesterov, ("lr", "l2", "l1", "clip_norm", "schedule"))

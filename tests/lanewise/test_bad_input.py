@@ -165,7 +165,7 @@ CASES = {
         ),
         "once aliases are written out",
     ),
-    "broken YAML": ("name: [", "line 1"),
+    "broken YAML": ("name: [", "sweep.yaml:1: '[' is opened here and not closed"),
     "empty file": ("", "the file is empty"),
     "only a comment": ("# nothing\n", "the file is empty"),
     "a list": ("- 1\n", "must be a mapping of keys, found a list"),

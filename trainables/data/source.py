@@ -81,7 +81,8 @@ def load_rows(
         kind, name = (kind, name) if misspelt else ("csv", source)
     if kind not in SOURCES or not name:
         allowed = f"{listing(f'{kind}:…' for kind in SOURCES)} or a path that ends in .csv"
-        message = f"{source!r} is not a data source ({allowed}{nearest(kind, SOURCES)})"
+        hint = f"; did you mean 'sklearn:{kind}'?" if kind in SKLEARN else nearest(kind, SOURCES)
+        message = f"{source!r} is not a data source ({allowed}{hint})"
         raise DataError("data.source", message)
     if columns.series and kind not in _OF_SERIES:
         message = f"{source} has no columns of series ({listing(f'{k}:…' for k in _OF_SERIES)})"
