@@ -20,7 +20,7 @@ from lanewise.errors import BAD_INPUT, DONE, INTERRUPTED, NO_BEST, NO_SERVICE, S
 from lanewise.launch import Options, stop
 from lanewise.launch import resume as resume_sweep
 from lanewise.launch import run as run_sweep
-from lanewise.search.errors import JournalError, LockedError, SearchError
+from lanewise.search.errors import JournalError, LockedError, SearchError, no_sweeps
 from lanewise.search.home import Home
 from lanewise.search.plain import say, tolerate
 from lanewise.search.view import View, find, open_view
@@ -28,6 +28,7 @@ from lanewise.sections import EXECUTORS
 from lanewise.spaces import SpaceError
 from lanewise.spaces.errors import nearest
 from lanewise.trainables.errors import TrainableError
+from lanewise.usage import help_of, sweep_names, told
 
 # Typer carries a click of its own and exports only this leaf of its usage errors.
 _UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
@@ -35,7 +36,7 @@ _UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 app = typer.Typer(
     help="Tunes PyTorch networks: one command, every trial in MLflow, a best configuration.",
     invoke_without_command=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -45,7 +46,11 @@ HomeOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="print exactly one JSON value")]
 SweepArgument = Annotated[
-    str | None, typer.Argument(help="name (the newest of that name) or id [default: the newest]")
+    str | None,
+    typer.Argument(
+        help="name (the newest of that name) or id [default: the newest]",
+        autocompletion=sweep_names,
+    ),
 ]
 ExecutorOption = Annotated[
     str | None, typer.Option("--executor", help="auto, packed, tune or inline; wins over the file")
@@ -66,7 +71,7 @@ def run(arguments: Sequence[str]) -> int:
         code = app(list(arguments), standalone_mode=False)
         return code if isinstance(code, int) else DONE
     except _UsageError as error:
-        return _say(_told(error), BAD_INPUT)
+        return _say(told(error), BAD_INPUT)
     except (JournalError, LockedError, ClusterError, ProjectionError) as error:
         return _say(str(error), NO_SERVICE)
     except TrainableError as error:
@@ -88,20 +93,6 @@ def run(arguments: Sequence[str]) -> int:
 def _say(message: str, code: int) -> int:
     say("lanewise: " + " ".join(message.split()))
     return code
-
-
-def _told(error: typer.BadParameter) -> str:
-    """A mistake in the command line; a key of the sweep file is no option but ``key=value``."""
-    message = error.format_message().rstrip(".")
-    option = getattr(error, "option_name", "").strip("-").replace("-", "_")
-    if not option or set(getattr(error, "possibilities", None) or ()) - {"--help"}:
-        return message
-    from lanewise.sweepfile import meant
-
-    keys = " or ".join(f"{key}=…" for key in meant(option))
-    if not keys:
-        return message
-    return f"No such option: --{option}; a key of the sweep file is given as {keys}"
 
 
 def _version(asked: bool) -> None:
@@ -226,10 +217,13 @@ def list_command(home: HomeOption = None, as_json: JsonOption = False) -> int:
     from lanewise.dashboards.terminal import render_listing
 
     place = Home.find(home)
-    found = listing(place.journal(), place) if (place.root / "journal.db").exists() else []
+    is_empty = not (place.root / "journal.db").exists()
+    found = [] if is_empty else listing(place.journal(), place)
     if as_json:
         print(json.dumps(found))
-    else:
+    if not found:
+        raise no_sweeps(place.root)
+    if not as_json:
         render_listing(_console(), found)
     return DONE
 
@@ -241,7 +235,7 @@ def show(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Show a sweep and its trials, with the whole traceback of each failure."""
+    """Show a sweep, its trials and what failed in them."""
     from lanewise.dashboards.summary import history, summary
     from lanewise.dashboards.terminal import render_sweep, render_trial
 
@@ -271,7 +265,7 @@ def watch(
         bool, typer.Option("--json", help="print a JSON object in a line for each change")
     ] = False,
 ) -> int:
-    """Watch a running sweep until it ends; Ctrl-C leaves the view, not the sweep."""
+    """Watch a running sweep until it ends. Ctrl-C leaves the view, not the sweep."""
     from lanewise.dashboards.feed import Feed
     from lanewise.dashboards.summary import summary
     from lanewise.dashboards.terminal import render_summary
@@ -305,7 +299,7 @@ def best(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Show the best configuration, or write it to a file that `run` accepts."""
+    """Show the best configuration, or write it as a sweep file."""
     from lanewise.dashboards.summary import best as best_of
     from lanewise.dashboards.terminal import render_best
     from lanewise.describe import constants, left_out
@@ -335,7 +329,7 @@ def report(
     ] = None,
     home: HomeOption = None,
 ) -> int:
-    """Write the report of a sweep as one HTML file that opens offline, and print its path."""
+    """Write the report of a sweep as one HTML file. It opens offline; its path is printed."""
     from lanewise.dashboards.report.build import build
 
     place, view = _view(sweep, home)
@@ -353,15 +347,14 @@ def ui(
     host: Annotated[str, typer.Option("--host")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 5000,
 ) -> int:
-    """Serve the home's sweeps in MLflow's own pages until Ctrl-C, and say where to look."""
+    """Serve the home's sweeps in MLflow's own pages. Says where to look; Ctrl-C ends it."""
     from lanewise.dashboards.state import read_cursor
     from lanewise.dashboards.ui import command, page
 
-    place = Home.find(home)
+    place, view = _view(sweep, home)
     if not (place.root / "mlflow.db").exists():
-        raise SearchError(f"there is no mlflow.db in {place.root}; run a sweep first")
+        raise SearchError(f"there is no mlflow.db in {place.root}: lanewise sync makes one")
     words = command(place, None, host=host, port=port)
-    _, view = _view(sweep, home)
     objective, name = view.spec.objective, view.launch.sweep
     experiment = read_cursor(place, name).experiment_id
     address = page(experiment, name, **vars(objective), host=host, port=port)
@@ -371,7 +364,7 @@ def ui(
 
 @app.command()
 def sync(sweep: SweepArgument = None, home: HomeOption = None) -> int:
-    """Write a sweep to MLflow anew from its journal, whatever is there or missing."""
+    """Write a sweep to MLflow anew from its journal. It repairs what is missing or wrong there."""
     from lanewise.dashboards.drain import drain
 
     place, view = _view(sweep, home)
@@ -381,6 +374,16 @@ def sync(sweep: SweepArgument = None, home: HomeOption = None) -> int:
 
 
 # -- around ------------------------------------------------------------------------------------
+
+
+@app.command("help")
+def help_command(
+    context: typer.Context,
+    command: Annotated[list[str] | None, typer.Argument(metavar="[COMMAND]")] = None,
+) -> int:
+    """Show what a command does and takes."""
+    print(help_of(context, command or ()))
+    return DONE
 
 
 @app.command()

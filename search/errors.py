@@ -17,6 +17,14 @@ class UnknownSweepError(SearchError):
     """No sweep of that name or id is in this home."""
 
 
+def no_sweeps(home: object) -> UnknownSweepError:
+    """What every command says of a home in which nothing was run yet."""
+    return UnknownSweepError(
+        f"there are no sweeps in {home} yet: begin one with 'lanewise run FILE', or name another "
+        "home with --home or LANEWISE_HOME"
+    )
+
+
 class JournalError(SearchError):
     """The journal cannot be read or written as it is."""
 

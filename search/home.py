@@ -14,6 +14,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from lanewise.search.errors import no_sweeps
 from lanewise.search.journal import Journal
 from lanewise.search.locks import FileLock, is_locked
 
@@ -30,7 +31,11 @@ class Home:
         return cls(Path(given or os.environ.get("LANEWISE_HOME") or ".lanewise").absolute())
 
     def journal(self, *, create: bool = False) -> Journal:
-        return Journal(self.root / "journal.db", create=create)
+        """The home's journal. Raises UnknownSweepError where nothing was run yet."""
+        path = self.root / "journal.db"
+        if not create and not path.exists():
+            raise no_sweeps(self.root)
+        return Journal(path, create=create)
 
     def sweep(self, sweep: str) -> Path:
         return self.root / "sweeps" / sweep

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lanewise.search.errors import UnknownSweepError
+from lanewise.search.errors import UnknownSweepError, no_sweeps
 from lanewise.search.events import Asked, Closed, Launched, Opened, Reported
 from lanewise.search.history import History
 from lanewise.search.home import Home
 from lanewise.search.journal import Journal, Record
 from lanewise.search.spec import Spec
+from lanewise.spaces.errors import nearest
+
+MOST_NAMES = 8  # of sweeps that an error lists
 
 
 @dataclass
@@ -84,6 +87,11 @@ def find(journal: Journal, name: str | None) -> str:
     for launch in reversed(launches):
         if name is None or name in (launch.sweep, launch.name):
             return launch.sweep
-    known = ", ".join(dict.fromkeys(launch.name for launch in launches)) or "none yet"
-    wanted = "there is no sweep" if name is None else f"there is no sweep '{name}'"
-    raise UnknownSweepError(f"{wanted} in {journal.path.parent} (known: {known})")
+    if not launches:
+        raise no_sweeps(journal.path.parent)
+    names = list(dict.fromkeys(launch.name for launch in reversed(launches)))
+    hint = nearest(name, [*names, *(launch.sweep for launch in reversed(launches))])
+    known = ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
+    raise UnknownSweepError(
+        f"there is no sweep '{name}' in {journal.path.parent}{hint} (known: {known})"
+    )

@@ -226,19 +226,59 @@ def test_bad_usage_is_one_line(case: str, place: Path, capsys: pytest.CaptureFix
     assert not (place / ".lanewise").exists()
 
 
-@pytest.mark.parametrize("command", ["resume", "show", "best", "stop", "sync"])
-def test_an_unknown_sweep_is_one_line(
+COMMANDS = ("ls", "show", "best", "watch", "report", "resume", "ui", "stop", "sync")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_empty_home_is_one_line_and_one_code_for_all_commands(
     command: str, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from lanewise.search.home import Home
 
-    assert run([command, "gone"]) == 4  # no journal at all: the storage is not there
-    assert "there is no journal here" in capsys.readouterr().err
-    Home.find().journal(create=True).close()
-    assert run([command, "gone"]) == 2
-    err = capsys.readouterr().err
-    assert "there is no sweep 'gone'" in err
+    told = f"lanewise: there are no sweeps in {place / '.lanewise'} yet: begin one with "
+    assert run([command]) == 2  # nothing is there at all
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(told)
     assert len(err.splitlines()) == 1
+    assert not (place / ".lanewise").exists()
+    Home.find().journal(create=True).close()
+    assert run([command]) == 2  # a journal without a sweep
+    assert capsys.readouterr() == ("", err)
+
+
+def test_the_list_of_an_empty_home_is_an_empty_list(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["ls", "--json"]) == 2
+    assert capsys.readouterr().out == "[]\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS[1:])
+def test_an_unknown_sweep_is_one_line_with_the_nearest_name(
+    command: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "sweep.yaml").write_text(GOOD)
+    _begin(place)
+    assert run([command, "bad-inptu"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "there is no sweep 'bad-inptu'" in err
+    assert "did you mean 'bad-input'? (known: bad-input)" in err
+    assert len(err.splitlines()) == 1
+
+
+def _begin(place: Path) -> None:
+    """A launch in the home's journal, without running anything."""
+    from lanewise.plan import make_spec
+    from lanewise.search.events import Launched
+    from lanewise.search.home import Home
+    from lanewise.sweepfile import read
+
+    file = read(place / "sweep.yaml")
+    journal = Home.find().journal(create=True)
+    journal.append("s1", -1, [Launched("s1", file.name, make_spec(file).to_json(), {})])
+    journal.close()
 
 
 def test_the_good_file_is_good(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,5 +74,5 @@ def test_it_follows_a_run_to_its_end_and_leaving_it_changes_nothing(lanewise: La
 
 def test_what_cannot_be_watched_is_one_line(lanewise: Lanewise) -> None:
     done = lanewise.run("watch")
-    assert done.returncode == 4
-    assert "there is no journal here" in done.stderr
+    assert done.returncode == 2
+    assert "there are no sweeps in" in done.stderr

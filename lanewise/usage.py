@@ -1,0 +1,52 @@
+"""How the command line is learned: hints for what is no option, completion, ``lanewise help``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from lanewise.search.home import Home
+
+
+def told(error: Any) -> str:
+    """A mistake in the command line; a key of the sweep file is no option but ``key=value``.
+
+    Args:
+        error: click's UsageError.
+    """
+    message = str(error.format_message()).rstrip(".")
+    option = str(getattr(error, "option_name", "")).strip("-").replace("-", "_")
+    if not option or set(getattr(error, "possibilities", None) or ()) - {"--help"}:
+        return message
+    from lanewise.sweepfile import meant
+
+    keys = " or ".join(f"{key}=…" for key in meant(option))
+    if not keys:
+        return message
+    return f"No such option: --{option}; a key of the sweep file is given as {keys}"
+
+
+def help_of(context: typer.Context, command: Sequence[str]) -> str:
+    """The help of a command, or of all where none is named."""
+    group: Any = context.parent.command if context.parent else None
+    for name in command:
+        found = group.get_command(context.parent, name)
+        if found is None:
+            context.fail(f"No such command '{name}'.")
+        with typer.Context(found, info_name=name, parent=context.parent) as inner:
+            return str(found.get_help(inner))
+    return str(context.parent.get_help() if context.parent else "")
+
+
+def sweep_names(context: typer.Context, incomplete: str) -> list[str]:
+    """The sweeps of the home, newest first, for a shell's completion; it must never fail."""
+    try:
+        journal = Home.find(context.params.get("home")).journal()
+        launches = [launch for launch, _ in journal.launches()]
+        journal.close()
+    except Exception:
+        return []
+    names = [name for launch in reversed(launches) for name in (launch.name, launch.sweep)]
+    return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
