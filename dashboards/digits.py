@@ -40,10 +40,15 @@ def metric(name: str, value: float, rows: Mapping[str, int]) -> str:
         name: as reported, such as ``val_accuracy``.
         rows: of ``rows_of``.
     """
+    return format(value, metric_format(name, rows))
+
+
+def metric_format(name: str, rows: Mapping[str, int]) -> str:
+    """The format of a metric's values, ``.3f`` or ``.4g``; Python's and d3's (in plots) alike."""
     part, _, base = name.partition("_")
-    if base in SHARES and part in rows and math.isfinite(value):
-        return f"{value:.{decimals(rows[part])}f}"
-    return f"{value:.{SIGNIFICANT}g}"
+    if base in SHARES and part in rows:
+        return f".{decimals(rows[part])}f"
+    return f".{SIGNIFICANT}g"
 
 
 def decimals(rows: int) -> int:

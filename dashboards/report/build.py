@@ -19,15 +19,17 @@ def build(view: View, home: Home, out: Path | None = None) -> Path:
     Raises:
         OSError: it cannot be written.
     """
-    # Optuna's plots and what they import take seconds.
+    # The drawing imports what commands that only ask for a report's path need not.
+    from lanewise.dashboards.digits import rows_of
     from lanewise.dashboards.report.curves import learning_figures
     from lanewise.dashboards.report.facts import gather
     from lanewise.dashboards.report.figures import search_figures
     from lanewise.dashboards.report.page import render
-    from lanewise.dashboards.report.study import make_study
+    from lanewise.dashboards.report.points import points_of
 
     facts = gather(view, home)
-    first, *others = search_figures(make_study(view), view.spec.objective)
+    points, rows = points_of(view), rows_of(view.launch)
+    first, *others = search_figures(points, view.spec.objective, rows)
     text = render(facts, [first, *learning_figures(view), *others])
     return _put(out or home.report(view.launch.sweep), text)
 

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from statistics import median
 from typing import Any
 
-import plotly.graph_objects as go
-
-from lanewise.dashboards.report.figure import BLUE, GREY, ORANGE, ZOOMED, Figure, axis, drawn
-from lanewise.dashboards.report.study import shown
+from lanewise.dashboards.digits import metric_format, rows_of
+from lanewise.dashboards.report.figure import (
+    BLUE,
+    CURVES,
+    EXPLODED,
+    GREY,
+    LEGEND,
+    ORANGE,
+    Axis,
+    Body,
+    Figure,
+    axis,
+    body,
+    drawn,
+    left_out,
+    shown,
+)
 from lanewise.search.events import Row
 from lanewise.search.history import Trial
-from lanewise.search.spec import Objective
+from lanewise.search.spec import Mode, Objective
 from lanewise.search.view import View
 
 MOST_CURVES = 150
@@ -28,18 +42,19 @@ BEST = "The best trial on the training and the validation part; the dotted line 
 
 def learning_figures(view: View) -> list[Figure]:
     """The objective's curves of all trials, then every metric of the best trial on both parts."""
-    history, objective = view.history, view.spec.objective
+    history, objective, rows = view.history, view.spec.objective, rows_of(view.launch)
     shown_trials = choose(history.ranked(), MOST_CURVES)
     hidden = sum(1 for trial in history if trial.best) - len(shown_trials)
     missing = "" if shown_trials else "No trial has reported a usable value."
-    left = f" {hidden} other trials are left out." if hidden else ""
+    left = f" {hidden:,} other trials are left out." if hidden else ""
     values = [value for t in shown_trials for value in curve(t.rows, objective.metric)[1]]
-    heights = axis(values, objective.mode)
-    zoomed = ZOOMED if "range" in heights else ""
-    everyone = Figure("curves", "Learning curves", ALL + left + zoomed, note=missing)
-    figures = [drawn(everyone, lambda: _everyone(shown_trials, objective, heights))]
+    heights = axis(values, objective.mode, CURVES)
+    caption = ALL + left + left_out(values, heights)
+    everyone = Figure("curves", "Learning curves", caption, note=missing)
+    digits = metric_format(objective.metric, rows)
+    figures = [drawn(everyone, lambda: _everyone(shown_trials, objective, heights, digits))]
     if history.best is not None:
-        figures += _best(history.best)
+        figures += _best(history.best, rows)
     return figures
 
 
@@ -61,7 +76,7 @@ def curve(rows: Sequence[Row], metric: str, most: int = MOST_EPOCHS) -> Curve:
     return [epoch for epoch, _ in known], [value for _, value in known]
 
 
-def _everyone(ranked: Sequence[Trial], objective: Objective, heights: dict[str, Any]) -> go.Figure:
+def _everyone(ranked: Sequence[Trial], objective: Objective, heights: Axis, digits: str) -> Body:
     """All but the best are one trace with gaps: a trace for each would draw for seconds."""
     best, *others = ranked
     epochs: list[int | None] = []
@@ -73,59 +88,76 @@ def _everyone(ranked: Sequence[Trial], objective: Objective, heights: dict[str, 
         values += [*y, None]
         numbers += [trial.number] * len(x) + [None]
     x, y = curve(best.rows, objective.metric)
-    figure = go.Figure(
-        [
-            go.Scatter(
-                x=epochs,
-                y=values,
-                customdata=numbers,
-                name="other trials",
-                mode="lines+markers",
-                line={"color": GREY, "width": 1},
-                marker={"size": 3},
-                opacity=0.45,
-                hovertemplate="trial %{customdata}, epoch %{x}: %{y:.6g}<extra></extra>",
-            ),
-            go.Scatter(
-                x=x,
-                y=y,
-                name=f"trial {best.number}",
-                mode="lines+markers",
-                line={"color": ORANGE, "width": 2.5},
-                marker={"size": 5},
-                hovertemplate=f"trial {best.number}, epoch %{{x}}: %{{y:.6g}}<extra></extra>",
-            ),
-        ]
-    )
+    traces = [
+        {
+            "x": epochs,
+            "y": values,
+            "customdata": numbers,
+            "name": "other trials",
+            "line": {"color": GREY, "width": 1},
+            "marker": {"size": 3},
+            "opacity": 0.45,
+            "hovertemplate": _hover("trial %{customdata}, ", digits),
+        },
+        {
+            "x": x,
+            "y": y,
+            "name": f"trial {best.number}",
+            "line": {"color": ORANGE, "width": 2.5},
+            "marker": {"size": 5},
+            "hovertemplate": _hover(f"trial {best.number}, ", digits),
+        },
+    ]
+    traces = [{"type": "scatter", "mode": "lines+markers", **t} for t in traces if t["x"]]
     if best.best is not None:
-        figure.add_scatter(
-            x=[best.best[0]],
-            y=[best.best[1]],
-            mode="markers",
-            showlegend=False,
-            hoverinfo="skip",
-            marker={"color": ORANGE, "size": 13, "symbol": "diamond-open", "line": {"width": 2}},
-        )
-    figure.update_layout(legend=_LEGEND)
-    figure.update_xaxes(title_text="epoch", rangemode="tozero")
-    figure.update_yaxes(title_text=shown(objective.metric), **heights)
-    return figure
+        traces.append(_diamond(*best.best))
+    upright = {"title": {"text": shown(objective.metric)}, **heights}
+    return body(traces, xaxis=_epochs(ranked), yaxis=upright, **LEGEND)
 
 
-def _best(trial: Trial) -> list[Figure]:
+def _diamond(epoch: int, value: float) -> dict[str, Any]:
+    marker = {"color": ORANGE, "size": 13, "symbol": "diamond-open", "line": {"width": 2}}
+    place = {"x": [epoch], "y": [value], "showlegend": False, "hoverinfo": "skip"}
+    return {"type": "scatter", "mode": "markers", "marker": marker, **place}
+
+
+def _hover(before: str, digits: str) -> str:
+    return f"{before}epoch %{{x}}: %{{y:{digits}}}<extra></extra>"
+
+
+def _epochs(trials: Sequence[Trial]) -> Axis:
+    """Whole numbers only, where Plotly would put halves between few of them."""
+    few = {"dtick": 1} if max(trial.epoch for trial in trials) <= 8 else {}
+    return {"title": {"text": "epoch"}, "rangemode": "tozero", **few}
+
+
+def _best(trial: Trial, rows: Mapping[str, int]) -> list[Figure]:
     return [
-        drawn(
-            Figure(
-                f"best-{place}",
-                title,
-                BEST if place == 0 else "",
-                height=300,
-                group=f"Trial {trial.number}, epoch by epoch",
-            ),
-            partial(_parts, trial, lines),
-        )
+        _part(trial, title, lines, place, rows)
         for place, (title, lines) in enumerate(by_part(trial.rows)[:MOST_METRICS])
     ]
+
+
+def _part(
+    trial: Trial, title: str, lines: dict[str, str], place: int, rows: Mapping[str, int]
+) -> Figure:
+    values = [value for metric in lines.values() for value in curve(trial.rows, metric)[1]]
+    heights = axis(values, _better(values), EXPLODED)
+    if values and min(values) == max(values):
+        room = abs(values[0]) * 0.1 or 0.1
+        heights = {"range": [values[0] - room, values[0] + room]}
+    # The caption of the first is the group's.
+    caption = BEST if place == 0 else ""
+    group = f"Trial {trial.number}, epoch by epoch"
+    figure = Figure(f"best-{place}", title, caption, height=300, group=group)
+    return drawn(figure, partial(_parts, trial, lines, heights, rows))
+
+
+def _better(values: Sequence[float]) -> Mode:
+    """Towards which end most values lie: whether more or less of a metric is better, few say."""
+    if not values:
+        return "min"
+    return "min" if 2 * median(values) <= min(values) + max(values) else "max"
 
 
 def by_part(rows: Sequence[Row]) -> list[tuple[str, dict[str, str]]]:
@@ -141,25 +173,26 @@ def by_part(rows: Sequence[Row]) -> list[tuple[str, dict[str, str]]]:
     return [*both, *((name, {name: name}) for name in names if name not in paired)]
 
 
-def _parts(trial: Trial, lines: dict[str, str]) -> go.Figure:
-    figure = go.Figure()
+def _parts(trial: Trial, lines: dict[str, str], heights: Axis, rows: Mapping[str, int]) -> Body:
+    traces = []
     for name, metric in lines.items():
         x, y = curve(trial.rows, metric)
-        figure.add_scatter(
-            x=x,
-            y=y,
-            name=shown(name),
-            mode="lines+markers",
-            line={"color": GREY if name == "training" else BLUE, "width": 2},
-            marker={"size": 4},
-            hovertemplate="epoch %{x}: %{y:.6g}",
+        colour = GREY if name == "training" else BLUE
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "x": x,
+                "y": y,
+                "name": shown(name),
+                "line": {"color": colour, "width": 2},
+                "marker": {"size": 4},
+                "hovertemplate": _hover(f"{shown(name)}, ", metric_format(metric, rows)),
+            }
         )
+    layout: dict[str, Any] = {"xaxis": _epochs([trial]), "yaxis": heights}
     if trial.best is not None:
-        figure.add_vline(x=trial.best[0], line={"color": ORANGE, "dash": "dot", "width": 2})
-    figure.update_layout(legend=_LEGEND, showlegend=len(lines) > 1)
-    figure.update_xaxes(title_text="epoch", rangemode="tozero")
-    figure.update_yaxes(automargin=True)
-    return figure
-
-
-_LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+        line = {"color": ORANGE, "dash": "dot", "width": 2}
+        ends = {"x0": trial.best[0], "x1": trial.best[0], "y0": 0, "y1": 1, "yref": "paper"}
+        layout["shapes"] = [{"type": "line", "line": line, **ends}]
+    return body(traces, **layout, **(LEGEND if len(lines) > 1 else {}))

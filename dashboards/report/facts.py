@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from lanewise.dashboards.describe import space_rows
+from lanewise.dashboards.digits import metric, rows_of
+from lanewise.dashboards.grouping import final_failures, group_failures
 from lanewise.dashboards.report.advice import Caution, cautions
-from lanewise.dashboards.report.fit import Fit, diagnose
+from lanewise.dashboards.report.fit import OVERFITS, UNKNOWN, UNSTABLE, Fit, diagnose
 from lanewise.dashboards.summary import counts, running_seconds
-from lanewise.dashboards.words import counted, duration, ending, last_line, number, settings
-from lanewise.search.history import FAILED, STOPPED, History, Trial
+from lanewise.dashboards.words import counted, duration, ending, number, settings
+from lanewise.search.history import STOPPED, History, Trial
 from lanewise.search.home import Home
 from lanewise.search.view import View
 
@@ -33,23 +37,29 @@ class Cell:
 
 @dataclass(frozen=True)
 class Failure:
-    """Trials that failed with the same text."""
+    """Trials that failed alike; ``text`` is the first one's, ``differs`` whether others' differ."""
 
     kind: str
     trials: tuple[int, ...]
     text: str
     last_line: str
+    differs: bool
 
 
 @dataclass(frozen=True)
 class Best:
-    """The best trial: where it is, what it is, and how it learnt."""
+    """The best trial: where it is, what it is, and how it learnt.
+
+    Args:
+        config: its configuration with all digits, as JSON, which YAML and Python read, too.
+    """
 
     trial: int
     epoch: int
     value: str
     metrics: Pairs
     settings: Pairs
+    config: str
     fit: Fit
 
 
@@ -59,6 +69,9 @@ class Facts:
 
     Args:
         seq: the last record that the report knows of.
+        notes: what a person should know besides, by topic.
+        space: what was tuned, and over which values.
+        sweep_file: the sweep file as it was run, without passwords; base: where its paths begin.
         commands: what to type, by purpose.
         taking: the command that writes the best configuration to a file.
         code: Python that loads the best model; empty for a training function of the user's.
@@ -75,6 +88,10 @@ class Facts:
     best: Best | None
     spent: Pairs
     cautions: tuple[Caution, ...]
+    notes: Pairs
+    space: Pairs
+    sweep_file: str
+    base: str
     commands: Pairs
     taking: str
     code: str
@@ -89,7 +106,7 @@ class Facts:
 def gather(view: View, home: Home) -> Facts:
     """The facts of a sweep, running or over."""
     history, spec, status = view.history, view.spec, view.status(home)
-    columns, rows, constants = _table(history)
+    columns, rows, constants = _table(view)
     failures = _failures(history)
     return Facts(
         sweep=view.launch.sweep,
@@ -101,6 +118,10 @@ def gather(view: View, home: Home) -> Facts:
         best=_best(view),
         spent=tuple(_spent(view)),
         cautions=tuple(cautions(history, spec, status)),
+        notes=tuple((topic, " ".join(text.split())) for topic, text in history.notes.items()),
+        space=tuple(space_rows(spec.space.to_json())),
+        sweep_file=str(view.launch.details.get("sweep_yaml") or "").strip(),
+        base=str(view.launch.details.get("base") or ""),
         commands=tuple(_commands(view, home, status)),
         taking=_typed(home, "best", view.launch.sweep, "--out", "best.yaml"),
         code=_code(view, home),
@@ -134,27 +155,46 @@ def _sentence(view: View, status: str) -> str:
     verb = "maximize" if spec.objective.mode == "max" else "minimize"
     opened = view.history.opened
     where = f" on the {opened.executor} executor" if opened else ""
+    stops = "" if spec.scheduler.name == "none" else f", {spec.scheduler.name} as the scheduler"
     return (
-        f"A search over {len(spec.space.names)} hyperparameters{model}{source}{rows} to {verb} "
-        f"{spec.objective.metric}: {spec.sampler.name} proposed, {spec.scheduler.name} decided "
-        f"who stops, {counted(counts(view))}, in {duration(running_seconds(view))}{where}. "
+        f"A search over {_hyperparameters(len(spec.space.names))}{model}{source}{rows} to {verb} "
+        f"{spec.objective.metric}, with {spec.sampler.name} as the sampler{stops}; "
+        f"{counted(counts(view))}, in {duration(running_seconds(view))}{where}. "
         f"The sweep is {status}."
     )
 
 
+def _hyperparameters(count: int) -> str:
+    return f"{count} hyperparameter" + ("s" if count > 1 else "")
+
+
 def _best(view: View) -> Best | None:
-    trial = view.history.best
+    trial, rows = view.history.best, rows_of(view.launch)
     if trial is None or trial.best is None:
         return None
     epoch, value = trial.best
     return Best(
         trial=trial.number,
         epoch=epoch,
-        value=number(value),
-        metrics=tuple((name, number(each)) for name, each in trial.best_metrics.items()),
-        settings=tuple(settings(trial.params)),
-        fit=diagnose(trial.rows, view.spec.objective),
+        value=metric(view.spec.objective.metric, value, rows),
+        metrics=tuple(
+            (name, metric(name, each, rows)) for name, each in trial.best_metrics.items()
+        ),
+        settings=tuple(settings(trial.params, digits=4)),
+        config=json.dumps(trial.params, indent=2, ensure_ascii=False),
+        fit=_fit(view, trial, epoch),
     )
+
+
+def _fit(view: View, trial: Trial, kept: int) -> Fit:
+    """The verdict on the whole curve, and what it means for the epoch whose weights are kept."""
+    if "gan" in _model_names(view):
+        return Fit(UNKNOWN, "The losses of two networks that play against each other do not say.")
+    found = diagnose(trial.rows, view.spec.objective, rows_of(view.launch))
+    if found.verdict not in (OVERFITS, UNSTABLE) or kept >= trial.epoch:
+        return found
+    note = f"The metrics above are those of epoch {kept}, before the last of {trial.epoch}."
+    return replace(found, remedy=f"{found.remedy} {note}")
 
 
 def _spent(view: View) -> Iterator[tuple[str, str]]:
@@ -169,8 +209,11 @@ def _spent(view: View) -> Iterator[tuple[str, str]]:
     if again:
         yield "attempts that were repeated", str(again)
     if history.spent and seconds:
-        yield "epochs per second", number(history.spent / seconds, 3)
-    yield from history.notes.items()
+        yield "epochs per second", _rate(history.spent / seconds)
+
+
+def _rate(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def epochs_saved(history: History, epochs: int) -> int:
@@ -200,9 +243,8 @@ def _code(view: View, home: Home) -> str:
     body = view.launch.details.get("sweep_file") or {}
     if view.history.best is None or view.history.closed is None or body.get("train") is not None:
         return ""
-    model = body.get("model") or ""
-    names = [model] if isinstance(model, str) else list(model)  # a name, or one with its settings
-    last = "rows = model.sample(1000)" if "gan" in names else "predictions = model.predict(X)"
+    is_gan = "gan" in _model_names(view)
+    last = "rows = model.sample(1000)" if is_gan else "predictions = model.predict(X)"
     return (
         "import lanewise as lw\n\n"
         f"result = lw.resume(\n    {view.launch.sweep!r},  # is over, so nothing is trained\n"
@@ -210,6 +252,12 @@ def _code(view: View, home: Home) -> str:
         "model = result.best.model  # the weights of its best epoch\n"
         f"{last}\n"
     )
+
+
+def _model_names(view: View) -> list[str]:
+    """The sweep file's model: a name, or one with its settings."""
+    model = (view.launch.details.get("sweep_file") or {}).get("model") or ""
+    return [model] if isinstance(model, str) else list(model)
 
 
 def _made(view: View) -> Iterator[tuple[str, str]]:
@@ -236,8 +284,9 @@ def _plugin(name: str, options: Mapping[str, Any]) -> str:
 # -- in tables -----------------------------------------------------------------------------------
 
 
-def _table(history: History) -> tuple[tuple[str, ...], tuple[tuple[Cell, ...], ...], Pairs]:
+def _table(view: View) -> tuple[tuple[str, ...], tuple[tuple[Cell, ...], ...], Pairs]:
     """(names of the settings that vary, a row for each trial, the settings that do not vary)."""
+    history = view.history
     ranked = history.ranked()
     placed = {trial.number for trial in ranked}
     trials = [*ranked, *(trial for trial in history if trial.number not in placed)]
@@ -251,18 +300,19 @@ def _table(history: History) -> tuple[tuple[str, ...], tuple[tuple[Cell, ...], .
     columns = tuple(name for name in names if name not in constant)
     shown = [dict(settings(trial.params, digits=4)) for trial in trials]
     rows = tuple(
-        (*_outcome(trial), *(_cell(config.get(name)) for name in columns))
+        (*_outcome(view, trial), *(_cell(config.get(name)) for name in columns))
         for trial, config in zip(trials, shown, strict=True)
     )
     return columns, rows, tuple((name, cut(configs[0][name])) for name in constant)
 
 
-def _outcome(trial: Trial) -> Sequence[Cell]:
+def _outcome(view: View, trial: Trial) -> Sequence[Cell]:
     epoch, value = trial.best or (None, None)
+    name, of = view.spec.objective.metric, rows_of(view.launch)
     return (
         Cell(str(trial.number), trial.number),
         Cell(ending(trial)),
-        Cell("–") if value is None else Cell(number(value), value),
+        Cell("–") if value is None else Cell(metric(name, value, of), value),
         Cell("–") if epoch is None else Cell(str(epoch), epoch),
         Cell(str(trial.epoch), trial.epoch),
     )
@@ -282,16 +332,10 @@ def cut(text: str, length: int = LONGEST) -> str:
 
 
 def _failures(history: History) -> tuple[Failure, ...]:
-    """What made trials fail for good, each text once, the most frequent first."""
-    found: dict[tuple[str, str], list[int]] = {}
-    for trial in history:
-        if trial.status == FAILED:
-            last = trial.failures[-1]
-            found.setdefault((last.kind, last.message.rstrip()), []).append(trial.number)
-    ordered = sorted(found.items(), key=lambda item: (-len(item[1]), item[1]))
+    """What made trials fail for good: what is alike once, the most frequent first."""
     return tuple(
-        Failure(kind, tuple(trials), _end(text), cut(last_line(text)))
-        for (kind, text), trials in ordered
+        Failure(group.kind, group.trials, _end(group.message), cut(group.last_line), group.differs)
+        for group in group_failures(final_failures(history))
     )
 
 

@@ -20,7 +20,7 @@ function themed(layout) {
   const colour = (name) => style.getPropertyValue(name).trim();
   const axis = {
     gridcolor: colour("--line"), zerolinecolor: colour("--line"), linecolor: colour("--line"),
-    automargin: true,
+    automargin: true, exponentformat: "power",
   };
   const copy = {
     ...layout,
@@ -36,15 +36,74 @@ function themed(layout) {
   return JSON.parse(JSON.stringify(copy).replace(/var\((--\w+)\)/g, (_, name) => colour(name)));
 }
 
-function draw() {
-  for (const box of document.querySelectorAll("[data-figure]")) {
-    const figure = figures[box.dataset.figure];
-    Plotly.react(box, figure.data, themed(figure.layout), config);
-  }
+const boxes = [...document.querySelectorAll("[data-figure]")];
+
+function plot(box, size = {}) {
+  const figure = figures[box.dataset.figure];
+  return Plotly.react(box, figure.data, { ...themed(figure.layout), ...size }, config);
+}
+
+// One after the other: the page can be read and scrolled meanwhile.
+function draw(rest = boxes) {
+  if (!rest.length) return;
+  plot(rest[0]);
+  setTimeout(draw, 0, rest.slice(1));
 }
 
 draw();
-dark.addEventListener("change", draw);
+dark.addEventListener("change", () => draw());
+
+// -- on paper: plots as wide as the page and in its colours, texts unfolded
+
+const folded = [...document.querySelectorAll("details")];
+let opened = [];
+
+addEventListener("beforeprint", () => {
+  document.documentElement.classList.add("print");
+  opened = folded.filter((box) => !box.open);
+  for (const box of opened) box.open = true;
+  for (const box of boxes) {
+    const inGrid = box.closest(".grid") !== null;
+    plot(box, { autosize: false, width: inGrid ? 330 : 680, height: box.clientHeight });
+  }
+});
+addEventListener("afterprint", () => {
+  document.documentElement.classList.remove("print");
+  for (const box of opened) box.open = false;
+  draw();
+});
+
+// -- copying: a button takes what stands in its block, or what it carries
+
+const said = document.getElementById("said");
+
+async function copy(text) {
+  if (navigator.clipboard) {
+    try {
+      return await navigator.clipboard.writeText(text).then(() => true);
+    } catch { /* not allowed for this page: the older way */ }
+  }
+  const area = document.createElement("textarea");
+  area.value = text;
+  area.className = "unseen";
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  return done;
+}
+
+for (const button of document.querySelectorAll("button.copy")) {
+  const label = button.textContent;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const text = button.dataset.text ?? document.getElementById(button.dataset.copy).textContent;
+    const done = await copy(text);
+    button.focus();
+    button.textContent = said.textContent = done ? "Copied" : "Not copied";
+    setTimeout(() => { button.textContent = label; said.textContent = ""; }, 2000);
+  });
+}
 
 // -- the table: a column's button sorts its rows, and turns the order when pressed again
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,12 @@ def render(facts: Facts, figures: Sequence[Figure]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined
     )
+    parts = sections(figures)
     bodies = {figure.key: figure.body for figure in figures if figure.body is not None}
     return environment.get_template("page.html").render(
         facts=facts,
-        sections=sections(figures),
+        sections=parts,
+        contents=contents(facts, parts),
         figures_json=embedded(bodies),
         css=_asset("page.css"),
         js=_asset("page.js"),
@@ -33,11 +36,34 @@ def render(facts: Facts, figures: Sequence[Figure]) -> str:
     )
 
 
-def sections(figures: Iterable[Figure]) -> list[tuple[str, list[Figure]]]:
-    """Figures under their headings: their group's name, or their own title."""
+@dataclass(frozen=True)
+class Section:
+    """Figures under one heading: their group's name, or their own title."""
+
+    id: str
+    title: str
+    figures: tuple[Figure, ...]
+
+
+def sections(figures: Iterable[Figure]) -> list[Section]:
+    """Figures of one group are one section, any other is one of its own."""
+    grouped = groupby(figures, key=lambda figure: figure.group or figure.title)
+    found = [(title, tuple(members)) for title, members in grouped]
+    return [Section(f"about-{members[0].key}", title, members) for title, members in found]
+
+
+def contents(facts: Facts, parts: Iterable[Section]) -> list[tuple[str, str]]:
+    """(id, title) of every section of the page, in order."""
     return [
-        (title, list(found))
-        for title, found in groupby(figures, key=lambda figure: figure.group or figure.title)
+        ("best", "Best configuration" if facts.best else "No best configuration"),
+        ("diagnosis", "Diagnosis"),
+        ("spent", "What was spent"),
+        ("space", "Search space"),
+        *((part.id, part.title) for part in parts),
+        ("trials", "All trials"),
+        *([("failures", "Failures")] if facts.failures else []),
+        ("on", "To go on"),
+        ("made", "To do it again"),
     ]
 
 

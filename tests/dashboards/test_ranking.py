@@ -15,7 +15,7 @@ from lanewise.dashboards import terminal
 from lanewise.dashboards.feed import Feed
 from lanewise.dashboards.projection import Projection
 from lanewise.dashboards.report.facts import gather
-from lanewise.dashboards.report.study import best_first, make_study
+from lanewise.dashboards.report.points import points_of
 from lanewise.dashboards.runs import order_key
 from lanewise.dashboards.summary import best, history, listing, summary
 from lanewise.search.events import Noted
@@ -82,7 +82,7 @@ def orders(view, home):
     )
     valued = [trial.number for trial in view.history if trial.best]
     yield "report's table", [int(row[0].text) for row in page.rows][: len(valued)]
-    yield "report's plots", [trial.number for trial in best_first(make_study(view))]
+    yield "report's plots", [point.number for point in points_of(view).ranked]
 
 
 def check(view, home):

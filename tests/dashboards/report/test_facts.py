@@ -24,7 +24,7 @@ def test_a_sweep_in_a_sentence(view, lab):
     facts = gather(view, lab.home)
     assert facts.sentence.startswith(
         "A search over 4 hyperparameters of mlp on sklearn:digits (1,797 rows) to maximize "
-        "val_accuracy: random proposed, asha decided who stops, 9 trials: "
+        "val_accuracy, with random as the sampler, asha as the scheduler; 9 trials: "
     )
     assert facts.sentence.endswith("on the inline executor. The sweep is done.")
     assert (facts.name, facts.status, facts.seq) == ("digits", "done", view.seq)
@@ -104,7 +104,8 @@ def test_failures_are_told_once_the_most_frequent_first(failed, lab):
 
 
 def test_no_more_failures_than_one_reads(failed, lab):
-    facts = gather(failed(*(f"error {n}" for n in range(MOST_FAILURES + 3))), lab.home)
+    words = [chr(ord("a") + place) for place in range(MOST_FAILURES + 3)]
+    facts = gather(failed(*(f"error {word}" for word in words)), lab.home)
     assert len(facts.failures) == MOST_FAILURES
     assert facts.failures_left == 3
 
@@ -118,3 +119,40 @@ def test_a_value_of_20_kb_is_cut_in_the_table(swept, lab):
     )
     words = {cell.text for cell in cells(gather(view, lab.home), "word")}
     assert words == {"short", "v" * 119 + "…"}
+
+
+def test_failures_that_differ_in_numbers_are_one_entry(failed, lab):
+    facts = gather(failed(*(f"no room for {n} of 3{n} rows" for n in range(9)), "boom"), lab.home)
+    assert [failure.trials for failure in facts.failures] == [tuple(range(9)), (9,)]
+    assert [failure.differs for failure in facts.failures] == [True, False]
+    assert facts.failures[0].last_line == "no room for 0 of 30 rows"
+
+
+def test_metrics_have_the_digits_of_their_rows(view, lab):
+    view.launch.details["data"]["parts"] = {"train": 1257, "val": 270, "test": 270}
+    value = view.history.best.best[1]
+    facts = gather(view, lab.home)
+    assert facts.best.value == f"{value:.3f}"
+    assert cells(facts, "val_accuracy")[0].text == f"{value:.3f}"
+    assert cells(facts, "val_accuracy")[0].key == value  # sorted by all digits
+    assert dict(facts.best.metrics)["loss"] == f"{view.history.best.best_metrics['loss']:.4g}"
+
+
+def test_a_gan_is_judged_by_no_loss(swept, lab):
+    def curves(params, epoch):
+        return {"val_accuracy": params["x"], "train_loss": 0.7, "val_loss": 0.7}
+
+    view = swept({"x": Float(0, 1)}, curves)
+    assert gather(view, lab.home).best.fit.verdict == "underfits"
+    view.launch.details["sweep_file"]["model"] = {"gan": {"latent": 4}}
+    assert gather(view, lab.home).best.fit.verdict == "cannot tell"
+
+
+def test_the_verdict_on_a_turned_curve_says_which_epoch_is_shown(swept, lab):
+    def curves(params, epoch):
+        rest = {"train_loss": 1 / epoch, "val_loss": 0.3 + 0.1 * abs(epoch - 3)}
+        return {"val_accuracy": -abs(epoch - 3)} | rest
+
+    fit = gather(swept({"x": Float(0, 1)}, curves, epochs=8), lab.home).best.fit
+    assert fit.verdict == "overfits"
+    assert fit.remedy.endswith("The metrics above are those of epoch 3, before the last of 8.")

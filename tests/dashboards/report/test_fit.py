@@ -34,11 +34,16 @@ def falling(rate, floor=0.0):
     ("train", "val", "verdict", "says"),
     [
         # Validation turns about epoch 8, training goes on.
-        (falling(0.3), lambda e: 0.3 + 0.004 * (e - 8) ** 2, OVERFITS, "around epoch 7 (0.304)"),
+        (
+            falling(0.3),
+            lambda e: 0.3 + 0.004 * (e - 8) ** 2,
+            OVERFITS,
+            "lowest at epoch 8 (0.3) and rose to a mean of",
+        ),
         # Validation stands still at ten times the training error.
         (falling(1, 0.02), falling(1, 0.2), OVERFITS, "10.0 times train_loss"),
         (falling(0.05), falling(0.05, 0.01), UNFINISHED, "still falling"),
-        (lambda e: 0.69, lambda e: 0.69, UNDERFITS, "stays at 0.69, 100%"),
+        (lambda e: 0.69, lambda e: 0.69, UNDERFITS, "stays at 100% of what it was"),
         (falling(0.6, 0.1), falling(0.6, 0.12), FITS, "neither a gap nor a turn"),
         # Both turn together: not a matter of memorising.
         (
@@ -55,6 +60,53 @@ def test_the_verdict_on_a_curve(train, val, verdict, says):
     found = diagnose(rows(train, val), ACCURACY)
     assert found.verdict == verdict
     assert says in found.why
+
+
+@pytest.mark.parametrize(
+    ("train", "val"),
+    [
+        # Of a report: validation doubles, and so does training, far below it.
+        (
+            lambda e: 2 / e**2 if e < 12 else 0.0152 + 0.003 * (e - 12),
+            lambda e: 0.07 + abs(e - 12) / 50,
+        ),
+        (lambda e: 0.1 + abs(e - 8) / 20, lambda e: 0.5 + abs(e - 8) / 20),
+        # Validation stands still, training rises again: a gap, and no memorising.
+        (lambda e: 1 / e if e < 10 else 0.1 + (e - 10) / 100, lambda e: 0.6 + 1 / e),
+    ],
+)
+def test_where_training_got_worse_too_nothing_is_memorised(train, val):
+    found = diagnose(rows(train, val), ACCURACY)
+    assert found.verdict == UNSTABLE
+    assert "overfit" not in found.why + found.remedy
+    assert "got worse" in found.why
+
+
+def test_what_is_said_was_reported():
+    """The values by which a person finds the turn in the table and the plots, not smoothed ones."""
+    val = {e: 0.3 + 0.01 * (e - 9) ** 2 for e in EPOCHS} | {8: 0.2121}
+    found = diagnose(rows(falling(0.3), val.__getitem__), ACCURACY)
+    assert found.verdict == OVERFITS
+    assert found.why.startswith("val_loss was lowest at epoch 8 (0.2121) and rose to a mean of")
+    assert f"{sum(val[e] for e in range(17, 21)) / 4:.4g} over the last 4 epochs" in found.why
+
+
+def test_a_training_that_stands_still_memorises_all_the_same():
+    still = rows(
+        lambda e: 0.3 + 0.001 * (e % 3) if e > 5 else 2 / e, lambda e: 0.4 + 0.002 * (e - 8) ** 2
+    )
+    found = diagnose(still, ACCURACY)
+    assert found.verdict == OVERFITS
+    assert "train_loss" in found.why
+
+
+def test_what_is_maximised_is_said_as_it_is_reported():
+    turned = rows(lambda e: 1 - 0.5 / e, lambda e: 0.9 - 0.002 * (e - 8) ** 2, "accuracy")
+    found = diagnose(turned, ACCURACY, {"train": 700, "val": 150})
+    assert found.why == (
+        "val_accuracy was highest at epoch 8 (0.900) and fell to a mean of 0.677 over the last 4 "
+        "epochs, while train_accuracy went from 0.938 to 0.973."
+    )
 
 
 def test_a_small_rise_below_the_training_curve_is_no_overfitting():
@@ -74,7 +126,7 @@ def test_without_losses_the_objective_is_compared_as_an_error():
     reached = rows(lambda e: 1 - 0.02 / e, lambda e: 0.8, "accuracy")
     found = diagnose(reached, ACCURACY)
     assert found.verdict == OVERFITS
-    assert "1 − val_accuracy (0.2)" in found.why
+    assert "val_accuracy 0.8: 1 − val_accuracy is 183.2 times 1 − train_accuracy" in found.why
 
 
 def test_the_loss_is_preferred_since_it_is_one_on_both_parts():

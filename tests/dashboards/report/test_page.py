@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
 
+from lanewise.dashboards.digits import rows_of
 from lanewise.dashboards.report.build import build, report_of
 from lanewise.dashboards.report.curves import learning_figures
-from lanewise.dashboards.report.figure import ORANGE, axis
-from lanewise.dashboards.report.figures import MOST_LINES, search_figures
+from lanewise.dashboards.report.figure import ORANGE
+from lanewise.dashboards.report.figures import search_figures
 from lanewise.dashboards.report.page import embedded
-from lanewise.dashboards.report.study import make_study
+from lanewise.dashboards.report.parallel import MOST_LINES
+from lanewise.dashboards.report.points import points_of
 from lanewise.search.spec import Objective
 from lanewise.search.view import open_view
 from lanewise.spaces import Choice, Float, Int
@@ -50,8 +53,8 @@ def page_of(view, lab) -> Page:
 
 
 def figures_of(view):
-    study = make_study(view)
-    return [*search_figures(study, view.spec.objective), *learning_figures(view)]
+    found = search_figures(points_of(view), view.spec.objective, rows_of(view.launch))
+    return [*found, *learning_figures(view)]
 
 
 def scored(params, epoch):
@@ -163,24 +166,39 @@ def test_the_plots_follow_the_objective(swept):
 
 
 def test_the_best_line_of_many_is_the_best_trial(swept):
-    """Optuna sorts its lines where choices are numbers."""
     space = {"size": Choice([64, 16, 32]), "x": Float(0, 1), "on": Choice([True, False])}
     view = swept(space, scored, trials=30)
     parallel = next(figure for figure in figures_of(view) if figure.key == "parallel")
-    *_, line = [trace for trace in parallel.body["data"] if trace["mode"] == "lines"]
+    *others, line = parallel.body["data"]
     best = view.history.best.params
-    told = dict(line["customdata"])
     assert line["line"]["color"] == ORANGE
-    assert (told["size"], told["x"]) == (str(best["size"]), f"{best['x']:.3g}")
+    assert all(other["line"]["color"] != ORANGE for other in others)
+    told = dict(text.split(": ")[1].split(" ") for text in line["text"] if text)
+    assert (told["size"], told["x"]) == (str(best["size"]), f"{best['x']:.4g}")
+    numbers = {text.split(":")[0] for other in [*others, line] for text in other["text"] if text}
+    assert numbers == {f"trial {number}" for number in range(30)}
 
 
 def test_long_choices_that_look_the_same_stay_apart(swept):
     words = ["a" * 30 + middle + "z" * 30 for middle in "123"]
     view = swept({"word": Choice(words), "x": Float(0, 1)}, scored, trials=12)
-    (domain,) = {trial.distributions["word"] for trial in make_study(view).trials}
-    assert len(set(domain.choices)) == 3
-    for trial, frozen in zip(view.history, make_study(view).trials, strict=True):
-        assert domain.choices.index(frozen.params["word"]) == words.index(trial.params["word"])
+    points = points_of(view)
+    word = next(parameter for parameter in points.parameters if parameter.name == "word")
+    assert len(set(word.labels)) == 3
+    for point in points.ranked:
+        trial = view.history.trials[point.number]
+        assert int(point.places["word"]) == words.index(trial.params["word"])
+
+
+def test_true_and_1_are_two_options(swept):
+    options = [True, 1, "1", None]
+    view = swept({"flag": Choice(options), "x": Float(0, 1)}, scored, trials=20)
+    flag = next(p for p in points_of(view).parameters if p.name == "flag")
+    assert len(set(flag.labels)) == 4
+    for point in points_of(view).ranked:
+        assert (
+            options[int(point.places["flag"])] is view.history.trials[point.number].params["flag"]
+        )
 
 
 @pytest.mark.long
@@ -190,29 +208,32 @@ def test_1500_trials_are_thinned_out(lab):
     figures = {figure.key: figure for figure in figures_of(view)}
     assert not [f.note for f in figures.values() if f.note]
     lines = figures["parallel"].body["data"]
-    assert sum(trace["mode"] == "lines" for trace in lines) == MOST_LINES
-    assert "1350 other trials are left out" in figures["curves"].caption
+    assert sum(trace["x"].count(0) for trace in lines) == MOST_LINES
+    assert "1,350 other trials are left out" in figures["curves"].caption
     path = build(view, lab.home)
     assert path.stat().st_size < 8_000_000
     assert Page(path.read_text("utf-8")).tags.count("tr") == 1501
 
 
-@pytest.mark.parametrize(
-    ("values", "mode", "settings"),
-    [
-        ([], "max", {}),
-        ([0.5], "max", {}),
-        ([0.1, 0.5, 0.9, 1.0], "max", {}),
-        ([-9.0, 0.90, 0.92, 0.94, 1.0], "max", {"range": [0.892, 1.008]}),
-        ([9.0, 0.90, 0.92, 0.94, 1.0], "min", {"range": [0.892, 1.008]}),
-        ([1e-4, 1e-3, 1e-2, 1e3], "min", {"type": "log"}),
-        ([0.0, 1e-3, 1e-2, 2e-2, 1e3], "min", {"range": [-0.0016, 0.0216]}),
-    ],
-)
-def test_a_few_bad_values_do_not_squeeze_the_axis(values, mode, settings):
-    found = axis(values, mode)
-    assert found.keys() == settings.keys()
-    if "range" in settings:
-        assert found["range"] == pytest.approx(settings["range"])
-    else:
-        assert found == settings
+def test_the_page_has_what_one_looks_for(view, lab):
+    """A contents whose links lead somewhere, the space, the sweep file, and what can be copied."""
+    text = build(view, lab.home).read_text("utf-8").partition('<script type="application/json"')[0]
+    links = re.findall(r'<li><a href="#([\w-]+)">', text)
+    assert len(links) > 10
+    assert set(links) <= set(re.findall(r' id="([\w-]+)"', text))
+    assert len(set(re.findall(r' id="([\w-]+)"', text))) == len(re.findall(r' id="[\w-]+"', text))
+    assert re.search(r"<dt>optimizer = sgd → momentum</dt><dd>0 … 0.99</dd>", text)
+    assert re.search(r'<pre[^>]* id="sweep-file"><code>name: digits</code></pre>', text)
+    copied = re.findall(r'data-copy="([\w-]+)" aria-label="Copy ', text)
+    assert {"taking", "python", "command-1", "sweep-file"} <= set(copied)
+    config = re.search(r'data-text="([^"]+)" aria-label="Copy the configuration', text)
+    assert json.loads(unescape(config[1])) == view.history.best.params
+
+
+def test_a_sentence_is_no_number(view, lab):
+    """A note stands where sentences do."""
+    view.history.notes["packing"] = "off, no speed-up in a test (1.00×)"
+    text = build(view, lab.home).read_text("utf-8")
+    tiles = re.search(r'<dl class="tiles">(.*?)</dl>', text, re.DOTALL)[1]
+    assert "packing" not in tiles
+    assert re.search(r"<li class=\"noted\"><strong>packing:</strong> off, no speed-up", text)
