@@ -99,6 +99,8 @@ class Controller:
         number = outcome.number
         if self._active.get(number) != outcome.attempt:
             return []  # an attempt given up long ago comes back late: it has no say
+        for topic, text in outcome.notes.items():
+            self.sweep.note(topic, text)
         decision = self.sweep.report(number, outcome.rows)
         is_running = isinstance(decision, Continue)
         if outcome.failure and is_running:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from lanewise.search.events import Failure, Row
@@ -18,6 +18,7 @@ class Outcome:
         rows: new rows, in order.
         ended: the trial ended by itself (it needs no further epochs).
         failure: the attempt is over because of this; its worker is free again.
+        notes: what a person should know, as topic -> text.
     """
 
     number: int
@@ -25,6 +26,7 @@ class Outcome:
     rows: tuple[Row, ...] = ()
     ended: bool = False
     failure: Failure | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from lanewise.cluster.attempt import Attempt
 from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.executor import Halt, Order, Outcome, Proceed, Start
+from lanewise.cluster.folder import enter
 from lanewise.cluster.limits import NO_LIMITS, Limits, PackAlarm
 from lanewise.cluster.worker import SLICE
 from lanewise.search.sweep import Run
@@ -98,6 +99,9 @@ class PackWorker:
 
     def _start(self, run: Run, pool: Pool) -> list[Outcome]:
         self._drop(run.number)
+        # At each attempt: the code of another one may have gone elsewhere.
+        if note := enter(pool.recipe.folder):
+            self._pool.notes["folder"] = note
         attempt = Attempt(run, self._storage, self._limits)
         try:
             with self._alarm.around([_name(attempt)], self._limits.epoch):

@@ -25,6 +25,7 @@ _ENVIRONMENT = {
     "RAY_raylet_client_connect_timeout_milliseconds": "50",
     "RAY_raylet_client_num_connect_attempts": "200",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # the worker goes to where the command was given
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # the journal is what a sweep is resumed from
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",  # else Tune restarts such a trial by itself

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from lanewise.cluster.attempt import Attempt
 from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.executor import Outcome
+from lanewise.cluster.folder import enter
 from lanewise.cluster.limits import NO_LIMITS, Limits, alarm
 from lanewise.search.sweep import Run
 from lanewise.trainables.trial import Recipe, Trial, open_trial
@@ -28,10 +30,15 @@ class Worker:
         self.limits = limits
         self._attempt: Attempt | None = None
         self._trial: Trial | None = None
+        self._notes: dict[str, str] = {}  # that nobody has heard of
+        self._warned = False
 
     def begin(self, run: Run) -> None:
         """Takes an attempt; nothing is loaded or built before its first slice."""
         self.stop()
+        # At each attempt: the code of the last one may have gone elsewhere.
+        if (note := enter(self.recipe.folder)) and not self._warned:
+            self._notes["folder"], self._warned = note, True
         self._attempt = Attempt(run, self.storage, self.limits)
 
     def advance(self, until: int, seconds: float = SLICE) -> Outcome:
@@ -55,7 +62,8 @@ class Worker:
             outcome = attempt.failed(error)
         if outcome.failure:
             self.stop()
-        return outcome
+        notes, self._notes = self._notes, {}
+        return replace(outcome, notes=notes) if notes else outcome
 
     def _advance(self, attempt: Attempt, until: int, seconds: float) -> Outcome:
         trial = self._trial = self._trial or attempt.open(

@@ -19,10 +19,11 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from lanewise import sweepfile, tracking, yaml
+from lanewise.cluster.folder import kept
 from lanewise.dashboards.launcher import warmed
 from lanewise.dashboards.state import DUE, is_masked, mask, pending, read_cursor, write_cursor
 from lanewise.errors import INTERRUPTED, SweepFileError
-from lanewise.plan import Plan, identity, make_plan, plan_again
+from lanewise.plan import Plan, check_folder, identity, make_plan, plan_again
 from lanewise.search.events import Launched
 from lanewise.search.home import Home
 from lanewise.search.journal import Journal
@@ -108,6 +109,7 @@ def resume(name: str | None, options: Options) -> dict[str, Any]:
         else:
             address = options.address or view.launch.details.get("address")
             options = replace(options, address=address)
+            check_folder(view)
             with warmed(options.home, projector.uri):
                 plan = plan_again(view)
                 status = _drive(plan, options, _replayed(view), journal, view.seq, projector)
@@ -175,6 +177,7 @@ def _launched(plan: Plan, options: Options, uri: str | None) -> Launched:
         "sweep_file": body,
         "sweep_yaml": yaml.dump(body),
         "base": str(plan.base),
+        "folder": plan.folder,
         "model": plan.file.model_name or plan.file.train,
         "data": identity(plan),
         "versions": _versions(),
@@ -277,7 +280,7 @@ def _drive(
     sweep.opened(name, why, here)
     controller = Controller(sweep, sweep_id, journal, seq, executor, checkpoints)
     projector.start()
-    with _signals(controller), _progress(options, sweep_id, name), _stdout_kept():
+    with _signals(controller), _progress(options, sweep_id, name), _stdout_kept(), kept():
         return controller.run()
 
 

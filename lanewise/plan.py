@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import itertools
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lanewise.cluster.folder import enter, kept
 from lanewise.dashboards.state import is_masked
 from lanewise.errors import SweepFileError
 from lanewise.search.samplers import check_sampler
@@ -52,6 +54,7 @@ class Plan:
 
     Attributes:
         base: the folder that relative paths of the sweep file are relative to.
+        folder: the one that the command was given in, where a person's own code runs.
         function: a model's or training function given from Python.
     """
 
@@ -60,6 +63,7 @@ class Plan:
     spec: Spec
     prepared: Prepared | None
     function: Callable[..., Any] | None = None
+    folder: str | None = None
 
     def recipe(self) -> Recipe:
         """What the trials share; the test part stays behind."""
@@ -72,6 +76,7 @@ class Plan:
             callable=self.function,
             fixed=file.fixed,
             base=str(self.base),
+            folder=self.folder if has_own_code(self.file) else None,
             prepared=self.prepared.for_trials() if self.prepared else None,
             loss=file.loss_choice,
             metrics=tuple(file.metrics),
@@ -108,13 +113,34 @@ def make_plan(
     prepared = _prepare(file, base)
     if prepared is not None:
         _check_data(file, spec, prepared.info)
-    return Plan(file, base, spec, prepared, function)
+    return Plan(file, base, spec, prepared, function, os.getcwd())
 
 
 def plan_again(view: View) -> Plan:
     """The plan of a journaled sweep; its data must be what they were."""
-    details = view.launch.details
-    body = {**details["sweep_file"]}
+    details, file = view.launch.details, _file_again(view)
+    with kept():
+        enter(details.get("folder"))
+        plan = make_plan(file, Path(details["base"]), spec=view.spec)
+    _check_unchanged(details["data"], identity(plan))
+    return plan
+
+
+def check_folder(view: View) -> None:
+    """Raise SweepFileError where a person's code is to go on in a folder that is gone."""
+    folder, file = view.launch.details.get("folder"), _file_again(view)
+    sources = [file.data.source, *file.data.own.values()] if file.data else []
+    runs_code = has_own_code(file) or any(str(each).startswith("python:") for each in sources)
+    if folder is not None and runs_code and not os.path.isdir(folder):
+        raise SweepFileError(
+            f"{view.launch.name} was launched in {folder}, where its code runs, and that folder is "
+            "gone: make it again, then resume"
+        )
+
+
+def _file_again(view: View) -> SweepFile:
+    """The sweep file of a journaled sweep."""
+    body = {**view.launch.details["sweep_file"]}
     if is_masked(str(body.get("mlflow", {}).get("tracking_uri"))):
         body.pop("mlflow")
     file = parse(body, view.launch.name)
@@ -123,9 +149,12 @@ def plan_again(view: View) -> Plan:
             f"{view.launch.name} was launched from Python with a function that has no name to be "
             "found by; it cannot be resumed (give module-level functions)"
         )
-    plan = make_plan(file, Path(details["base"]), spec=view.spec)
-    _check_unchanged(details["data"], identity(plan))
-    return plan
+    return file
+
+
+def has_own_code(file: SweepFile) -> bool:
+    """Whether trials run a person's code: a training function, or a model of their own."""
+    return file.train is not None or file.model_name not in MODELS
 
 
 def _check_unchanged(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> None:

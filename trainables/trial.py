@@ -24,6 +24,7 @@ class Recipe:
     callable: that function itself, given from Python; wins over the reference.
     fixed: settings below every trial's config.
     base: the folder that relative references resolve against.
+    folder: the one that a user's code runs in; None where there is none of theirs.
     prepared: the data, without its test part; None for a train function that brings its own.
     loss: its name and options ({"name": "huber", "delta": 2}); None for the task's own.
     metrics: further metrics to report ("val_mae"); the losses and `monitor` always are.
@@ -43,6 +44,7 @@ class Recipe:
     callable: Callable[..., Any] | None = None
     fixed: Mapping[str, Any] = field(default_factory=dict)
     base: str = "."
+    folder: str | None = None
     prepared: Prepared | None = None
     loss: Mapping[str, Any] | None = None
     metrics: tuple[str, ...] = ()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commandline import DIGITS, Lanewise, children, mlflow_runs, parents
+from commandline import DIGITS, Lanewise, children, command, environment, mlflow_runs, parents
 
 SUMMARY = {
     "sweep": str,
@@ -262,3 +265,75 @@ def test_doctor_finds_this_machine_well(lanewise: Lanewise) -> None:
     findings = lanewise.json("doctor")
     assert {finding["what"] for finding in findings} >= {"torch", "ray", "home", "devices"}
     assert all(finding["ok"] for finding in findings)
+
+
+HERE = """
+import pathlib
+
+def load():
+    import numpy as np
+
+    scale = float(pathlib.Path("scale.txt").read_text())
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    return X, scale * X[:, 0]
+
+def build(config, info):
+    from torch import nn
+
+    pathlib.Path(f"built-{config['hidden']}.txt").touch()
+    return nn.Linear(info.input_shape[0], info.outputs)
+"""
+CODE = """
+name: here
+data: {source: "python:mine.py:load"}
+model: mine.py:build
+objective: {minimize: val_loss}
+space: {hidden: {int: [1, 4], grid: 4}, lr: 0.01}
+sampler: grid
+budget: {trials: 3, epochs: 2}
+report: false
+"""
+
+
+@pytest.mark.long
+def test_code_of_a_sweep_runs_where_it_was_launched_and_so_does_a_resume(tmp_path):
+    """The data function and the model's build, resumed from another folder."""
+    code, here, other, home = (tmp_path / name for name in ("code", "here", "other", "home"))
+    for folder in (code, here, other):
+        folder.mkdir()
+    (code / "mine.py").write_text(HERE)
+    (code / "here.yaml").write_text(CODE)
+    (here / "scale.txt").write_text("2")
+
+    def call(folder, *words):
+        asked = command(*words, "--executor", "inline", "--quiet")
+        return subprocess.run(
+            asked, cwd=folder, env=environment(home), capture_output=True, text=True, timeout=300
+        )
+
+    first = call(here, "run", str(code / "here.yaml"))
+    assert first.returncode == 0, first.stderr
+    assert len(list(here.glob("built-*"))) == 3
+    reopen(home)
+    for path in here.glob("built-*"):
+        path.unlink()
+    again = call(other, "resume", "here")
+    assert again.returncode == 0, again.stderr
+    assert len(list(here.glob("built-*"))) == 1
+    assert list(other.iterdir()) == []
+    reopen(home)
+    here.rename(tmp_path / "moved")
+    refused = call(other, "resume", "here")
+    assert refused.returncode == 2
+    assert refused.stderr.strip() == (
+        f"lanewise: here was launched in {here}, where its code runs, and that folder is gone: "
+        "make it again, then resume"
+    )
+
+
+def reopen(home):
+    """As a kill just before the last trial would have left it."""
+    with closing(sqlite3.connect(home / "journal.db")) as connection, connection:
+        query = "SELECT max(seq) FROM events WHERE kind = 'asked'"
+        (seq,) = connection.execute(query).fetchone()
+        connection.execute("DELETE FROM events WHERE seq > ?", (seq,))
