@@ -105,8 +105,8 @@ def test_failures_take_no_place_at_a_rung(name):
             f"(allowed: {', '.join(SCHEDULERS)}, package.module:Class)",
         ),
         (
-            "nowhere.at_all:X",
-            "scheduler: cannot load 'nowhere.at_all:X': No module named 'nowhere.at_all'",
+            "nowhere:X",
+            "scheduler: cannot load 'nowhere:X': No module named 'nowhere'",
         ),
     ],
 )
