@@ -9,6 +9,7 @@ from typing import Any
 from lanewise.dashboards.report.build import report_of
 from lanewise.dashboards.state import Cursor, mask, read_cursor, tracking_uri
 from lanewise.dashboards.state import pending as pending_records
+from lanewise.search.errors import JournalError
 from lanewise.search.history import CANCELLED, COMPLETED, FAILED, STOPPED, Trial
 from lanewise.search.home import Home
 from lanewise.search.journal import Journal
@@ -119,8 +120,33 @@ def best(view: View, top: int = 1) -> list[dict[str, Any]]:
 
 
 def listing(journal: Journal, home: Home) -> list[dict[str, Any]]:
-    """Every sweep of the home, oldest first."""
-    return [_listed(open_view(journal, launch.sweep), home) for launch, _ in journal.launches()]
+    """Every sweep of the home in the order of launch; last those that cannot be read at all.
+
+    A sweep with a broken record has the status ``broken``, and ``error`` says which it is.
+    """
+    found = []
+    for launch, at in journal.launches():
+        try:
+            found.append(_listed(open_view(journal, launch.sweep), home))
+        except JournalError as error:
+            found.append(_broken(launch.sweep, launch.name, at, str(error)))
+    broken = journal.unreadable().items()
+    return found + [_broken(sweep, sweep, None, error) for sweep, error in broken]
+
+
+def _broken(sweep: str, name: str, launched_at: float | None, error: str) -> dict[str, Any]:
+    return {
+        "sweep": sweep,
+        "name": name,
+        "status": "broken",
+        "executor": None,
+        "launched_at": None if launched_at is None else round(launched_at, 3),
+        "seconds": None,
+        "trials": {"asked": 0} | dict.fromkeys(ENDED, 0),
+        "objective": None,
+        "best": None,
+        "error": error,
+    }
 
 
 def _listed(view: View, home: Home) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console
@@ -35,9 +36,12 @@ def render_listing(console: Console, found: Sequence[Mapping[str, Any]]) -> None
         best = sweep["best"]
         value = f"{sweep['objective']} {number(best['value'])}" if best else "–"
         trials = sweep["trials"]
-        began = time.strftime("%Y-%m-%d %H:%M", time.localtime(sweep["launched_at"]))
+        began = _clock(sweep["launched_at"])
         _row(table, sweep["sweep"], sweep["status"], str(trials["asked"]), value, began)
     console.print(table)
+    for sweep in found:
+        if "error" in sweep:
+            _say(console, sweep["error"])
 
 
 def render_sweep(console: Console, view: View, home: Home) -> None:
@@ -123,12 +127,20 @@ def _task(view: View) -> str:
     spec = view.spec
     verb = "maximize" if spec.objective.mode == "max" else "minimize"
     budget = f"{spec.budget.trials} trials of " if spec.budget.trials else ""
-    began = time.strftime("%Y-%m-%d %H:%M", time.localtime(view.launched_at))
+    began = _clock(view.launched_at)
     return (
         f"{verb} {spec.objective.metric} with {spec.sampler.name} and {spec.scheduler.name}, "
         f"{budget}up to {spec.budget.epochs} epochs, seed {spec.seed}; {view.launch.sweep}, "
         f"begun {began}"
     )
+
+
+def _clock(at: float | None) -> str:
+    if at is None:
+        return "–"
+    with suppress(OverflowError, ValueError, OSError):  # a time that no calendar has
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+    return "–"
 
 
 def _best(console: Console, best: Mapping[str, Any] | None) -> None:

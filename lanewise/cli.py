@@ -351,14 +351,24 @@ def ui(
     from lanewise.dashboards.state import read_cursor
     from lanewise.dashboards.ui import command, page
 
-    place, view = _view(sweep, home)
+    place = Home.find(home)
+    try:
+        _, view = _view(sweep, home)
+    except JournalError as error:
+        if sweep is not None:
+            raise
+        view = None  # the pages show the other sweeps all the same
+        say(f"lanewise: {error}")
     if not (place.root / "mlflow.db").exists():
         raise SearchError(f"there is no mlflow.db in {place.root}: lanewise sync makes one")
     words = command(place, None, host=host, port=port)
-    objective, name = view.spec.objective, view.launch.sweep
-    experiment = read_cursor(place, name).experiment_id
-    address = page(experiment, name, **vars(objective), host=host, port=port)
-    say(f"{view.launch.name}, best trials first (Ctrl-C ends it):\n{address}")
+    if view is None:
+        say(f"all sweeps (Ctrl-C ends it):\n{page(host=host, port=port)}")
+    else:
+        objective, name = view.spec.objective, view.launch.sweep
+        experiment = read_cursor(place, name).experiment_id
+        address = page(experiment, name, **vars(objective), host=host, port=port)
+        say(f"{view.launch.name}, best trials first (Ctrl-C ends it):\n{address}")
     os.execv(words[0], words)
 
 

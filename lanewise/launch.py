@@ -24,6 +24,7 @@ from lanewise.dashboards.launcher import warmed
 from lanewise.dashboards.state import DUE, is_masked, mask, pending, read_cursor, write_cursor
 from lanewise.errors import INTERRUPTED, SweepFileError
 from lanewise.plan import Plan, check_folder, identity, make_plan, plan_again
+from lanewise.search.errors import JournalError
 from lanewise.search.events import Launched
 from lanewise.search.home import Home
 from lanewise.search.journal import Journal
@@ -161,7 +162,10 @@ def _refuse_namesake(home: Home, journal: Journal, name: str) -> None:
     namesakes = [launch.sweep for launch, _ in journal.launches() if launch.name == name]
     if not namesakes:
         return
-    view = open_view(journal, namesakes[-1])
+    try:
+        view = open_view(journal, namesakes[-1])
+    except JournalError:  # it is in nobody's way: broken, it cannot be resumed
+        return
     if view.history.closed is None:
         raise SweepFileError(
             f"name: the sweep '{name}' ({view.launch.sweep}) is {view.status(home)}: resume it "

@@ -6,7 +6,8 @@ values with a JSON form (``encode``/``decode``), the only form that reaches stor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 Params = dict[str, Any]
@@ -198,14 +199,45 @@ def encode(event: Event) -> dict[str, Any]:
 
 
 def decode(kind: str, body: dict[str, Any]) -> Event:
-    """The event of that kind; raises KeyError or TypeError where the body is not one of ours."""
+    """The event of that kind.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: the body is not one of ours.
+    """
+    event: Event
     if kind == "reported":
         rows = tuple((int(epoch), dict(metrics)) for epoch, metrics in body["rows"])
-        return Reported(body["number"], rows, decode_decision(body["decision"]))
-    if kind == "failed":
-        return Failed(body["number"], Failure(**body["failure"]), body["retry"])
-    event: Event = EVENTS[kind](**body)
+        event = Reported(body["number"], rows, decode_decision(body["decision"]))
+    elif kind == "failed":
+        event = Failed(body["number"], Failure(**body["failure"]), body["retry"])
+        _check_types(event.failure)
+    else:
+        event = EVENTS[kind](**body)
+    _check_types(event)
     return event
+
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "str": str,
+    "int": int,
+    "float": (float, int),
+    "bool": bool,
+    "Params": dict,
+    "dict[str, Any]": dict,
+}
+
+
+def _check_types(value: Any) -> None:
+    """Raise TypeError where a field of JSON's holds what it cannot: all views rely on it."""
+    for field in fields(value):
+        wanted, found = _TYPES.get(str(field.type)), getattr(value, field.name)
+        if wanted is not None and not isinstance(found, wanted):
+            raise TypeError(f"{field.name} is {found!r}")
+
+
+def is_sweep_id(text: str) -> bool:
+    """Whether it may be the id of a sweep: a word that is also the name of a file."""
+    return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,39}", text) is not None
 
 
 def encode_decision(decision: Decision) -> dict[str, Any]:

@@ -14,7 +14,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lanewise.search.errors import no_sweeps
+from lanewise.search.errors import SearchError, no_sweeps
+from lanewise.search.events import is_sweep_id
 from lanewise.search.journal import Journal
 from lanewise.search.locks import FileLock, is_locked
 
@@ -38,13 +39,13 @@ class Home:
         return Journal(path, create=create)
 
     def sweep(self, sweep: str) -> Path:
-        return self.root / "sweeps" / sweep
+        return self.root / "sweeps" / _checked(sweep)
 
     def checkpoints(self, sweep: str) -> Path:
         return self.sweep(sweep) / "checkpoints"
 
     def report(self, sweep: str) -> Path:
-        return self.root / "reports" / f"{sweep}.html"
+        return self.root / "reports" / f"{_checked(sweep)}.html"
 
     @property
     def data(self) -> Path:
@@ -62,4 +63,11 @@ class Home:
         return FileLock(self.root / "locks" / "launch.lock", "the home", wait=30)
 
     def _lock(self, sweep: str) -> Path:
-        return self.root / "locks" / f"{sweep}.lock"
+        return self.root / "locks" / f"{_checked(sweep)}.lock"
+
+
+def _checked(sweep: str) -> str:
+    """An id, which never leads out of the home."""
+    if not is_sweep_id(sweep):
+        raise SearchError(f"'{sweep}' is no sweep's id (letters, digits, _ . and -)")
+    return sweep

@@ -2,27 +2,31 @@
 
 SQLite in WAL mode with full synchronisation: an appended group of events survives SIGKILL and
 power loss, and readers never wait for the writer. (sweep, seq) is the primary key, so a second
-writer cannot interleave unnoticed. Each record carries a checksum.
+writer cannot interleave unnoticed. Each record carries a checksum of all its columns; one that is
+broken costs its own sweep alone.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import re
 import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import sqlalchemy as sa
 
 from lanewise.search.errors import JournalError
-from lanewise.search.events import Event, Launched, decode, encode
+from lanewise.search.events import Event, Launched, decode, encode, is_sweep_id
 
 # Of the tables and records; a newer journal is refused, older ones always open. 2: notes; 3: how
-# ties of the objective are decided.
+# ties of the objective are decided, and a checksum that covers the time.
 # An older journal stays as it is while it is read; the first append raises its format.
 FORMAT = 3
 
@@ -80,7 +84,10 @@ class Journal:
         self.path = path
         if not create and not path.exists():
             raise JournalError(f"{path}: there is no journal here")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise JournalError(f"{path}: {error.strerror or error}") from error
         self._engine = _engine(path)
         with self._explained():
             self._older = self._prepare()
@@ -143,16 +150,33 @@ class Journal:
         return -1 if newest is None else int(newest)
 
     def launches(self) -> list[tuple[Launched, float]]:
-        """The first record of every sweep with its time, oldest first."""
-        query = sa.select(_EVENTS).where(_EVENTS.c.seq == 0).order_by(_EVENTS.c.at)
+        """The first record of every sweep with its time, in the order of their launch.
+
+        Sweeps of which it is broken are left out; ``unreadable`` has them.
+        """
+        # The order of writing: a clock may be set back, and differs between machines.
+        query = sa.select(_EVENTS).where(_EVENTS.c.seq == 0).order_by(sa.literal_column("rowid"))
         with self._explained(), self._engine.connect() as connection:
             rows = connection.execute(query).all()
         found = []
         for row in rows:
             record = _record(*row)
-            if record and isinstance(record.event, Launched):
+            if record and _is_launch(record.event, row.sweep):
                 found.append((record.event, record.at))
         return found
+
+    def unreadable(self) -> dict[str, str]:
+        """Sweeps whose first record is broken or missing: id -> what is wrong, in one line."""
+        query = sa.select(_EVENTS.c.sweep).group_by(_EVENTS.c.sweep)
+        query = query.order_by(sa.func.min(sa.literal_column("rowid")))
+        with self._explained(), self._engine.connect() as connection:
+            sweeps = [str(row.sweep) for row in connection.execute(query)]
+        readable = {launch.sweep for launch, _ in self.launches()}
+        return {
+            sweep: f"{self.path}: record 0 of sweep {sweep} is broken"
+            for sweep in sweeps
+            if sweep not in readable
+        }
 
     def request(self, sweep: str, kind: str) -> None:
         """Asks something of the sweep's controller."""
@@ -186,12 +210,17 @@ class Journal:
             if found is None:
                 insert = "INSERT INTO about VALUES ('format', :format) ON CONFLICT DO NOTHING"
                 connection.execute(sa.text(insert), {"format": str(FORMAT)})
-        if found is not None and int(found) > FORMAT:
+        written = FORMAT if found is None else _format(found)
+        if written is None:
+            raise JournalError(
+                f"{self.path}: damaged: its format is {found!r}, not a number from 1 to {FORMAT}"
+            )
+        if written > FORMAT:
             raise JournalError(
                 f"{self.path}: written by a newer release (format {found}, this one reads "
                 f"{FORMAT}); upgrade lanewise"
             )
-        return found is not None and int(found) < FORMAT
+        return written < FORMAT
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -212,6 +241,8 @@ def _engine(path: Path) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
+        # A damaged text must not end a query that is about other sweeps' records, too.
+        connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
@@ -222,19 +253,33 @@ def _engine(path: Path) -> sa.Engine:
 
 def _row(sweep: str, seq: int, at: float, event: Event) -> dict[str, Any]:
     body = _encoded(encode(event))
-    crc = _checksum(sweep, seq, event.kind, body)
+    crc = _checksum(sweep, seq, event.kind, body, at)
     return {"sweep": sweep, "seq": seq, "at": at, "kind": event.kind, "body": body, "crc": crc}
 
 
 def _record(sweep: str, seq: int, at: float, kind: str, body: str, crc: int) -> Record | None:
     """The record of a row, None for a broken one."""
-    if _checksum(sweep, seq, kind, body) != crc:
+    is_time = isinstance(at, float | int) and math.isfinite(at)
+    # Up to format 2 the time was no part of it.
+    if not is_time or crc not in (_checksum(sweep, seq, kind, body, t) for t in (at, None)):
         return None
     try:
-        return Record(seq, at, decode(kind, json.loads(body)))
-    except (KeyError, TypeError, ValueError):
+        return Record(seq, float(at), decode(kind, json.loads(body)))
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
-def _checksum(sweep: str, seq: int, kind: str, body: str) -> int:
-    return zlib.crc32(f"{sweep}\0{seq}\0{kind}\0{body}".encode())
+def _checksum(sweep: str, seq: int, kind: str, body: str, at: float | None) -> int:
+    parts = [sweep, seq, kind, body] + ([] if at is None else [repr(float(at))])
+    return zlib.crc32("\0".join(map(str, parts)).encode(errors="surrogateescape"))
+
+
+def _is_launch(event: Event, sweep: str) -> TypeGuard[Launched]:
+    """Whether it is the first record of that sweep, whose id is one of ours."""
+    return isinstance(event, Launched) and event.sweep == sweep and is_sweep_id(sweep)
+
+
+def _format(value: object) -> int | None:
+    """A number from 1 on, None for anything else."""
+    text = str(value)
+    return int(text) if re.fullmatch("[1-9][0-9]{0,8}", text) else None

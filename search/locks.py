@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from lanewise.search.errors import LockedError
+from lanewise.search.errors import JournalError, LockedError
 
 
 class FileLock:
@@ -21,6 +21,7 @@ class FileLock:
 
     Raises:
         LockedError: on entering, while another process holds it.
+        JournalError: the file cannot be made.
     """
 
     def __init__(self, path: Path, what: str, wait: float = 0.0) -> None:
@@ -30,8 +31,11 @@ class FileLock:
         self._handle: int | None = None
 
     def __enter__(self) -> FileLock:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise JournalError(f"{self.path}: {error.strerror or error}") from error
         try:
             self._acquire(handle)
         except BaseException:
@@ -71,3 +75,21 @@ def is_locked(path: Path) -> bool:
             return False
     except LockedError:
         return True
+    except JournalError:  # it is not ours to write to, but perhaps to look at
+        return _is_locked_for_readers(path)
+
+
+def _is_locked_for_readers(path: Path) -> bool:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system that shares no locks of files opened for reading
+        return False
+    finally:
+        os.close(handle)
+    return False

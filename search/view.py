@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lanewise.search.errors import UnknownSweepError, no_sweeps
+from lanewise.search.errors import JournalError, UnknownSweepError, no_sweeps
 from lanewise.search.events import Asked, Closed, Launched, Opened, Reported
 from lanewise.search.history import History
 from lanewise.search.home import Home
@@ -37,7 +37,11 @@ class View:
         return records
 
     def _take(self, record: Record) -> None:
-        self.history.apply(record.event)
+        try:
+            self.history.apply(record.event)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            where = f"{self.journal.path}: record {record.seq} of sweep {self.launch.sweep}"
+            raise JournalError(f"{where} does not fit those before it") from error
         self.seq, self.last_at = record.seq, record.at
         if isinstance(record.event, Opened):
             self.sessions.append((record.at, record.at))
@@ -71,22 +75,43 @@ def unread_view(journal: Journal, sweep: str) -> View:
     """The view of a sweep before its first ``refresh``, for whoever folds the records too.
 
     Raises:
-        UnknownSweepError: there is none.
+        UnknownSweepError: there is none. JournalError: its first record is broken.
     """
     for launch, at in journal.launches():
         if launch.sweep == sweep:
-            spec = Spec.from_json(launch.spec)
+            spec = _spec(journal, launch)
             # Without rungs, which only the scheduler needs: a view must open without a user's own.
             return View(journal, launch, at, spec, History(spec.objective))
+    _refuse_unreadable(journal, sweep)
     raise UnknownSweepError(f"there is no sweep '{sweep}' in {journal.path.parent}")
 
 
+def _spec(journal: Journal, launch: Launched) -> Spec:
+    try:
+        return Spec.from_json(launch.spec)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise JournalError(f"{journal.path}: record 0 of sweep {launch.sweep} is broken") from error
+
+
+def _refuse_unreadable(journal: Journal, sweep: str | None) -> None:
+    wrong = journal.unreadable()
+    if sweep is None and wrong:
+        raise JournalError(next(reversed(wrong.values())))
+    if sweep in wrong:
+        raise JournalError(wrong[sweep])
+
+
 def find(journal: Journal, name: str | None) -> str:
-    """The id of a sweep given by id or by name (the newest of that name; None: the newest)."""
+    """The id of a sweep given by id or by name (the newest of that name; None: the newest).
+
+    Raises:
+        UnknownSweepError: there is none. JournalError: the first record of the one is broken.
+    """
     launches = [launch for launch, _ in journal.launches()]
     for launch in reversed(launches):
         if name is None or name in (launch.sweep, launch.name):
             return launch.sweep
+    _refuse_unreadable(journal, name)
     if not launches:
         raise no_sweeps(journal.path.parent)
     names = list(dict.fromkeys(launch.name for launch in reversed(launches)))
