@@ -352,13 +352,13 @@ def ui(
     from lanewise.dashboards.ui import command, page
 
     place = Home.find(home)
+    view: View | None = None
     try:
         _, view = _view(sweep, home)
     except JournalError as error:
         if sweep is not None:
             raise
-        view = None  # the pages show the other sweeps all the same
-        say(f"lanewise: {error}")
+        say(f"lanewise: {error}")  # the pages show the other sweeps all the same
     if not (place.root / "mlflow.db").exists():
         raise SearchError(f"there is no mlflow.db in {place.root}: lanewise sync makes one")
     words = command(place, None, host=host, port=port)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sqlite3
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ from lanewise.search.events import Event, Launched, decode, encode, is_sweep_id
 # ties of the objective are decided, and a checksum that covers the time.
 # An older journal stays as it is while it is read; the first append raises its format.
 FORMAT = 3
+PATIENCE = 30.0  # seconds for others that write
 
 _encoded = json.JSONEncoder(separators=(",", ":"), allow_nan=True).encode
 
@@ -237,18 +239,31 @@ class Journal:
 
 def _engine(path: Path) -> sa.Engine:
     url = sa.URL.create("sqlite", database=str(path))
-    engine = sa.create_engine(url, connect_args={"timeout": 30})
+    engine = sa.create_engine(url, connect_args={"timeout": PATIENCE})
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
         # A damaged text must not end a query that is about other sweeps' records, too.
         connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(cursor)
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.close()
 
     return engine
+
+
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Where several open a new file at once, SQLite lets one change the mode and does not wait."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def _row(sweep: str, seq: int, at: float, event: Event) -> dict[str, Any]:
@@ -276,7 +291,10 @@ def _checksum(sweep: str, seq: int, kind: str, body: str, at: float | None) -> i
 
 def _is_launch(event: Event, sweep: str) -> TypeGuard[Launched]:
     """Whether it is the first record of that sweep, whose id is one of ours."""
-    return isinstance(event, Launched) and event.sweep == sweep and is_sweep_id(sweep)
+    if not (isinstance(event, Launched) and event.sweep == sweep and is_sweep_id(sweep)):
+        return False
+    sections = (event.details.get(name) for name in ("sweep_file", "mlflow"))
+    return all(isinstance(section, dict | None) for section in sections)
 
 
 def _format(value: object) -> int | None:

@@ -451,3 +451,18 @@ def test_the_service_says_when_a_sweep_trains(lab):
         service.step()
         service.step()
     assert said == [True, False]
+
+
+def test_a_broken_sweep_holds_up_no_other(lab, new_database):
+    for sweep in ("s1", "s2", "s3"):
+        lab.write(lab.simulated(2, sweep=sweep), sweep)
+    with closing(sqlite3.connect(lab.journal.path)) as connection, connection:
+        connection.execute("UPDATE events SET crc = crc + 1 WHERE sweep = 's1' AND seq = 0")
+        connection.execute("UPDATE events SET at = at + 1 WHERE sweep = 's2' AND seq = 4")
+    service = Service(lab.home, lab.journal)
+    for _ in range(5):
+        service.step()
+    assert pending(lab.home, "s3", lab.journal) == 0
+    assert len(lab.runs("s3")[1]) == 2
+    error = read_cursor(lab.home, "s2").error
+    assert error == f"{lab.journal.path}: record 4 of sweep s2 is broken"

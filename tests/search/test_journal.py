@@ -13,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import zlib
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -22,12 +23,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lanewise.search import events as ev
-from lanewise.search.errors import JournalError
+from lanewise.search.errors import JournalError, SearchError
 from lanewise.search.events import EVENTS, Continue, Failure, Stop, decode, encode
+from lanewise.search.home import Home
 from lanewise.search.journal import FORMAT, Journal
 from lanewise.search.spec import Budget, Objective, Spec
 from lanewise.search.sweep import Sweep
-from lanewise.search.view import open_view
+from lanewise.search.view import find, open_view
 from lanewise.spaces import Float, Int, Space
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -163,6 +165,13 @@ BREAK = {
     "crc": "UPDATE events SET crc = crc + 1 WHERE sweep = 's1' AND seq = ?",
     "kind": "UPDATE events SET kind = 'unheard of' WHERE sweep = 's1' AND seq = ?",
     "values": "UPDATE events SET body = replace(body, '0', '1') WHERE sweep = 's1' AND seq = ?",
+    "time": "UPDATE events SET at = at + 0.001 WHERE sweep = 's1' AND seq = ?",
+    "no time": "UPDATE events SET at = 'yesterday' WHERE sweep = 's1' AND seq = ?",
+    "endless time": "UPDATE events SET at = 9e999 WHERE sweep = 's1' AND seq = ?",
+    "no text": "UPDATE events SET body = CAST(x'ff00fe' AS TEXT) WHERE sweep = 's1' AND seq = ?",
+    "bytes": "UPDATE events SET body = x'ff00fe' WHERE sweep = 's1' AND seq = ?",
+    "no kind": "UPDATE events SET kind = CAST(x'ff' AS TEXT) WHERE sweep = 's1' AND seq = ?",
+    "no checksum": "UPDATE events SET crc = 'x' WHERE sweep = 's1' AND seq = ?",
 }
 
 
@@ -195,12 +204,96 @@ def test_a_missing_record_is_named(journal, seq):
         journal.read("s1")
 
 
-def test_one_broken_sweep_does_not_hide_the_others(journal):
+@pytest.mark.parametrize("what", BREAK)
+def test_one_broken_sweep_does_not_hide_the_others(journal, what):
     fill(journal)
     other = fill(journal, sweep="s2")
-    sql(journal.path, BREAK["crc"], 0)
+    assert journal.unreadable() == {}
+    sql(journal.path, BREAK[what].replace("'0', '1'", "'s', 't'"), 0)
     assert [launch.sweep for launch, _ in journal.launches()] == ["s2"]
     assert events_of(journal, "s2") == other
+    assert journal.unreadable() == {"s1": f"{journal.path}: record 0 of sweep s1 is broken"}
+
+
+def forge(journal, sweep, seq, kind, body):
+    """A record whose checksum is right, whatever is in it."""
+    text, at = json.dumps(body), 1.75e9
+    crc = zlib.crc32(f"{sweep}\0{seq}\0{kind}\0{text}\0{at!r}".encode())
+    sql(journal.path, "DELETE FROM events WHERE sweep = ? AND seq = ?", sweep, seq)
+    insert = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
+    sql(journal.path, insert, sweep, seq, at, kind, text, crc)
+
+
+def launched(**more):
+    return {"sweep": "s1", "name": "digits", "spec": {}, "details": {}, **more}
+
+
+NO_EVENTS = {
+    "a number as text": ("asked", {"number": "0", "params": {}, "until": 3}),
+    "a list of parameters": ("asked", {"number": 0, "params": [], "until": 3}),
+    "a field too many": ("asked", {"number": 0, "params": {}, "until": 3, "more": 1}),
+    "a field too few": ("asked", {"number": 0}),
+    "no mapping": ("asked", [1, 2]),
+    "nothing": ("completed", None),
+    "rows without metrics": ("reported", {"number": 0, "rows": [[1]], "decision": {"stop": ""}}),
+    "metrics in a list": ("reported", {"number": 0, "rows": [[1, 2]], "decision": {"stop": ""}}),
+    "no decision": ("reported", {"number": 0, "rows": [], "decision": None}),
+    "half a failure": ("failed", {"number": 0, "failure": {"kind": "bug"}, "retry": True}),
+    "a failure of numbers": (
+        "failed",
+        {"number": 0, "failure": {"kind": 1, "message": 2}, "retry": True},
+    ),
+    "a time of words": ("ticked", {"seconds": "long"}),
+}
+
+
+@pytest.mark.parametrize("what", NO_EVENTS)
+def test_what_cannot_have_happened_is_a_broken_record_though_its_checksum_is_right(journal, what):
+    fill(journal)
+    forge(journal, "s1", 2, *NO_EVENTS[what])
+    with pytest.raises(JournalError, match=line(f"{journal.path}: record 2 of sweep s1 is broken")):
+        journal.read("s1")
+
+
+NO_LAUNCHES = {
+    "a name of another": launched(sweep="s2"),
+    "a section of words": launched(details={"mlflow": "http://host"}),
+    "a sweep file of words": launched(details={"sweep_file": "name: x"}),
+    "no details": launched(details=None),
+    "another event": None,
+}
+
+
+@pytest.mark.parametrize("what", NO_LAUNCHES)
+def test_a_launch_of_another_form_is_no_launch(journal, what):
+    fill(journal, sweep="s2")
+    body = NO_LAUNCHES[what]
+    forge(journal, "s1", 0, *(("lost", {"number": 0}) if body is None else ("launched", body)))
+    assert [launch.sweep for launch, _ in journal.launches()] == ["s2"]
+    assert list(journal.unreadable()) == ["s1"]
+
+
+@pytest.mark.parametrize(
+    "sweep",
+    ["../../etc", "/etc/passwd", "..", ".hidden", "a/b", "a\x00b", "", "a\nb", "s1 ", "x" * 41],
+)
+def test_an_id_never_leads_out_of_the_home(journal, sweep):
+    fill(journal, sweep="s2")
+    forge(journal, sweep, 0, "launched", launched(sweep=sweep))
+    assert [launch.sweep for launch, _ in journal.launches()] == ["s2"]
+    assert list(journal.unreadable()) == [sweep]
+    home = Home(journal.path.parent)
+    for path in (home.sweep, home.checkpoints, home.report, home.has_controller):
+        with pytest.raises(SearchError, match="is no sweep's id"):
+            path(sweep)
+
+
+def test_the_newest_is_the_one_that_was_launched_last_whatever_the_clock_said(journal, monkeypatch):
+    for sweep, now in [("s1", 2e9), ("s3", 1e9), ("s2", 1.5e9)]:
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        fill(journal, sweep=sweep)
+    assert [launch.sweep for launch, _ in journal.launches()] == ["s1", "s3", "s2"]
+    assert find(journal, None) == find(journal, "digits") == "s2"
 
 
 # -- files that are no journal of ours -----------------------------------------------------------
@@ -213,6 +306,26 @@ def test_a_newer_format_is_refused(journal):
         f"{FORMAT}); upgrade lanewise"
     )
     with pytest.raises(JournalError, match=line(text)):
+        Journal(journal.path)
+
+
+@pytest.mark.parametrize("value", ["", "two", "2.5", "-1", "0", "1e9", "\x00", "9" * 30])
+def test_a_damaged_format_gets_one_line(journal, value):
+    sql(journal.path, "UPDATE about SET value = ? WHERE key = 'format'", value)
+    with pytest.raises(JournalError) as caught:
+        Journal(journal.path)
+    assert str(caught.value).startswith(f"{journal.path}: damaged: its format is ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["DROP TABLE about; CREATE TABLE about (other TEXT)", "UPDATE about SET value = x'ff'"],
+)
+def test_a_damaged_about_gets_one_line(journal, damage):
+    with closing(sqlite3.connect(journal.path)) as connection:
+        connection.executescript(damage)
+    with pytest.raises(JournalError, match=line(f"{journal.path}: ")[:-1]):
         Journal(journal.path)
 
 
@@ -324,6 +437,66 @@ def test_a_request_is_handed_out_once_to_its_sweep_in_order(journal):
         assert other.take_requests("s1") == ["pause", "stop"]
     assert journal.take_requests("s1") == []
     assert journal.take_requests("s2") == ["stop"]
+
+
+# -- durability ----------------------------------------------------------------------------------
+
+
+def test_every_connection_writes_to_the_disk_before_it_goes_on(journal):
+    """Anything less than FULL (2) in WAL mode loses what was appended when the power goes."""
+    fill(journal)
+    with closing(Journal(journal.path)) as again:
+        for one in (journal, again):
+            with one._engine.connect() as first, one._engine.connect() as second:
+                for connection in (first, second):
+                    settings = [
+                        connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+                        for name in ("synchronous", "journal_mode", "locking_mode")
+                    ]
+                    assert settings == [2, "wal", "normal"]
+
+
+APPEND = """
+import sys
+from pathlib import Path
+from lanewise.search.events import Lost
+from lanewise.search.journal import Journal
+
+journal = Journal(Path(sys.argv[1]))
+seq = journal.last("s1")
+for _ in range(5):
+    seq = journal.append("s1", seq, [Lost(seq)])
+    print("appended", flush=True)
+"""
+CALL = re.compile(r"(\w+)\(\d+<(.*?)>(.*)")
+
+
+def test_an_append_is_on_the_disk_before_anybody_is_told(journal, tmp_path):
+    """As the kernel sees it: between writing the log and saying so, the log is synchronised."""
+    fill(journal)
+    log = tmp_path / "calls"
+    words = ["strace", "-f", "-y", "-e", "trace=write,pwrite64,fsync,fdatasync", "-o", str(log)]
+    try:
+        done = subprocess.run(
+            [*words, sys.executable, "-c", APPEND, str(journal.path)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    except FileNotFoundError:
+        pytest.skip("needs strace")
+    if done.returncode and not done.stdout:
+        pytest.skip("needs the right to trace a process")
+    told, is_written, is_synced = 0, False, False
+    for found in filter(None, map(CALL.search, log.read_text().splitlines())):
+        call, path, rest = found.groups()
+        if path.endswith("journal.db-wal"):
+            is_written = is_written or call == "pwrite64"
+            is_synced = "sync" in call
+        elif "appended" in rest:
+            assert is_written
+            assert is_synced
+            told, is_written, is_synced = told + 1, False, False
+    assert told == 5
 
 
 # -- several processes ---------------------------------------------------------------------------
