@@ -39,9 +39,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
         for name in ("one", "two", "three"):
             sweep = Sweep(SPEC)
             sweep.opened("inline", "asked for", {})
-            events = simulate(
-                sweep, lambda params, epoch: {"score": params["x"] * epoch}, workers=1
-            )
+            events = simulate(sweep, lambda params, epoch: {"score": params["x"] * epoch})
             details = {"sweep_file": {}, "mlflow": {"tracking_uri": None}, "data": None}
             launched = ev.Launched(f"{name}-1", name, SPEC.to_json(), details)
             journal.append(launched.sweep, -1, [launched, *events])
