@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from lanewise.trainables import checkpoint as checkpoints
 from lanewise.trainables.anomaly import row_scores
 from lanewise.trainables.config import complete
+from lanewise.trainables.data.given import plain
 from lanewise.trainables.data.info import Info
 from lanewise.trainables.data.inputs import Inputs
+from lanewise.trainables.data.labels import label_array
 from lanewise.trainables.data.restore import restored, together
 from lanewise.trainables.data.table import Array, Rows
 from lanewise.trainables.data.targets import Targets
@@ -139,7 +141,7 @@ class TrainedModel:
         if self.info.task == "anomaly":
             return np.asarray(self.score_samples(X) > self.metrics["val_threshold"])
         assert self.info.classes is not None
-        labels: Array = np.asarray(self.info.classes)
+        labels = label_array(self.info.classes)
         return np.asarray(labels[self.predict_proba(X).argmax(1)])
 
     def predict_proba(self, X: Any) -> Array:
@@ -181,7 +183,7 @@ class TrainedModel:
             raise ModelError("model", f"{message}; this task is {self.info.task}")
         found = []
         for module, preprocess in zip(self.modules, self.preprocess, strict=True):
-            x = preprocess.transform(X)
+            x = preprocess.transform(plain(X, "X"))
             values = torch.from_numpy(x.reshape(len(x), -1))
             found.append(row_scores(self._outputs(module, x).cpu(), values).numpy())
         return np.asarray(np.mean(found, 0))
@@ -234,7 +236,7 @@ class TrainedModel:
         return [fold for fold in folds for _ in range(seeds)]
 
     def _forward(self, module: nn.Module, preprocess: Inputs, X: Any) -> Tensor:
-        return self._outputs(module, preprocess.transform(X))
+        return self._outputs(module, preprocess.transform(plain(X, "X")))
 
     def _outputs(self, module: nn.Module, x: Array | Unread) -> Tensor:
         device, dtype = next(module.parameters()).device, getattr(torch, self.recipe.dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -14,6 +14,8 @@ import numpy as np
 
 from lanewise.trainables.data.convert import check_single
 from lanewise.trainables.data.files import check_names
+from lanewise.trainables.data.given import flat_name, plain
+from lanewise.trainables.data.labels import values_of, vector, whole_with_gaps
 from lanewise.trainables.data.table import Array, text
 from lanewise.trainables.errors import DataError, listing, nearest
 
@@ -67,6 +69,7 @@ def save_arrays(folder: Path, data: Any, groups: Any = None) -> Source:
 def save_series(folder: Path, frame: pd.DataFrame) -> str:
     """Write a data frame of series, its named index as a column; the source that reads it."""
     folder.mkdir(parents=True, exist_ok=True)
+    frame = plain(frame, "data")
     frame = frame if frame.index.name is None else frame.reset_index()
     return _save_frame(folder, Frame(_plain(frame.copy()), "")).source
 
@@ -85,9 +88,13 @@ def normalised(data: Any, groups: Any = None) -> Matrix | Frame:
     if not isinstance(data, tuple | list) or len(data) != 2:
         forms = "(X, y), (DataFrame, y) or (DataFrame, 'target column')"
         raise DataError("data", f"give {forms}, not {type(data).__name__}")
-    X, y = data
+    X, y = plain(data[0], "data"), data[1]
+    if isinstance(y, tuple) and y in _levels(data[0]):
+        y = flat_name(y)
     if isinstance(y, str):
         return _framed(_own_column(X, y, "data.target"), y, groups)
+    y = plain(y, "data.target")
+    _check_order(X, y)
     labels = _labels(y)
     if hasattr(X, "columns"):
         return _framed(*_joined(X.copy(), labels, "target", "y"), groups)
@@ -97,7 +104,8 @@ def normalised(data: Any, groups: Any = None) -> Matrix | Frame:
     if len(matrix) != len(labels):
         raise DataError("data", f"X has {len(matrix)} rows and y has {len(labels)}")
     if matrix.ndim > 2 and labels.dtype.kind not in "biuf":
-        labels = np.array([str(label) for label in labels.tolist()])  # never pickled objects
+        # Never pickled objects; "" is missing.
+        labels = np.array([text(label) or "" for label in labels])
     if matrix.dtype.kind in "biuf" and (matrix.ndim > 2 or labels.dtype.kind in "biuf"):
         return Matrix(matrix, labels, _group_labels(groups, len(matrix)))
     return _framed(*_joined(_frame_of(matrix), labels, "target", "y"), groups)
@@ -130,28 +138,72 @@ def _features(X: Any) -> Array:
         matrix = np.asarray(X)
     except ValueError:
         raise DataError("data", "the rows of X differ in length") from None
+    except (TypeError, RuntimeError) as error:  # tensors within lists, arrays of other devices
+        raise DataError("data", f"X cannot be read as an array: {error}") from None
     if matrix.ndim not in (2, 3, 4):
         forms = "[N, D], [N, T, F] or [N, C, H, W]"
         raise DataError("data", f"X must be {forms}, not {list(matrix.shape)}")
+    if matrix.ndim > 2 and matrix.dtype.kind == "O":
+        matrix = _numbers(matrix)
     if matrix.ndim > 2 and matrix.dtype.kind not in "biuf":
         raise DataError("data", f"X {list(matrix.shape)} must be numbers, not {matrix.dtype}")
+    if matrix.dtype.kind == "c":
+        raise DataError("data", "X holds complex numbers; give real and imaginary parts")
     if matrix.dtype.kind in "OU" and not isinstance(X, np.ndarray):
         return np.array([list(row) for row in X], dtype=object)  # keeps 1 beside "a" a number
     return matrix
 
 
+def _numbers(matrix: Array) -> Array:
+    """Python's numbers as floats, None as NaN; as it was where there are others."""
+    try:
+        return matrix.astype(np.float64)
+    except (TypeError, ValueError):
+        return matrix
+
+
 def _labels(y: Any) -> Array:
-    labels = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
+    """[N], whole numbers exact."""
+    try:
+        if hasattr(y, "iloc"):
+            labels = y.to_numpy() if hasattr(y, "columns") else values_of(y)
+        else:
+            labels = np.asarray(y.to_numpy()) if hasattr(y, "to_numpy") else vector(y)
+    except ValueError:
+        raise DataError("data", "the values of y differ in length") from None
+    except (TypeError, RuntimeError) as error:
+        raise DataError("data", f"y cannot be read as an array: {error}") from None
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise DataError("data", f"y must be [N], not {list(labels.shape)}")
-    return np.asarray(labels)
+    if labels.dtype.kind == "S":
+        labels = np.array([text(label) for label in labels], dtype=object)
+    return whole_with_gaps(labels)
+
+
+def _levels(X: Any) -> Container[Any]:
+    """The names of columns that have several levels of names."""
+    return X.columns if getattr(getattr(X, "columns", None), "nlevels", 1) > 1 else ()
+
+
+def _check_order(X: Any, y: Any) -> None:
+    """Raise DataError if the rows of X are those of y in another order.
+
+    Rows are matched by their place, as scikit-learn does; where both name them alike, and not in
+    the same order, their places are surely not meant.
+    """
+    if not (hasattr(X, "iloc") and hasattr(y, "iloc")) or X.index.equals(y.index):
+        return
+    if len(X) == len(y) and X.index.is_unique and set(X.index) == set(y.index):
+        message = "X and y have the same index in another order; give y.loc[X.index]"
+        raise DataError("data", f"{message}, or both after reset_index(drop=True)")
 
 
 def _group_labels(groups: Any, rows: int) -> Array | None:
     if groups is None:
         return None
+    groups = plain(groups, "groups")
     if isinstance(groups, str):
         raise DataError("groups", f"a column name, {groups!r}, needs a DataFrame as data")
     values = groups.to_numpy() if hasattr(groups, "to_numpy") else np.asarray(groups)

@@ -14,6 +14,7 @@ import numpy as np
 from lanewise.trainables.data.block import Block
 from lanewise.trainables.data.columns import Columns
 from lanewise.trainables.data.files import check_names
+from lanewise.trainables.data.labels import target_of, values_of
 from lanewise.trainables.data.mapped import Mapped
 from lanewise.trainables.data.table import Array, Groups, Order, Table, numbers, texts
 from lanewise.trainables.errors import DataError, listing, nearest
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def from_matrix(X: Array, y: Array, names: list[str], groups: Groups | None = None) -> Table:
     """A table of numbers X [N, D] with the target y [N]."""
-    keep, labels = _target(y)
+    keep, labels = target_of(y)
     columns = tuple(names)
     dropped = int((~keep).sum())
     table = Table(numbers(X), columns, {}, columns, labels, "target", dropped, groups)
@@ -33,7 +34,7 @@ def from_matrix(X: Array, y: Array, names: list[str], groups: Groups | None = No
 
 def from_block(X: Array | Mapped, y: Array, groups: Groups | None = None) -> Block:
     """Pictures X [N, C, H, W] or sequences [N, T, F] with the target y [N]; or a large table."""
-    keep, labels = _target(y)
+    keep, labels = target_of(y)
     if not len(X):
         raise DataError("data.source", "the data has no rows")
     if not X[0].size:
@@ -82,7 +83,7 @@ def from_frame(frame: pd.DataFrame, named: Columns, name: str) -> Table:
     categories = {str(column): texts(features[column]) for column in others}
     x_ND = features[numeric].to_numpy(dtype=np.float64, na_value=np.nan)
     nothing = np.zeros(len(frame))
-    keep, labels = _target(nothing if target is None else frame[target].to_numpy())
+    keep, labels = target_of(nothing if target is None else values_of(frame[target]))
     every, names = tuple(map(str, features.columns)), tuple(map(str, numeric))
     dropped = int((~keep).sum())
     table = Table(
@@ -156,20 +157,3 @@ def _usable(table: Table, keep: Array) -> Table:
             message = f"{missing} rows have no value in column {table.groups.name!r}"
             raise DataError("data.group", f"{message}; fill them in or leave the rows out")
     return table
-
-
-def _target(y: Array) -> tuple[Array, Array]:
-    """Which rows have a target, and the target as int64, float64, bool or object of str."""
-    if y.dtype.kind == "u" and len(y) and int(y.max()) > np.iinfo(np.int64).max:
-        y = y.astype(np.float64)
-    if y.dtype.kind in "iub":
-        return np.ones(len(y), bool), y.astype(bool if y.dtype.kind == "b" else np.int64)
-    if y.dtype.kind == "f":
-        return np.isfinite(y), y.astype(np.float64)
-    labels = texts(y)
-    keep = np.array([label is not None for label in labels], dtype=bool)
-    present = {type(value) for value, kept in zip(y.tolist(), keep, strict=True) if kept}
-    if present and present <= {int, float}:  # pandas' nullable numbers come as objects
-        values = np.array([v if k else np.nan for v, k in zip(y, keep, strict=True)], float)
-        return np.isfinite(values), values
-    return keep, labels

@@ -173,7 +173,7 @@ def _read_as_numbers(table: Rows, main: Rows) -> frozenset[str]:
     if not (isinstance(table, Table) and isinstance(main, Table)):
         return frozenset()
     written = {name for name in main.categories if name in table.numeric}
-    if main.target.dtype.kind == "O" and table.target.dtype.kind in "if":
+    if main.target.dtype.kind == "O" and table.target.dtype.kind in "iuf":
         written.add(main.target_name)
     return frozenset(written)
 

@@ -36,6 +36,7 @@ from lanewise.trainables.data.block import FORMS
 from lanewise.trainables.data.columns import MEMORY, Columns, Request, places, refuse_order
 from lanewise.trainables.data.convert import from_block, from_frame, from_matrix
 from lanewise.trainables.data.files import CSV_SUFFIXES, read_csv, read_parquet, stacked
+from lanewise.trainables.data.given import plain
 from lanewise.trainables.data.images import load_images
 from lanewise.trainables.data.parquet import stream, weight
 from lanewise.trainables.data.paths import locate_all
@@ -147,6 +148,8 @@ def _load_python(asked: Request) -> Rows:
     except Exception as error:
         message = f"{asked.name} failed: {type(error).__name__}: {error}"
         raise DataError("data.source", message) from error
+    if not isinstance(returned, tuple):
+        returned = plain(returned, "data.source")
     if asked.columns.series:
         if not hasattr(returned, "columns"):
             message = f"{asked.name} returned a {type(returned).__name__}, not a DataFrame"

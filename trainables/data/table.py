@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -163,8 +164,12 @@ def texts(values: Iterable[Any]) -> Array:
 
 def text(value: Any) -> str | None:
     """A category as text: 1 and 1.0 are the same category, "1"; None if missing."""
+    if isinstance(value, enum.Enum):  # a number or text of a name, or a name alone
+        value = value.value if isinstance(value, int | str) else value.name
     if isinstance(value, str):
         return str(value)  # NumPy has a str of its own
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return None
     if isinstance(value, float | np.floating):

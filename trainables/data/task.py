@@ -93,8 +93,9 @@ def encode_as(table: Rows, labels: Sequence[Label]) -> Array:
 
 
 def comparable(target: Array) -> Array:
-    """Labels as they are compared: whole floats are integers."""
-    if target.dtype.kind == "f" and np.equal(np.mod(target, 1), 0).all():
+    """Labels as they are compared: whole floats are integers, where these have 64 bits."""
+    is_whole = target.dtype.kind == "f" and np.equal(np.mod(target, 1), 0).all()
+    if is_whole and (np.abs(target) < 2.0**63).all():
         return target.astype(np.int64)
     return target
 
