@@ -18,7 +18,7 @@ NEAR = 0.07  # of an axis: the standard deviation of a trial's weight
 FAR = 3.0  # in such deviations: beyond, nothing is known
 
 CONTOUR = (
-    "The two most important hyperparameters of all configurations that take many values; the "
+    "The two most important numbers among the hyperparameters that take many values; the "
     "colour is the mean value of the trials near each point, blank where none is near. The best "
     "trial is orange."
 )

@@ -24,6 +24,7 @@ from lanewise.dashboards.report.figure import (
     drawn,
     left_out,
     shown,
+    steady,
 )
 from lanewise.search.events import Row
 from lanewise.search.history import Trial
@@ -48,7 +49,7 @@ def learning_figures(view: View) -> list[Figure]:
     missing = "" if shown_trials else "No trial has reported a usable value."
     left = f" {hidden:,} other trials are left out." if hidden else ""
     values = [value for t in shown_trials for value in curve(t.rows, objective.metric)[1]]
-    heights = axis(values, objective.mode, CURVES)
+    heights = axis(values, objective.mode, CURVES) or steady(values)
     caption = ALL + left + left_out(values, heights)
     everyone = Figure("curves", "Learning curves", caption, note=missing)
     digits = metric_format(objective.metric, rows)
@@ -142,10 +143,7 @@ def _part(
     trial: Trial, title: str, lines: dict[str, str], place: int, rows: Mapping[str, int]
 ) -> Figure:
     values = [value for metric in lines.values() for value in curve(trial.rows, metric)[1]]
-    heights = axis(values, _better(values), EXPLODED)
-    if values and min(values) == max(values):
-        room = abs(values[0]) * 0.1 or 0.1
-        heights = {"range": [values[0] - room, values[0] + room]}
+    heights = axis(values, _better(values), EXPLODED) or steady(values)
     # The caption of the first is the group's.
     caption = BEST if place == 0 else ""
     group = f"Trial {trial.number}, epoch by epoch"

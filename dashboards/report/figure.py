@@ -105,8 +105,21 @@ def axis(
         known = [math.log10(value) for value in known]
         windows = [(kept, filled * LOG_SHARE) for kept, filled in windows]
     found = _window(known, mode, windows)
-    cut = {} if found is None else {"range": found}
-    return {"type": "log", **cut} if is_log else cut
+    if found is None:
+        return {"type": "log"} if is_log else {}
+    if is_log and found[1] - found[0] < 1:  # what is left spans no orders of magnitude
+        return {"range": [10 ** found[0], 10 ** found[1]]}
+    return {"type": "log", "range": found} if is_log else {"range": found}
+
+
+def steady(values: Sequence[float]) -> Axis:
+    """The settings of an axis with one value only, which Plotly would show from 0 on."""
+    known = {value for value in values if math.isfinite(value)}
+    if len(known) != 1:
+        return {}
+    (value,) = known
+    room = abs(value) * 0.1 or 0.1
+    return {"range": [value - room, value + room]}
 
 
 def _window(

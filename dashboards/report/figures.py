@@ -24,6 +24,7 @@ from lanewise.dashboards.report.figure import (
     is_within,
     left_out,
     shown,
+    steady,
     tick_text,
     ticks,
 )
@@ -33,6 +34,7 @@ from lanewise.dashboards.report.points import Parameter, Point, Points, thinned
 from lanewise.search.spec import Objective
 
 MOST_SLICES = 12
+MANY = 6  # values of a parameter that make a plane out of lines
 SHOWN_OPTIONS = 12  # labels beside an axis of options
 JITTER = 0.16  # points of one option lie so far apart that their number shows
 
@@ -60,7 +62,7 @@ def search_figures(points: Points, objective: Objective, rows: Mapping[str, int]
     """
     ranked = points.ranked
     known = [point.value for point in ranked]
-    bounds = axis(known, objective.mode)
+    bounds = axis(known, objective.mode) or steady(known)
     values = {"title": {"text": shown(objective.metric)}, **bounds}
     digits = metric_format(objective.metric, rows)
     outside = left_out(known, bounds)
@@ -276,12 +278,13 @@ def axis_of(parameter: Parameter) -> Axis:
 def _contour(
     points: Points, order: Sequence[Parameter], objective: Objective, bounds: Axis, digits: str
 ) -> list[Figure]:
-    """Of the two most important parameters of all configurations that take many values."""
+    """Of the two most important ranges of all configurations that take many values."""
     many = [
         parameter
         for parameter in order
         if not parameter.is_conditional
-        and len({point.places[parameter.name] for point in points.ranked}) > 2
+        and not parameter.options
+        and len({point.places[parameter.name] for point in points.ranked}) >= MANY
     ]
     if len(many) < 2:
         return []

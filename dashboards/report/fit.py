@@ -38,6 +38,7 @@ MOVING = 0.05  # an error that fell by this share from one fifth to the next is 
 GAP = 2.0  # validation error at least so many times the training error is a gap
 NO_GAP = 1.1
 LEARNT = 0.5  # a training error above this share of its first has not fallen much
+DONE = 0.02  # a validation error below this share of its first has little left to fall
 NOISE = 0.01  # what is smaller than this share of the first error counts as that share
 TRACE = 0.002  # the same where training is asked whether it rose, too
 
@@ -226,19 +227,21 @@ def _unfinished(pair: Pair) -> Fit | None:
     reported = val.values[-2 * val.span : -val.span]
     if val.lowest < len(val.values) - val.span or fell < MOVING or not reported:
         return None
+    if val.end <= DONE * val.errors[0]:
+        return None
     way = "falling" if val.mode == "min" else "rising"
     story = (
         f"{val.name} was still {way} when the epochs ended: a mean of {val.said(fmean(reported))}, "
         f"then of {val.said(val.mean_at_end)} over the last {val.span}"
     )
     more = "More epochs (budget.epochs) or a higher learning rate are the first things to try"
-    if pair.times < GAP:
-        return Fit(UNFINISHED, f"It underfits for want of training: {story}.", f"{more}.")
-    return Fit(
-        UNFINISHED,
-        f"{story}; {val.label} is {pair.times:.1f} times {pair.train.label} all the same.",
-        f"{more}; regularisation (dropout, l2, a smaller network) may close the gap.",
-    )
+    if pair.times >= GAP:
+        gap = f"{val.label} is {pair.times:.1f} times {pair.train.label} all the same"
+        rest = "regularisation (dropout, l2, a smaller network) may close the gap"
+        return Fit(UNFINISHED, f"{story}; {gap}.", f"{more}; {rest}.")
+    if pair.train.end >= LEARNT * pair.train.errors[0]:
+        story = f"It underfits for want of training: {story}"
+    return Fit(UNFINISHED, f"{story}.", f"{more}.")
 
 
 def _gap(pair: Pair) -> Fit | None:

@@ -97,10 +97,12 @@ for (const button of document.querySelectorAll("button.copy")) {
   const label = button.textContent;
   button.hidden = false;
   button.addEventListener("click", async () => {
-    const text = button.dataset.text ?? document.getElementById(button.dataset.copy).textContent;
-    const done = await copy(text);
+    const block = document.getElementById(button.dataset.copy);
+    const done = await copy(button.dataset.text ?? block.textContent);
     button.focus();
-    button.textContent = said.textContent = done ? "Copied" : "Not copied";
+    if (!done && block) getSelection().selectAllChildren(block);
+    button.textContent = done ? "Copied" : "Press Ctrl+C";
+    said.textContent = done ? "Copied" : "The browser does not copy; the text is selected";
     setTimeout(() => { button.textContent = label; said.textContent = ""; }, 2000);
   });
 }

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ pytestmark = [
 # Appended to a copy of the page: presses buttons as a person would, and writes down what it sees.
 PROBE = """
 <script>
-addEventListener("load", () => setTimeout(() => {
+addEventListener("load", () => setTimeout(async () => {
   const boxes = [...document.querySelectorAll("[data-figure]")];
   const seen = {
     plots: boxes.length,
@@ -46,11 +47,43 @@ addEventListener("load", () => setTimeout(() => {
   press(0); seen.down = column(0);
   press(2); press(2); seen.values = column(2);
   seen.sorted = [...document.querySelectorAll("th[aria-sort]")].map((h) => h.ariaSort);
+  const links = [...document.querySelectorAll("nav a")];
+  seen.links = links.length;
+  seen.lost = links.filter((a) => !document.getElementById(a.hash.slice(1))).length;
+  seen.headings = [...document.querySelectorAll("h1, h2, h3")].map((h) => Number(h.tagName[1]));
+  seen.nameless = [...document.querySelectorAll("button, [role=img], [role=region]")].filter(
+    (e) => !(e.ariaLabel || e.textContent.trim() || e.getAttribute("aria-labelledby"))
+  ).length;
+  const copies = [...document.querySelectorAll("button.copy")];
+  seen.copies = copies.map((b) => [b.hidden, b.tabIndex, b.ariaLabel]);
+  seen.copied = [];
+  let refuses = false;
+  Object.defineProperty(navigator, "clipboard", { value: { writeText: async (text) => {
+    if (refuses) throw new Error("not allowed");
+    seen.copied.push(text);
+  } } });
+  document.execCommand = () => false;
+  for (const button of copies) button.click();
+  await new Promise((done) => setTimeout(done, 50));
+  seen.said = [copies.at(-1).textContent, document.getElementById("said").textContent];
+  refuses = true;
+  const taking = copies.find((b) => b.dataset.copy === "taking");
+  taking.click();
+  await new Promise((done) => setTimeout(done, 50));
+  seen.refused = [taking.textContent, getSelection().toString()];
+  dispatchEvent(new Event("beforeprint"));
+  seen.printed = {
+    paper: getComputedStyle(document.body).backgroundColor,
+    widths: boxes.map((box) => box.querySelector(".main-svg").clientWidth),
+    folded: document.querySelectorAll("details:not([open])").length,
+  };
+  dispatchEvent(new Event("afterprint"));
+  seen.unfolded = document.querySelectorAll("details[open]").length;
   const out = document.createElement("output");
   out.id = "probe";
   out.textContent = JSON.stringify(seen);
   document.body.append(out);
-}, 500));
+}, 2000));
 </script>
 """
 
@@ -111,6 +144,25 @@ def test_it_draws_sorts_and_stays_within_the_window(page, tmp_path, flags):
     assert seen["values"][-1] == "–"  # what failed stays last
     assert seen["values"][0] == max(seen["values"][:-1], key=float)
     assert seen["sorted"] == ["descending"]
+    check_reading_and_copying(seen, page)
+    assert seen["printed"]["paper"] == "rgb(255, 255, 255)"
+    assert max(seen["printed"]["widths"]) <= 680
+    assert (seen["printed"]["folded"], seen["unfolded"]) == (0, 0)
     dark = bool(flags)
     assert seen["paper"] == ("rgb(18, 22, 29)" if dark else "rgb(255, 255, 255)")
     assert seen["ink"] == ("rgb(230, 234, 241)" if dark else "rgb(28, 35, 48)")
+
+
+def check_reading_and_copying(seen: dict, page: Path) -> None:
+    """What a keyboard and a screen reader need: names, an order of headings, buttons that copy."""
+    assert (seen["links"] > 10, seen["lost"], seen["nameless"]) == (True, 0, 0)
+    levels = seen["headings"]
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert all(not hidden and tab == 0 and label for hidden, tab, label in seen["copies"])
+    config, *texts = seen["copied"]
+    assert json.loads(config).keys() == {"lr", "hidden", "optimizer", "batch_size"}
+    assert texts[0].startswith("lanewise best s1 --out best.yaml --home ")
+    assert "name: digits" in texts
+    assert seen["said"] == ["Copied", "Copied"]
+    assert seen["refused"] == ["Press Ctrl+C", texts[0]]

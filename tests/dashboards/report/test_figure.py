@@ -27,6 +27,8 @@ from lanewise.dashboards.report.figure import (
         ([9.0, 0.90, 0.92, 0.94, 1.0], "min", {"range": [0.892, 1.008]}),
         ([1e-4, 1e-3, 1e-2, 1e3], "min", {"type": "log"}),
         ([0.0, 1e-3, 1e-2, 2e-2, 1e3], "min", {"range": [-0.0016, 0.0216]}),
+        # One explosion among what spans no orders of magnitude.
+        ([50.0, 52.0, 55.0, 60.0, 9e9], "min", {"range": [49.27601, 60.88156]}),
         # Diverged beyond what a logarithm squeezes: from 0.1 to 1, in decades.
         ([0.1, 0.2, 0.5, 1.0, 1e30], "min", {"type": "log", "range": [-1.08, 0.08]}),
     ],

@@ -109,6 +109,22 @@ def test_what_is_maximised_is_said_as_it_is_reported():
     )
 
 
+def test_little_is_left_to_learn_where_hardly_an_error_is_left():
+    """Of a report: an accuracy of 1, and a loss that halves once more, at 1 % of its first."""
+    found = diagnose(rows(falling(0.5), falling(0.45)), ACCURACY)
+    assert found.verdict == FITS
+
+
+def test_one_that_still_learns_underfits_only_where_training_is_bad():
+    slow = diagnose(rows(lambda e: 1 - e / 50, lambda e: 1.01 - e / 50), ACCURACY)
+    fast = diagnose(rows(lambda e: 1 - e / 22, lambda e: 1.1 - e / 22), ACCURACY)
+    far = diagnose(rows(falling(0.5), lambda e: 2 - e / 15), ACCURACY)
+    assert {slow.verdict, fast.verdict, far.verdict} == {UNFINISHED}
+    assert "underfits" in slow.why
+    assert "underfits" not in fast.why + far.why
+    assert "times train_loss all the same" in far.why
+
+
 def test_a_small_rise_below_the_training_curve_is_no_overfitting():
     """Dropout keeps the training loss above: no gap shows, and 8 % is within what epochs differ."""
     val = [0.3, 0.15, 0.1, 0.09, 0.08, 0.075, 0.072, 0.07, 0.07, 0.07, 0.071, 0.073, 0.074]
