@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from lanewise.dashboards.digits import metric, rows_of
 from lanewise.dashboards.runs import cut
 from lanewise.dashboards.words import settings
 from lanewise.search.history import Trial
@@ -99,10 +100,11 @@ def _result(projection: Projection) -> str:
     status = f"{projection.status.capitalize()}{ending} · {projection.counts()}"
     if best is None:
         return f"{status}\n\nNo usable value yet."
-    metric = projection.spec.objective.metric
+    name = projection.spec.objective.metric
+    value = metric(name, best["metrics"][name], rows_of(projection.launch))
     word = "Best" if history.closed else "Best so far"
     place = f"trial {best['trial']}, epoch {best['epoch']}"
-    return f"**{word}: {metric} {best['metrics'][metric]:.6g}** ({place})\n\n{status}\n\n" + _table(
+    return f"**{word}: {name} {value}** ({place})\n\n{status}\n\n" + _table(
         ("best configuration", "value"), settings(best["params"])
     )
 
@@ -149,7 +151,13 @@ def domain_words(domain: Any) -> str:
     low, high = domain[kind]
     notes = ["integer"] * (kind == "int") + ["log"] * bool(domain.get("log"))
     notes += [f"{key} {domain[key]}" for key in ("step", "grid") if domain.get(key)]
-    return f"{low:g} … {high:g}" + (f" ({', '.join(notes)})" if notes else "")
+    return f"{_bound(low)} … {_bound(high)}" + (f" ({', '.join(notes)})" if notes else "")
+
+
+def _bound(value: float) -> str:
+    """As short as it can be without another value."""
+    short = f"{value:g}"
+    return short if float(short) == value and "e+" not in short else json.dumps(value)
 
 
 def _option(option: Any) -> str:

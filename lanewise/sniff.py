@@ -279,7 +279,7 @@ def _parts(features: pd.DataFrame, time: str | None) -> tuple[list[Key], list[st
         seen.append(f"{group} has {count} values for {len(features)} rows")
     for column in features.columns:
         if column not in (time, group) and _is_number_of_rows(features[column]):
-            seen.append(f"{column} has another value in each row; better left out of the file")
+            seen.append(f"`{column}` is unique per row, probably an identifier: drop it")
     return keys, seen
 
 

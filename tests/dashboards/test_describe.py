@@ -28,6 +28,8 @@ def test_the_space_in_words(lab):
         "batch_size": "always 64",
     }
     assert domain_words({"float": [0, 1], "grid": 5}) == "0 … 1 (grid 5)"
+    assert domain_words({"int": [1, 12345678]}) == "1 … 12345678 (integer)"
+    assert domain_words({"float": [0.123456789, 2.5e9]}) == "0.123456789 … 2500000000.0"
 
 
 def test_a_description_says_what_and_how_far(lab):
@@ -40,6 +42,14 @@ def test_a_description_says_what_and_how_far(lab):
     assert "Done (trials) · 5 asked" in text
     assert "tags.`lanewise.sweep` = 's1'" in text
     assert "lanewise show s1 --home '/home of mine'" in text
+
+
+def test_the_best_has_the_digits_of_its_rows(lab):
+    lab.write(lab.simulated(5))
+    projection = projected(lab)
+    projection.launch.details["data"]["parts"] = {"train": 1257, "val": 270}
+    value = projection.best()["metrics"]["val_accuracy"]
+    assert describe(projection).startswith(f"**Best: val_accuracy {value:.3f}** ")
 
 
 def test_an_ended_sweep_says_why(lab):

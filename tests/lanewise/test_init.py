@@ -277,6 +277,17 @@ def test_a_file_that_is_there_stays(place: Path, capsys: pytest.CaptureFixture[s
     assert (place / "rows.yaml").read_text() != "mine"
 
 
+def test_a_column_that_numbers_the_rows_is_told(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"{1000 + n},{n % 7},{n % 2}\n" for n in range(60))
+    (place / "rows.csv").write_text(f"id,x,y\n{rows}")
+    assert run(["init", "rows.csv", "--target", "y"]) == 0
+    told = "`id` is unique per row, probably an identifier: drop it"
+    assert told in capsys.readouterr().out
+    assert told in (place / "rows.yaml").read_text()
+
+
 def test_paths_are_seen_from_the_sweep_file(place: Path) -> None:
     people(place)
     (place / "sweeps").mkdir()
