@@ -20,7 +20,7 @@ from lanewise.cluster.executor import Outcome
 from lanewise.cluster.limits import Limits, timeout_message
 from lanewise.search.events import Failure, Row
 from lanewise.search.sweep import Run
-from lanewise.trainables.errors import CheckpointError
+from lanewise.trainables.errors import CheckpointError, ModelError
 from lanewise.trainables.failures import failure_kind
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a quota, a file
@@ -116,6 +116,8 @@ class Attempt:
         """The end by an exception, of that kind or of the kind that it is; saves what it can."""
         kind = kind or ("storage" if _is_storage(error) else failure_kind(error))
         text = "".join(traceback.format_exception(error))
+        if isinstance(error, ModelError) and error.__cause__ is None:
+            text = str(error)  # no line of the user's has raised it
         rows = self._fresh_rows()
         if isinstance(error, StorageFullError):
             text = str(error)  # no line of code has anything to do with it

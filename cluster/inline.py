@@ -38,6 +38,7 @@ class InlineExecutor:
         self._storage = storage
         self._limits = replace(limits, epoch=None)
         self._worker: Worker | None = None
+        self._said: set[str] = set()
         self._until = 0  # the epoch the current attempt may train to; 0 without one
 
     def open(self) -> None:
@@ -51,9 +52,15 @@ class InlineExecutor:
             return []
         outcome = self._worker.advance(self._until)
         if outcome.failure:
-            say(outcome.failure.message)
+            self._say_once(outcome.failure.message)
             self._until = 0
         return [outcome]
+
+    def _say_once(self, message: str) -> None:
+        """What fails each trial alike is said for the first of them."""
+        if message not in self._said:
+            self._said.add(message)
+            say(message)
 
     def room(self, orders: Sequence[Order]) -> int:
         is_free = not self._until or any(isinstance(order, Halt) for order in orders)

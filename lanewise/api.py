@@ -19,6 +19,7 @@ from lanewise.search.plain import say
 from lanewise.search.view import View, open_view
 from lanewise.spaces import Space
 from lanewise.sweepfile import SweepFile
+from lanewise.trainables.contract import check_given
 
 Function = Callable[..., Any]
 
@@ -64,6 +65,8 @@ def tune(
     """
     _check_names(settings)
     place = Home.find(home)
+    check_given(model, "model")
+    check_given(train, "train")
     function, named = _function(model if train is None else train)
     body: dict[str, Any] = {
         "name": _default_name(function),

@@ -197,11 +197,12 @@ def validate(
     as_json: JsonOption = False,
 ) -> int:
     """Check a sweep file and its data without starting anything."""
+    from lanewise.beforehand import examined
     from lanewise.describe import describe, sentences
     from lanewise.plan import make_plan
     from lanewise.sweepfile import read
 
-    plan = make_plan(read(file, overrides or ()), file.absolute().parent)
+    plan = examined(make_plan(read(file, overrides or ()), file.absolute().parent))
     about = describe(plan)
     say(json.dumps(about) if as_json else "\n".join(sentences(about)), sys.stdout)
     return DONE

@@ -25,11 +25,11 @@ def describe(plan: Plan) -> dict[str, Any]:
         "rungs": list(make_scheduler(spec).rungs),
         "budget": {k: v for k, v in vars(spec.budget).items() if v is not None},
         "objective": {spec.objective.mode: spec.objective.metric},
+        "notes": [*(prepared.notes if prepared else ()), *plan.notes.values()],
     }
     if prepared is not None:
         info = prepared.info
         about["data"] = dict(prepared.identity)
-        about["notes"] = list(prepared.notes)
         about["task"] = info.task
         about["inputs"] = list(info.input_shape)
         about["outputs"] = info.outputs
@@ -50,10 +50,10 @@ def sentences(about: dict[str, Any]) -> list[str]:
         f"  budget     {limits}",
     ]
     if "data" in about:
-        data = about["data"]
+        lines.append(f"  data       {_data(about['data'])}")
+    lines += [f"  note       {note}" for note in about["notes"]]
+    if "data" in about:
         lines += [
-            f"  data       {_data(data)}",
-            *(f"  note       {note}" for note in about["notes"]),
             f"  task       {about['task']}: {' × '.join(map(str, about['inputs']))} inputs, "
             f"{about['outputs']} outputs",
         ]

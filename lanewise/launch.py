@@ -19,6 +19,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from lanewise import sweepfile, tracking, yaml
+from lanewise.beforehand import examined, tell
 from lanewise.cluster.folder import kept
 from lanewise.dashboards.launcher import warmed
 from lanewise.dashboards.state import DUE, is_masked, mask, pending, read_cursor, write_cursor
@@ -65,7 +66,7 @@ def run(
     """Checks a sweep file as ``make_plan`` does, then launches it; its plan and its summary."""
     uri = tracking.tracking_uri(options.tracking_uri, file.mlflow.tracking_uri)
     with warmed(options.home, uri):
-        plan = make_plan(file, base, function)
+        plan = examined(make_plan(file, base, function), is_remote=options.address is not None)
         return plan, launch(plan, options, new=new)
 
 
@@ -85,6 +86,7 @@ def launch(plan: Plan, options: Options, *, new: bool = False) -> dict[str, Any]
             held.enter_context(options.home.controller_lock(launched.sweep))
             # Durable before Ray, torch or MLflow is imported: what happens now can be resumed.
             journal.append(launched.sweep, -1, [launched])
+        tell(plan)
         projector = Projector(options.home, launched.sweep, uri)
         status = _drive(plan, options, Sweep(plan.spec), journal, 0, projector)
     return finish(journal, projector, status)
@@ -282,6 +284,8 @@ def _drive(
     checkpoints = Checkpoints(storage, plan.file.checkpoint.limit)
     here = {"host": socket.gethostname(), "pid": os.getpid(), "address": address}
     sweep.opened(name, why, here)
+    for topic, text in plan.notes.items():
+        sweep.note(topic, text)
     controller = Controller(sweep, sweep_id, journal, seq, executor, checkpoints)
     projector.start()
     with _signals(controller), _progress(options, sweep_id, name), _stdout_kept(), kept():

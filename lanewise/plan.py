@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from lanewise.spaces import Space, SpaceError
 from lanewise.spaces.presets import PRESETS
 from lanewise.sweepfile import SweepFile, parse
 from lanewise.trainables.config import MODELS, check, check_data, check_together, linked
+from lanewise.trainables.contract import check_source
 from lanewise.trainables.errors import ConfigError, DataError, listing, nearest
 from lanewise.trainables.kinds import KINDS
 from lanewise.trainables.metrics import (
@@ -56,6 +57,7 @@ class Plan:
         base: the folder that relative paths of the sweep file are relative to.
         folder: the one that the command was given in, where a person's own code runs.
         function: a model's or training function given from Python.
+        notes: topic -> what a person should know before it is launched.
     """
 
     file: SweepFile
@@ -64,6 +66,7 @@ class Plan:
     prepared: Prepared | None
     function: Callable[..., Any] | None = None
     folder: str | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def recipe(self) -> Recipe:
         """What the trials share; the test part stays behind."""
@@ -243,6 +246,7 @@ def _check_reference(reference: str, base: Path, key: str) -> None:
     except SyntaxError as error:
         text = f"{key}: {path}:{error.lineno}: {error.msg}"
         raise SweepFileError(text) from None
+    check_source(tree, name, key)
     names = {getattr(node, "name", None) for node in tree.body} | {
         getattr(target, "id", getattr(target, "asname", None) or getattr(target, "name", None))
         for node in tree.body

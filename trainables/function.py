@@ -20,7 +20,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from lanewise.trainables.errors import BadValue, CheckpointError, StopTrial, TrainableError, listing
+from lanewise.trainables.errors import (
+    BadValue,
+    CheckpointError,
+    ModelError,
+    StopTrial,
+    TrainableError,
+    listing,
+)
 from lanewise.trainables.trial import Recipe, Row
 
 _FORMAT = 1
@@ -139,6 +146,8 @@ class FunctionTrial:
     def _run(self, train: Callable[..., Any], config: dict[str, Any], report: Report) -> None:
         try:
             train(config, report)
+            if not self.rows:
+                self._error = _reported_nothing(self.recipe.monitor)
         except StopTrial:
             pass
         except Exception as error:
@@ -193,6 +202,11 @@ class FunctionTrial:
         if user:
             # A copy of its own: a later save replaces the folder, which the user may still read.
             self._keep(self.epoch, path / user)
+
+
+def _reported_nothing(monitor: str) -> ModelError:
+    message = "the function returned without a report; call report(epoch, "
+    return ModelError("train", f"{message}{monitor}=…) after each epoch")
 
 
 def user_folder(path: Path) -> Path | None:

@@ -205,7 +205,9 @@ def measure(
     for part, x, y in (("train", data.x_train, data.y_train), ("val", data.x_val, data.y_val)):
         wanted = [n.removeprefix(f"{part}_") for n in names if n.startswith(f"{part}_")]
         if wanted:
-            output_NC = forward(module, x, info.outputs)
+            # What a module draws at random in an evaluation, it draws in each evaluation.
+            with seeded(0, str(y.device)):
+                output_NC = forward(module, x, info.outputs)
             values = score(wanted, output_NC, y, loss_of, data.scale, info.task)
             found |= {f"{part}_{name}": value for name, value in values.items()}
     return found

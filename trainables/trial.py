@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lanewise.trainables.config import MODELS, check, check_together
+from lanewise.trainables.contract import check_call
 from lanewise.trainables.data.dataset import Prepared
 from lanewise.trainables.errors import ConfigError, ModelError, listing, nearest
 from lanewise.trainables.user import is_reference, locate, resolve
@@ -108,6 +109,7 @@ def open_trial(
         from lanewise.trainables.function import FunctionTrial
 
         train = recipe.callable or resolve(recipe.train, recipe.base, "train")
+        check_call(train, "train")
         return FunctionTrial(recipe, merged, seed, checkpoint, train)
     check(recipe.model, merged)
     check_together(recipe.model, merged)
@@ -130,8 +132,13 @@ def check_model(model: str, base: str | Path) -> None:
 
 
 def find_build(recipe: Recipe) -> Callable[..., Any]:
-    """The function that builds the recipe's model."""
+    """The function that builds the recipe's model.
+
+    Raises:
+        ModelError: there is none, or it does not take (config, info).
+    """
     if recipe.callable is not None:
+        check_call(recipe.callable, "model")
         return recipe.callable
     if recipe.model is None:
         raise ConfigError("model", "give a model or a train function")
@@ -140,4 +147,6 @@ def find_build(recipe: Recipe) -> Callable[..., Any]:
 
         return BUILDS[recipe.model]
     check_model(recipe.model, recipe.base)
-    return resolve(recipe.model, recipe.base, "model")
+    build = resolve(recipe.model, recipe.base, "model")
+    check_call(build, "model")
+    return build

@@ -75,7 +75,7 @@ def copy_state(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str) ->
             found = weights.pop(name, None)
             if is_lazy(tensor):
                 if found is not None:
-                    tensor.materialize(found.shape)  # type: ignore[attr-defined]
+                    tensor.materialize(found.shape)
                     tensor.copy_(found)
             elif found is None or (name in parameters and found.shape != tensor.shape):
                 raise _another(name, found, tensor)

@@ -1,6 +1,7 @@
 """Data sets, prepared once per session, and a recipe made from them."""
 
 import functools
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from lanewise.trainables.data.source import load
 from lanewise.trainables.data.table import Table
 from lanewise.trainables.data.task import infer_task
 from lanewise.trainables.trial import Recipe
+
+# importlib mode leaves sys.path alone: the helpers beside this file are found by name all the same.
+sys.path.append(str(Path(__file__).parent))
 
 
 @functools.cache
