@@ -53,12 +53,26 @@ def mentions_in(file: Path) -> Mentions:
         if file in seen or not file.is_file():
             continue
         seen.add(file)
-        own = set(_words(compile(file.read_text(encoding="utf-8"), str(file), "exec")))
+        own = set(_words(compile(_without_docstrings(file), str(file), "exec")))
         words |= own
         parts = {part for word in own for part in word.split(".") if part.isidentifier()}
         waiting += [file.parent / f"{part}.py" for part in parts]
         waiting += [file.parent / part / "__init__.py" for part in parts]
     return Mentions(words)
+
+
+def _without_docstrings(file: Path) -> ast.Module:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        match node:
+            case (
+                ast.Module(body=[first, *_])
+                | ast.ClassDef(body=[first, *_])
+                | ast.FunctionDef(body=[first, *_])
+                | ast.AsyncFunctionDef(body=[first, *_])
+            ) if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                first.value = ast.copy_location(ast.Constant(None), first)
+    return tree
 
 
 def _words(code: CodeType, doc: str | None = None) -> Iterator[str]:
@@ -105,7 +119,8 @@ def _reach(function: Any) -> Iterator[str]:
             if _is_installed(thing.__module__):
                 continue
             yield from (*vars(thing), *getattr(thing, "__annotations__", ()))
-            waiting += [*vars(thing).values(), *thing.__mro__]
+            waiting += [value for name, value in vars(thing).items() if name != "__doc__"]
+            waiting += thing.__mro__
         elif isinstance(thing, ModuleType):
             if not _is_installed(thing.__name__):
                 waiting += vars(thing).values()
@@ -171,12 +186,8 @@ def _takes_whole(node: ast.AST | None) -> bool:
     config = positional[0].arg
     by_name = {id(use) for part in ast.walk(node) for use in _reads(part)}
     uses = [n for n in ast.walk(node) if isinstance(n, ast.Name) and n.id == config]
-    calls = {n.func.id for n in ast.walk(node) if isinstance(n, ast.Call) and _is_name(n.func)}
-    return any(id(use) not in by_name for use in uses) or bool(calls & {"locals", "vars", "eval"})
-
-
-def _is_name(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name)
+    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    return any(id(use) not in by_name for use in uses) or bool(names & {"locals", "vars", "eval"})
 
 
 def _reads(node: ast.AST) -> Iterator[ast.AST]:

@@ -100,7 +100,7 @@ class Watched(dict[str, Any]):
     def __ne__(self, other: object) -> bool:
         return self._plain() != other
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def _plain(self) -> dict[str, Any]:
         self.is_whole = True

@@ -60,11 +60,13 @@ def test_closures_partials_and_objects_count():
 
 def test_a_file_and_what_it_imports_beside_it(tmp_path):
     (tmp_path / "my.py").write_text("import beside\ndef train(c, report): beside.go(c['a'])\n")
-    (tmp_path / "beside.py").write_text("def go(a): return {'b': a}\n")
+    (tmp_path / "beside.py").write_text('''"""Of d."""\ndef go(a):\n "e"\n return {"b": a}\n''')
     (tmp_path / "other.py").write_text("c = 1\n")
     words = mentions_in(tmp_path / "my.py")
     assert "a" in words
     assert "b" in words
+    assert "d" not in words
+    assert "e" not in words
     assert "c" not in mentions_in(tmp_path / "beside.py")
 
 
