@@ -22,7 +22,7 @@ from lanewise.trainables.data.folders import is_wanted, parts_in
 from lanewise.trainables.data.images import SUFFIXES as PICTURES
 from lanewise.trainables.data.prose import SUFFIX as TEXTS
 from lanewise.trainables.data.split import shares
-from lanewise.trainables.errors import listing, nearest
+from lanewise.trainables.errors import ConfigError, listing, nearest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,6 +37,7 @@ _KINDS = {
 _OF_PATHS = ("csv", "parquet", "npz", "npy", "images", "text", "series")
 _RARE = 0.2  # a class with less than this share of an equal one's is rare
 _WIDTH = 100
+_ALWAYS_DEFINED = ("minimize", "val_log_loss")
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,24 @@ def draft(data: str, target: str | None, out: Path | None) -> Draft:
     found = look(source, target, base)
     if found.form == "series":
         source = f"series:{source.partition(':')[2]}"
-    objective, budget = objective_of(found), budget_of(found)
-    why = _reasons(found, objective)
     asked = shlex.join(["lanewise", "init", data, *(["--target", target] if target else [])])
-    body = [*_head(asked, file, found), f"name: {flow(_stem(data))}", *_data(source, found), ""]
-    body += _choices(found, objective, budget, why)
-    text = "\n".join(body) + "\n"
-    make_plan(parse(yaml.load(text, str(file)), str(file)), base)
+    head = [*_head(asked, file, found), f"name: {flow(_stem(data))}", *_data(source, found), ""]
+    made = _with_objective(file, head, source, found, objective_of(found))
+    try:
+        make_plan(parse(yaml.load(made.text, str(file)), str(file)), base)
+    except ConfigError as error:
+        if error.path != "objective" or made.objective == _ALWAYS_DEFINED:
+            raise
+        made = _with_objective(file, head, source, found, _ALWAYS_DEFINED)
+        make_plan(parse(yaml.load(made.text, str(file)), str(file)), base)
+    return made
+
+
+def _with_objective(
+    file: Path, head: list[str], source: str, found: Found, objective: tuple[str, str]
+) -> Draft:
+    budget, why = budget_of(found), _reasons(found, objective)
+    text = "\n".join([*head, *_choices(found, objective, budget, why)]) + "\n"
     return Draft(file, text, source, found, objective, budget, why)
 
 
@@ -187,6 +199,7 @@ def _reasons(found: Found, objective: tuple[str, str]) -> dict[str, str]:
         "val_rmse": f"in the units of the {'rating' if found.form == 'ids' else 'target'}",
         "val_accuracy": "the classes are of like size",
         "val_roc_auc": "one class is rare, so that accuracy says little",
+        "val_log_loss": "some part has one class alone, on which other metrics are not defined",
         "val_balanced_accuracy": "some class is rare: each counts alike",
     }[objective[1]]
     size = "for little data" if found.rows < 2_000 else "for this many rows"

@@ -304,6 +304,7 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
     if file.data is None:
         return None
     from lanewise.trainables.data.dataset import prepare
+    from lanewise.trainables.data.defined import check_defined
     from lanewise.trainables.data.parts import Sources, load_parts
     from lanewise.trainables.data.split import check_split, shares
     from lanewise.trainables.data.task import infer_task
@@ -355,7 +356,8 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
         anomalies=data.anomalies,
         stratify=data.stratify,
     )
-    return replace(prepared, notes=(*filter(None, [sources.note]), *prepared.notes))
+    told = check_defined(metric, file.metrics, prepared)
+    return replace(prepared, notes=(*filter(None, [sources.note]), *prepared.notes, *told))
 
 
 def _asked_task(file: SweepFile, tasks: Sequence[str]) -> str | None:
