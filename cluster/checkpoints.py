@@ -49,10 +49,17 @@ class Checkpoints:
     def __init__(self, storage: Storage, limit: int) -> None:
         self.storage = storage
         self.limit = limit
-        self._sizes: dict[int, int] = {}
+        self._sizes: dict[int, int] = {}  # of ended trials
+        self._is_new = True
 
     def settle(self, history: History, numbers: list[int]) -> None:
-        """Takes account of trials that have ended, and removes the worst ones' beyond the limit."""
+        """Takes account of trials that have ended, and removes the worst ones' beyond the limit.
+
+        The first time, also of those that ended in earlier sessions.
+        """
+        if self._is_new:
+            numbers = [trial.number for trial in history if not trial.is_open]
+            self._is_new = False
         for number in numbers:
             paths = self.storage.path(number), self.storage.rescued(number)
             self._sizes[number] = sum(map(_size, paths))

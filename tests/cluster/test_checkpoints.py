@@ -33,6 +33,33 @@ def test_the_worst_go_first_and_the_best_never(tmp_path: Path) -> None:
     assert [storage.path(n).exists() for n in range(4)] == [False, True, False, False]
 
 
+def test_the_limit_holds_over_sessions(tmp_path: Path) -> None:
+    """Three trials have ended before the sweep was left; the fourth ends after it is resumed."""
+    storage = Storage(str(tmp_path), 300)
+    first = ended([0.1, 0.9, 0.5])
+    for number in range(3):
+        write(storage, number, 100)
+    Checkpoints(storage, limit=350).settle(first, [0, 1, 2])
+    again = ended([0.1, 0.9, 0.5, 0.7])
+    write(storage, 3, 100)
+    kept = Checkpoints(storage, limit=350)
+    kept.settle(again, [3])
+    assert [storage.path(n).exists() for n in range(4)] == [False, True, True, True]
+    again = ended([0.1, 0.9, 0.5, 0.7, 0.2])
+    write(storage, 4, 100)
+    kept.settle(again, [4])
+    assert [storage.path(n).exists() for n in range(5)] == [False, True, True, True, False]
+
+
+def test_a_lower_limit_holds_for_what_earlier_sessions_left(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path), 300)
+    history = ended([0.1, 0.9, 0.5, 0.3])
+    for number in range(4):
+        write(storage, number, 100)
+    Checkpoints(storage, limit=100).settle(history, [3])
+    assert [storage.path(n).exists() for n in range(4)] == [False, True, False, False]
+
+
 def test_open_trials_keep_theirs(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path), 300)
     history = ended([0.9])
