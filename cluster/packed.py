@@ -173,6 +173,7 @@ class PackedExecutor:
     def poll(self, timeout: float) -> list[Outcome]:
         import ray
 
+        self._session.check()
         if time.monotonic() - self._grown_at >= GROWTH:
             self._grow()
         self._watch()
@@ -199,6 +200,7 @@ class PackedExecutor:
         try:
             news: News = ray.get(worker.waiting)
         except ray.exceptions.RayError as error:
+            self._session.check()  # where the raylet is gone, that is no fault of the trials
             return self._lose(worker, error)
         self._listen(worker)
         worker.seating.places = max(1, news.lanes // self._lanes) if news.lanes else 0
@@ -301,7 +303,7 @@ class PackedExecutor:
 
     def close(self) -> None:
         workers, self._workers = self._workers, []
-        if workers:
+        if workers and not self._session.is_gone:
             import ray
 
             with contextlib.suppress(Exception):
@@ -314,7 +316,8 @@ class PackedExecutor:
             for worker in workers:
                 with contextlib.suppress(Exception):
                     ray.kill(worker.actor)
-                self._storage.note(worker.name).unlink(missing_ok=True)
+        for worker in workers:
+            self._storage.note(worker.name).unlink(missing_ok=True)
         self._session.close()
         self._held.close()
 

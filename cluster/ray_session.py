@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lanewise.cluster.errors import ClusterError
+from lanewise.cluster.ray_alive import FarGcs, LocalParts
 from lanewise.cluster.ray_token import keep_token
 
 # Read by Ray and its children when they start. Usage reports leave the machine, so they are off.
@@ -46,11 +47,14 @@ class RaySession:
 
     Attributes:
         is_ours: this session has connected, rather than found the process connected.
+        is_gone: Ray's own processes are; nothing may be asked of it any more.
     """
 
     def __init__(self, address: str | None) -> None:
         self.address = address
         self.is_ours = False
+        self.is_gone = False
+        self._parts: LocalParts | FarGcs | None = None
 
     def open(self) -> dict[str, float]:
         """Connects; returns the resources of the whole cluster.
@@ -66,6 +70,7 @@ class RaySession:
         if not ray.is_initialized():
             self._connect(ray)
             self.is_ours = True
+        self._parts = self._find_parts(ray)
         resources: dict[str, float] = ray.cluster_resources()
         return resources
 
@@ -85,6 +90,25 @@ class RaySession:
         except Exception as error:  # Ray raises many kinds: ConnectionError, RuntimeError, ...
             where = self.address or "a local cluster"
             raise ClusterError(f"ray: cannot reach {where}: {_first_line(error)}") from error
+
+    def _find_parts(self, ray: Any) -> LocalParts | FarGcs | None:
+        if self.address is None and self.is_ours:
+            return LocalParts()
+        address = str(ray.get_runtime_context().gcs_address)
+        return FarGcs(address) if ":" in address else None
+
+    def check(self) -> None:
+        """Looks whether Ray is there; cheap, to be called again and again.
+
+        Raises:
+            ClusterError: its GCS or its raylet is gone.
+        """
+        try:
+            if self._parts is not None:
+                self._parts.check()
+        except ClusterError:
+            self.is_gone = True
+            raise
 
     def close(self) -> None:
         """Leaves the cluster, and ends it if it is our own."""
@@ -134,7 +158,12 @@ def _nothing_collected() -> Iterator[None]:
 def quiet(folder: Path) -> Iterator[None]:
     """Sends what Ray prints and logs in this process to a file: standard output is for results."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "ray.log").open("a") as log, contextlib.redirect_stdout(log):
+    log_file = folder / "ray.log"
+    # Whatever the locale's encoding is: Ray draws tables.
+    with (
+        log_file.open("a", encoding="utf-8", errors="backslashreplace") as log,
+        contextlib.redirect_stdout(log),
+    ):
         handler = logging.StreamHandler(log)
         logger = logging.getLogger("ray")
         kept, logger.handlers, logger.propagate = logger.handlers, [handler], False

@@ -83,16 +83,19 @@ class TuneExecutor:
     # -- the controller's side ---------------------------------------------------------------
 
     def poll(self, timeout: float) -> list[Outcome]:
+        self._session.check()
         try:
             said = self._bridge.inbox.get(timeout=timeout)
         except queue.Empty:
             self._check_alive()
             return []
         if isinstance(said, BaseException):
+            self._session.check()
             if not is_low_memory(str(said)) or not self._session.is_ours:
                 raise ClusterError(f"ray: {said}") from said
             return self._begin_anew(str(said))
         if isinstance(said, Loss):
+            self._session.check()  # where the raylet is gone, that is no fault of the trial
             self._runs.pop(said.number, None)
             return [self._explained(said)]
         self._asking = said
