@@ -16,7 +16,15 @@ import typer
 
 from lanewise.cluster.errors import ClusterError
 from lanewise.dashboards.errors import ProjectionError
-from lanewise.errors import BAD_INPUT, DONE, INTERRUPTED, NO_BEST, NO_SERVICE, SweepFileError
+from lanewise.errors import (
+    BAD_INPUT,
+    DONE,
+    INTERRUPTED,
+    NO_BEST,
+    NO_SERVICE,
+    STORAGE,
+    SweepFileError,
+)
 from lanewise.launch import Options, stop
 from lanewise.launch import resume as resume_sweep
 from lanewise.launch import run as run_sweep
@@ -85,8 +93,11 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except Exception:  # a mistake of ours
-        say(traceback.format_exc().rstrip())
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in STORAGE:
+            where = f"{error.filename}: " if error.filename else ""
+            return _say(f"{where}{error.strerror}", NO_SERVICE)
+        say(traceback.format_exc().rstrip())  # a mistake of ours
         return 1
 
 
@@ -310,7 +321,10 @@ def best(
     if not found:
         return _say(f"{view.launch.name} has no usable best yet", NO_BEST)
     if out is not None:
-        out.write_text(constants(view, found[0]), encoding="utf-8")
+        try:
+            out.write_text(constants(view, found[0]), encoding="utf-8")
+        except OSError as error:
+            raise SearchError(f"--out: {out}: {error.strerror or error}") from None
         say(f"wrote {out}: lanewise run {out}")
         if missing := left_out(view):
             say(f"lanewise: {missing}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -129,3 +130,29 @@ def test_an_exception_of_ours_does_not_steer_either(
     assert "Traceback" in said
     assert "AssertionError: \\x1b]0;mine" in said
     assert not STEERS.search(said)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOSPC, errno.EIO])
+def test_storage_that_gives_way_is_one_line(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(home: object) -> None:
+        raise OSError(number, os.strerror(number), "/home/sweeps")
+
+    monkeypatch.setattr("lanewise.doctor.examine", broken)
+    assert run(["doctor", "--home", os.devnull]) == 4
+    assert capsys.readouterr().err == f"lanewise: /home/sweeps: {os.strerror(number)}\n"
+
+
+def test_a_home_below_a_file_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody, root included, can make a folder there."""
+    lanewise = Lanewise(tmp_path)
+    lanewise.write("file", "")
+    monkeypatch.chdir(tmp_path)
+    assert run(["run", "sweep.yaml", "--home", "file/home", "--executor", "inline"]) == 4
+    said = capsys.readouterr().err
+    assert "file/home" in said
+    assert "Not a directory" in said
+    assert said.count("\n") == 1
