@@ -19,6 +19,7 @@ from lanewise.cluster.limits import Limits
 
 if TYPE_CHECKING:
     from lanewise.cluster.pack_worker import PackWorker
+    from lanewise.trainables.packs.packing import Packing
     from lanewise.trainables.trial import Recipe
 
 
@@ -54,11 +55,11 @@ class Job:
 
 @dataclass
 class News:
-    """What there is to tell: outcomes, places, and notes that have changed."""
+    """What there is to tell: outcomes, places, and whether trials train in packs."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     lanes: int = 0  # 0 until it is ready
-    notes: dict[str, str] = field(default_factory=dict)
+    packing: Packing | None = None  # None while nothing is known
 
 
 class PackActor:
@@ -94,7 +95,8 @@ class PackActor:
             self._changed.wait_for(lambda: self._is_news or self._error, timeout)
             if self._error is not None and not self._is_news:
                 raise RuntimeError(f"a pack worker cannot go on: {self._error}") from self._error
-            news, self._news = self._news, News(lanes=self._news.lanes)
+            news = self._news
+            self._news = News(lanes=news.lanes, packing=news.packing)
             self._is_news = False
             return news
 
@@ -129,8 +131,7 @@ class PackActor:
             self._serve(worker)
 
     def _serve(self, worker: PackWorker) -> None:
-        told: dict[str, str] = {}
-        self._tell([], worker, told)
+        self._tell([], worker)
         while True:
             outcomes = []
             for message in self._take(waits=worker.is_idle):
@@ -141,8 +142,8 @@ class PackActor:
                         outcomes += worker.leave()
                     case order:
                         outcomes += worker.obey([order])
-            self._tell(outcomes, worker, told)  # a turn takes long, and there may be room now
-            self._tell(worker.turn(), worker, told)
+            self._tell(outcomes, worker)  # a turn takes long, and there may be room now
+            self._tell(worker.turn(), worker)
 
     def _take(self, *, waits: bool) -> list[Message]:
         with self._changed:
@@ -151,16 +152,13 @@ class PackActor:
             orders, self._orders = self._orders, []
             return orders
 
-    def _tell(self, outcomes: list[Outcome], worker: PackWorker, told: dict[str, str]) -> None:
+    def _tell(self, outcomes: list[Outcome], worker: PackWorker) -> None:
         """Adds to the news, if there is anything new."""
-        lanes, notes = worker.lanes, worker.notes
-        fresh = {topic: text for topic, text in notes.items() if told.get(topic) != text}
-        told.update(fresh)
+        lanes, packing = worker.lanes, worker.packing
         with self._changed:
-            if outcomes or fresh or lanes != self._news.lanes:
+            if outcomes or (lanes, packing) != (self._news.lanes, self._news.packing):
                 self._news.outcomes += outcomes
-                self._news.lanes = lanes
-                self._news.notes |= fresh
+                self._news.lanes, self._news.packing = lanes, packing
                 self._is_news = True
                 self._changed.notify_all()
 

@@ -6,7 +6,7 @@ No Ray here: ``pack_actor`` carries orders in and outcomes out.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from lanewise.cluster.folder import enter
 from lanewise.cluster.limits import NO_LIMITS, Limits, PackAlarm
 from lanewise.cluster.worker import SLICE
 from lanewise.search.sweep import Run
+from lanewise.trainables.packs.packing import Packing
 from lanewise.trainables.packs.pool import Member, Pool
 
 
@@ -73,9 +74,9 @@ class PackWorker:
         return self._pool.lanes
 
     @property
-    def notes(self) -> Mapping[str, str]:
-        """What a person should know, as topic -> text."""
-        return self._pool.notes
+    def packing(self) -> Packing:
+        """Whether trials train in packs here, and why not."""
+        return self._pool.packing
 
     @property
     def is_idle(self) -> bool:

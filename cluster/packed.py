@@ -34,6 +34,7 @@ from lanewise.cluster.ray_session import RaySession, quiet
 from lanewise.cluster.resources import Resources
 from lanewise.search.events import Failure
 from lanewise.search.sweep import Run
+from lanewise.trainables.packs.packing import Packing, together
 
 if TYPE_CHECKING:
     from lanewise.trainables.trial import Recipe
@@ -113,6 +114,7 @@ class PackedExecutor:
         self._deaths = 0
         self._died_with: Counter[int] = Counter()  # trial -> workers that died while it trained
         self._notes: dict[str, str] = {}
+        self._packings: dict[str, Packing] = {}  # by worker, those that are gone included
 
     def open(self) -> None:
         self._held.enter_context(quiet(self._folder))
@@ -188,7 +190,7 @@ class PackedExecutor:
         waited = time.monotonic() - self._ready_at
         if any(worker.seating.places for worker in self._workers):
             if waited >= WAITING:
-                self._notes["workers"] = f"none was up for {waited:.0f} s"
+                self._notes["workers"] = f"the first was up after {waited:.0f} s"
             self._ready_at = time.monotonic()
         elif waited >= WAITING:
             takes = f"{self._resources.cpus:g} CPUs and {self._resources.gpus:g} GPUs"
@@ -204,7 +206,10 @@ class PackedExecutor:
             return self._lose(worker, error)
         self._listen(worker)
         worker.seating.places = max(1, news.lanes // self._lanes) if news.lanes else 0
-        self._notes |= news.notes
+        if news.packing is not None:
+            self._packings[worker.name] = news.packing
+            if words := str(together(self._packings.values())):
+                self._notes["packing"] = words
         for said in news.outcomes:
             if said.rows:
                 self._deaths = 0

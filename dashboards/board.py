@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from lanewise.dashboards import digits
 from lanewise.dashboards.feed import OPEN, Feed, Snapshot
+from lanewise.dashboards.phases import IN_TRAINING, Phase
 from lanewise.dashboards.plot import plot
-from lanewise.dashboards.words import duration, ending, last_line, number, one_line, settings
+from lanewise.dashboards.words import duration, ending, last_line, one_line, rate, settings
 from lanewise.search.history import Trial
 
 NAME = 9  # columns of the names at the left
 ROOMY = 20  # lines of a screen that has notes, too
-FAST = 120.0  # trials a minute that are told by the second
 BAR = 30  # columns of the bar, at most
+LEAST_LEFT = 1.0  # seconds; with less, what is left is no longer told
 STYLES = {"running": "green", "done": "green", "failed": "red"}
 PLAIN = "yellow"  # starting, resuming, interrupted
 
@@ -32,24 +34,31 @@ class Setting:
         status: running, starting, resuming, interrupted, done or failed.
         where: the executor and its host.
         notes: lines for the foot: what MLflow lacks, how to go on.
+        phase: what it does just now.
     """
 
     status: str
     where: str
     notes: Sequence[str]
+    phase: Phase = IN_TRAINING
 
 
-def header(feed: Feed, snapshot: Snapshot, width: int) -> list[Text]:
-    """Budget, trials, rate and best so far, a line each; the best's configuration may take two."""
-    lines = [_clock(snapshot, width), _named("trials", in_states(snapshot))]
-    if rates := rates_of(snapshot):
-        lines.append(_named("rate", rates))
+def header(feed: Feed, snapshot: Snapshot, width: int, phase: Phase | None = None) -> list[Text]:
+    """Budget, trials, rate and best so far, a line each; the best's configuration may take two.
+
+    Args:
+        phase: said in a line of its own, if given.
+    """
+    is_training = phase is None or phase.is_training
+    lines = [named("now", str(phase))] if phase else []
+    lines += [_clock(snapshot, width, is_training), named("trials", in_states(snapshot))]
+    if is_training and (rates := rates_of(snapshot)):
+        lines.append(named("rate", rates))
     best = feed.view.history.best
     if best is not None:
-        lines.append(_named("best", snapshot.best, "bold"))
+        lines.append(named("best", snapshot.best, "bold"))
         lines += [
-            _named("", part)
-            for part in _folded(list(settings(best.params, digits=4)), width - NAME)
+            named("", part) for part in _folded(list(settings(best.params, digits=4)), width - NAME)
         ]
     return [_fitted(line, width) for line in lines]
 
@@ -58,11 +67,12 @@ def screen(feed: Feed, snapshot: Snapshot, setting: Setting, width: int, height:
     """A whole screen; what matters least is left out where it is small."""
     title = Text().append(f"{feed.view.launch.name} ", style="bold")
     title.append(f" {setting.status} ", style=f"reverse {STYLES.get(setting.status, PLAIN)}")
-    title.append(f"  {setting.where}", style="dim")
+    doing = "" if setting.phase.is_training else f" · {setting.phase}"
+    title.append(f"  {setting.where}{doing}", style="dim")
     top = [title, *header(feed, snapshot, width)]
     notes = feed.view.history.notes if height >= ROOMY else {}
-    foot = [_named(f"{topic[: NAME - 1]:{NAME}}", text) for topic, text in notes.items()]
-    foot += [*_failures(feed), *(_named("", note, "dim") for note in setting.notes)]
+    foot = [named(f"{topic[: NAME - 1]:{NAME}}", text) for topic, text in notes.items()]
+    foot += [*_failures(feed), *(named("", note, "dim") for note in setting.notes)]
     left = height - len(top) - len(foot) - 1
     middle: list[Text] = []
     if tall := 5 if left >= 20 else 3 if left >= 12 else 0:
@@ -79,29 +89,34 @@ def in_states(snapshot: Snapshot) -> str:
 
 
 def rates_of(snapshot: Snapshot) -> str:
-    """``12 trials/min · 3.4 epochs/s``, ``41.2 trials/s · 160 epochs/s``; empty without any."""
-    parts, trials = [], snapshot.trials_per_minute
-    if trials:
-        fast = trials >= FAST
-        parts.append(f"{trials / 60:.3g} trials/s" if fast else f"{trials:.3g} trials/min")
+    """``12 trials/min · 204 epochs/min``, always by the minute; empty without any."""
+    parts = []
+    if snapshot.trials_per_minute:
+        parts.append(f"{rate(snapshot.trials_per_minute)} trials/min")
     if snapshot.epochs_per_second:
-        parts.append(f"{snapshot.epochs_per_second:.3g} epochs/s")
+        parts.append(f"{rate(60 * snapshot.epochs_per_second)} epochs/min")
     return " · ".join(parts)
+
+
+def left_of(snapshot: Snapshot) -> str:
+    """``about 12 s left``; empty where there is no telling, or next to nothing is left."""
+    is_told = snapshot.left is not None and snapshot.left >= LEAST_LEFT
+    return f"about {duration(snapshot.left or 0.0)} left" if is_told else ""
 
 
 # -- parts ---------------------------------------------------------------------------------------
 
 
-def _clock(snapshot: Snapshot, width: int) -> Text:
-    text = _named("time", "")
+def _clock(snapshot: Snapshot, width: int, is_training: bool) -> Text:
+    text = named("time", "")
     if snapshot.done is not None:
         bar = min(BAR, width // 4)
         full = math.floor(snapshot.done * bar)
         text.append("━" * full, style="cyan").append("━" * (bar - full), style="grey37")
         text.append(f" {snapshot.done:.0%} · ")
     text.append(duration(snapshot.elapsed))
-    if snapshot.left is not None:
-        text.append(f" · about {duration(snapshot.left)} left")
+    if is_training and (left := left_of(snapshot)):
+        text.append(f" · {left}")
     return text
 
 
@@ -111,7 +126,7 @@ def _history(feed: Feed, width: int, height: int) -> list[Text]:
     points = [(float(n), trial.best[1]) for n, trial in enumerate(feed.ended) if trial.best]
     mode = feed.view.spec.objective.mode
     metric = feed.view.spec.objective.metric
-    head = _named("history", f"{metric} of each trial by its end, and the best so far")
+    head = named("history", f"{metric} of each trial by its end, and the best so far")
     return [Text(), head, *plot(points, feed.path, mode, width, height)]
 
 
@@ -133,7 +148,7 @@ def _open(feed: Feed, snapshot: Snapshot, most: int) -> list[Text]:
     shown = running if len(running) <= most else running[: max(0, most - 1)]
     rows = [("trial", "epoch", "for", metric, "configuration")]
     for trial in shown:
-        latest = number(trial.rows[-1][1][metric], 4) if trial.rows else "–"
+        latest = digits.metric(metric, trial.rows[-1][1][metric], feed.rows) if trial.rows else "–"
         again = f", attempt {trial.attempt}" if trial.attempt > 1 else ""
         until = f"{trial.epoch} of {last}, next {trial.until}{again}"
         for_ = duration(snapshot.at - feed.since[trial.number])
@@ -150,7 +165,7 @@ def _ended(feed: Feed, most: int) -> list[Text]:
     metric = feed.view.spec.objective.metric
     rows = [("trial", "epoch", "ended", metric, "configuration")]
     for trial in reversed(feed.ended[-most:]):
-        best = number(trial.best[1], 4) if trial.best else "–"
+        best = digits.metric(metric, trial.best[1], feed.rows) if trial.best else "–"
         rows.append(
             (str(trial.number), str(trial.epoch), ending(trial), best, _config(feed, trial))
         )
@@ -163,7 +178,7 @@ def _failures(feed: Feed) -> list[Text]:
     counts = ", ".join(f"{count} {kind}" for kind, count in feed.failures.most_common())
     trial, failure = feed.newest
     newest = f"trial {trial}: {last_line(failure.message) or failure.kind}"
-    return [_named("failures", counts, "red"), _named("", newest)]
+    return [named("failures", counts, "red"), named("", newest)]
 
 
 def _config(feed: Feed, trial: Trial) -> str:
@@ -174,7 +189,8 @@ def _config(feed: Feed, trial: Trial) -> str:
 # -- lines ---------------------------------------------------------------------------------------
 
 
-def _named(name: str, words: str, style: str = "") -> Text:
+def named(name: str, words: str, style: str = "") -> Text:
+    """A line with its name in the column at the left."""
     return Text().append(f"{name:{NAME}}", style="dim").append(_plain(words), style=style)
 
 
@@ -186,7 +202,7 @@ def _columns(name: str, rows: Sequence[Sequence[str]]) -> list[Text]:
     for place, row in enumerate(rows):
         cells = (set_cell_size(cell, wide) for cell, wide in zip(row, widths, strict=True))
         words = "  ".join(cells).rstrip()
-        lines.append(_named("", words) if place else _named(name, words, "dim"))
+        lines.append(named("", words) if place else named(name, words, "dim"))
     return lines
 
 

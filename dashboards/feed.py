@@ -10,8 +10,8 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from lanewise.dashboards.digits import metric, rows_of
 from lanewise.dashboards.summary import running_seconds
-from lanewise.dashboards.words import number as shown
 from lanewise.dashboards.words import settings
 from lanewise.search import events as ev
 from lanewise.search.events import Failure, Stop
@@ -67,10 +67,12 @@ class Feed:
         failures: how many attempts failed, by kind; ``newest`` is the last of them.
         since: trial -> when its attempt under way began.
         same: settings (as words) that all trials share.
+        rows: that the metrics of each part stand for.
     """
 
     def __init__(self, view: View) -> None:
         self.view = view
+        self.rows = rows_of(view.launch)
         self.ended: list[Trial] = []
         self.path: list[tuple[int, float]] = []
         self.failures: Counter[str] = Counter()
@@ -171,6 +173,11 @@ class Feed:
         )
 
     @property
+    def is_working(self) -> bool:
+        """Whether a trial has begun in this session."""
+        return self._working is not None
+
+    @property
     def _is_packed(self) -> bool:
         opened = self.view.history.opened
         return opened is not None and opened.executor == "packed"
@@ -186,17 +193,19 @@ class Feed:
         return trials / span, sum(done.epochs for done in self._recent) / span
 
     def _best(self) -> str:
-        trial, metric = self.view.history.best, self.view.spec.objective.metric
+        trial, name = self.view.history.best, self.view.spec.objective.metric
         if trial is None or trial.best is None:
             return ""
-        return f"{metric} {shown(trial.best[1])} (trial {trial.number}, epoch {trial.best[0]})"
+        value = metric(name, trial.best[1], self.rows)
+        return f"{name} {value} (trial {trial.number}, epoch {trial.best[0]})"
 
     def _left(self, trials: float | None, epochs: float | None, elapsed: float) -> float | None:
         """Until the budget that is used up first."""
         budget, spent = self.view.spec.budget, self.view.history.spent
         left = []
         if budget.trials and trials:
-            left.append((budget.trials - len(self.ended)) / trials)
+            running = self.view.history.granted / epochs if epochs else 0.0
+            left.append(max((budget.trials - len(self.ended)) / trials, running))
         if budget.total_epochs and epochs:
             left.append((budget.total_epochs - spent) / epochs)
         if budget.time:

@@ -10,8 +10,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from lanewise.dashboards.board import header, in_states, rates_of
+from lanewise.dashboards.board import header, in_states, left_of, named, rates_of
 from lanewise.dashboards.feed import Feed, Snapshot
+from lanewise.dashboards.phases import IN_TRAINING, Phase, phase_of
 from lanewise.dashboards.words import duration
 from lanewise.search.home import Home
 from lanewise.search.journal import Journal
@@ -19,14 +20,44 @@ from lanewise.search.view import unread_view
 
 EVERY = 0.5  # seconds between looks
 PLAIN_EVERY = 5.0  # seconds between lines without a terminal
+MOMENT = 1.0  # seconds that need no explanation
+
+
+class Waiting:
+    """Says what goes on while its ``with`` block runs, once that takes longer than a moment."""
+
+    def __init__(self, what: str, console: Console) -> None:
+        self._what, self._console = what, console
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="waiting", daemon=True)
+
+    def __enter__(self) -> Waiting:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        began = time.monotonic()
+        if self._stop.wait(MOMENT if self._console.is_terminal else PLAIN_EVERY):
+            return
+        if not self._console.is_terminal:
+            self._console.print(Text(self._what), soft_wrap=True)
+            return
+        with Live(console=self._console, auto_refresh=False, transient=True) as live:
+            while not self._stop.wait(EVERY):
+                words = f"{self._what} · {duration(time.monotonic() - began)}"
+                live.update(named("now", words), refresh=True)
 
 
 class Progress:
-    """Shows a running sweep while its ``with`` block runs.
+    """Shows a running sweep while its ``with`` block runs, and in which phase it is.
 
-    A terminal gets a few lines that renew themselves; anything else gets a plain line when
-    something has changed, at most every five seconds. An error in here ends the display with one
-    line, never the sweep.
+    A terminal gets a few lines that renew themselves; anything else gets a plain line at each new
+    phase, and when something has changed, at most every five seconds. An error in here ends the
+    display with one line, never the sweep.
     """
 
     def __init__(self, home: Home, sweep_id: str, console: Console) -> None:
@@ -70,21 +101,24 @@ class Progress:
                 journal.close()
 
     def _follow(self, feed: Feed) -> None:
-        said, line = -PLAIN_EVERY, ""
+        said, line, phase = -PLAIN_EVERY, "", ""
         ending = False
         while not ending:
             ending = self._stop.wait(EVERY)
             feed.refresh()
             snapshot = feed.read(time.time())
+            now = phase_of(feed.view, self.home, is_working=feed.is_working)
             if self._live is not None:
-                lines = header(feed, snapshot, self.console.width)
+                lines = header(feed, snapshot, self.console.width, now)
                 self._live.update(Group(*lines), refresh=True)
                 continue
-            news = told(snapshot)
-            due = ending or time.monotonic() - said >= PLAIN_EVERY
+            if now.name != phase and not (now.is_training or ending):
+                self.console.print(clocked(snapshot, now.name, now), soft_wrap=True)
+            phase, news = now.name, told(snapshot)
+            due = ending or (now.is_training and time.monotonic() - said >= PLAIN_EVERY)
             if due and news != line:
                 said, line = time.monotonic(), news
-                self.console.print(clocked(snapshot, news), soft_wrap=True)
+                self.console.print(clocked(snapshot, news, now), soft_wrap=True)
 
 
 def told(snapshot: Snapshot) -> str:
@@ -93,9 +127,11 @@ def told(snapshot: Snapshot) -> str:
     return f"trials: {in_states(snapshot)}{best}"
 
 
-def clocked(snapshot: Snapshot, news: str) -> Text:
-    """A plain line, with the time that the sweep has taken, its rate and what is left."""
-    parts = [news, rates_of(snapshot)]
-    if snapshot.left is not None:
-        parts.append(f"about {duration(snapshot.left)} left")
+def clocked(snapshot: Snapshot, news: str, phase: Phase = IN_TRAINING) -> Text:
+    """A plain line with the time that the sweep has taken; while it trains, its rate and what is
+    left.
+    """
+    parts = [news]
+    if phase.is_training:
+        parts += [rates_of(snapshot), left_of(snapshot)]
     return Text(f"[{duration(snapshot.elapsed)}] " + " · ".join(part for part in parts if part))

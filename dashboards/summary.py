@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from lanewise.dashboards.digits import rows_of
+from lanewise.dashboards.grouping import FailureGroup, final_failures, group_failures
 from lanewise.dashboards.report.build import report_of
 from lanewise.dashboards.state import Cursor, mask, read_cursor, tracking_uri
 from lanewise.dashboards.state import pending as pending_records
@@ -24,9 +26,13 @@ class Summary(dict[str, Any]):
 
     Attributes:
         notes: topic -> what a person should know besides.
+        failures: of the trials that failed for good.
+        rows: that the metrics of each part stand for, which say how many digits they deserve.
     """
 
     notes: Mapping[str, str] = MappingProxyType({})
+    failures: Sequence[FailureGroup] = ()
+    rows: Mapping[str, int] = MappingProxyType({})
 
 
 def summary(view: View, home: Home, *, pending: int | None = None) -> Summary:
@@ -59,6 +65,8 @@ def summary(view: View, home: Home, *, pending: int | None = None) -> Summary:
     }
     summed = Summary(told)
     summed.notes = view.history.notes
+    summed.failures = group_failures(final_failures(view.history))
+    summed.rows = rows_of(view.launch)
     return summed
 
 
@@ -119,7 +127,13 @@ def best(view: View, top: int = 1) -> list[dict[str, Any]]:
     ]
 
 
-def listing(journal: Journal, home: Home) -> list[dict[str, Any]]:
+class Listed(dict[str, Any]):
+    """A sweep as ``ls --json`` prints it. ``rows``: as those of ``Summary``."""
+
+    rows: Mapping[str, int] = MappingProxyType({})
+
+
+def listing(journal: Journal, home: Home) -> list[Listed]:
     """Every sweep of the home in the order of launch; last those that cannot be read at all.
 
     A sweep with a broken record has the status ``broken``, and ``error`` says which it is.
@@ -134,8 +148,8 @@ def listing(journal: Journal, home: Home) -> list[dict[str, Any]]:
     return found + [_broken(sweep, sweep, None, error) for sweep, error in broken]
 
 
-def _broken(sweep: str, name: str, launched_at: float | None, error: str) -> dict[str, Any]:
-    return {
+def _broken(sweep: str, name: str, launched_at: float | None, error: str) -> Listed:
+    told: dict[str, Any] = {
         "sweep": sweep,
         "name": name,
         "status": "broken",
@@ -147,11 +161,12 @@ def _broken(sweep: str, name: str, launched_at: float | None, error: str) -> dic
         "best": None,
         "error": error,
     }
+    return Listed(told)
 
 
-def _listed(view: View, home: Home) -> dict[str, Any]:
+def _listed(view: View, home: Home) -> Listed:
     opened, winner, metric = view.history.opened, view.history.best, view.spec.objective.metric
-    return {
+    told: dict[str, Any] = {
         "sweep": view.launch.sweep,
         "name": view.launch.name,
         "status": view.status(home),
@@ -164,3 +179,6 @@ def _listed(view: View, home: Home) -> dict[str, Any]:
         if winner is not None and winner.best is not None
         else None,
     }
+    listed = Listed(told)
+    listed.rows = rows_of(view.launch)
+    return listed

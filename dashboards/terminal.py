@@ -11,34 +11,43 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from lanewise.dashboards import digits
+from lanewise.dashboards.frames import without_ours
+from lanewise.dashboards.grouping import FailureGroup, all_failures, group_failures
 from lanewise.dashboards.state import pending
-from lanewise.dashboards.summary import Summary
+from lanewise.dashboards.summary import Listed, Summary
 from lanewise.dashboards.summary import summary as summarised
-from lanewise.dashboards.words import counted, duration, ending, number, one_line, settings
+from lanewise.dashboards.table import fitting, lines
+from lanewise.dashboards.words import (
+    counted,
+    duration,
+    ending,
+    kind_in_words,
+    numbered,
+    settings,
+)
 from lanewise.search.history import Trial
 from lanewise.search.home import Home
 from lanewise.search.view import View
 
 MOST_TRIALS = 50  # in the table of `show`; `show --json` has all
+LONGEST_CELL = 32  # cells of a value in a table on a terminal
+LONGEST = 160  # characters of what was raised, in the line of its kind
 
 
-def render_listing(console: Console, found: Sequence[Mapping[str, Any]]) -> None:
+def render_listing(console: Console, found: Sequence[Listed]) -> None:
     """The table of ``ls``, from ``summary.listing``."""
-    if not found:
-        _say(console, "No sweeps in this home yet.")
-        return
-    table = _table("sweep", "status", "trials", "best", "began")
+    rows = []
     for sweep in found:
-        best = sweep["best"]
-        value = f"{sweep['objective']} {number(best['value'])}" if best else "–"
-        trials = sweep["trials"]
-        began = _clock(sweep["launched_at"])
-        _row(table, sweep["sweep"], sweep["status"], str(trials["asked"]), value, began)
-    console.print(table)
+        best, metric = sweep["best"], sweep["objective"]
+        value = f"{metric} {digits.metric(metric, best['value'], sweep.rows)}" if best else "–"
+        asked = str(sweep["trials"]["asked"])
+        rows.append((sweep["sweep"], sweep["status"], asked, value, _clock(sweep["launched_at"])))
+    _table(console, ("sweep", "status", "trials", "best", "began"), rows)
     for sweep in found:
         if "error" in sweep:
             _say(console, sweep["error"])
@@ -50,10 +59,10 @@ def render_sweep(console: Console, view: View, home: Home) -> None:
     _headline(console, body)
     _say(console, _task(view))
     _notes(console, body.notes)
-    _best(console, body["best"])
+    _best(console, body["best"], body.rows)
     _trials(console, view, body["status"] == "interrupted")
-    for trial in view.history:
-        _failures(console, trial)
+    for group in group_failures(all_failures(view.history)):
+        _failure(console, group)
     if left := pending(home, view.launch.sweep, view.journal):
         _say(console, f"\nMLflow does not show the last {left} records yet (lanewise sync).")
 
@@ -66,7 +75,9 @@ def render_trial(console: Console, view: View, trial_number: int) -> None:
     _say(console, f"{trial.epoch} epochs{attempts}\n")
     _pairs(console, settings(trial.params))
     _curve(console, view, trial)
-    _failures(console, trial)
+    for attempt, failure in enumerate(trial.failures, 1):
+        head = f"{kind_in_words(failure.kind)} in attempt {attempt}"
+        _text_of_failure(console, head, failure.message)
 
 
 def render_best(console: Console, view: View, top: int = 1) -> None:
@@ -74,8 +85,9 @@ def render_best(console: Console, view: View, top: int = 1) -> None:
     for place, trial in enumerate(view.history.ranked()[:top], 1):
         if trial.best is None:
             continue
-        metric = view.spec.objective.metric
-        head = f"{metric} {number(trial.best[1])}  (trial {trial.number}, epoch {trial.best[0]})"
+        name = view.spec.objective.metric
+        value = digits.metric(name, trial.best[1], digits.rows_of(view.launch))
+        head = f"{name} {value}  (trial {trial.number}, epoch {trial.best[0]})"
         _say(console, f"{place}. {head}" if top > 1 else head, bold=True)
         _pairs(console, settings(trial.params))
         if place < top:
@@ -93,9 +105,12 @@ def render_summary(
     """
     console.print()
     _headline(console, summary)
+    rows: Mapping[str, int] = {}
     if isinstance(summary, Summary):
+        rows = summary.rows
+        _kinds(console, summary.failures)
         _notes(console, summary.notes)
-    _best(console, summary["best"])
+    _best(console, summary["best"], rows)
     sweep, left = summary["sweep"], summary["mlflow"]["pending"]
     console.print()
     if left:
@@ -143,12 +158,25 @@ def _clock(at: float | None) -> str:
     return "–"
 
 
-def _best(console: Console, best: Mapping[str, Any] | None) -> None:
+def _kinds(console: Console, failures: Sequence[FailureGroup]) -> None:
+    """A line for each kind of failure, with what was raised most."""
+    for kind in dict.fromkeys(group.kind for group in failures):
+        groups = [group for group in failures if group.kind == kind]
+        trials = sorted(trial for group in groups for trial in group.trials)
+        others = f" and {len(groups) - 1} more" if len(groups) > 1 else ""
+        raised = groups[0].last_line or "no message"
+        raised = raised if len(raised) <= LONGEST else f"{raised[: LONGEST - 1]}…"
+        words = f"{kind_in_words(kind)}, {numbered(trials)}: {raised}{others}"
+        _say(console, f"failed: {words}", style="red")
+
+
+def _best(console: Console, best: Mapping[str, Any] | None, rows: Mapping[str, int]) -> None:
     if best is None:
         _say(console, "\nNo trial has reported a usable value.")
         return
     _say(console, f"\nBest: trial {best['trial']}, epoch {best['epoch']}", bold=True)
-    _pairs(console, ((name, number(value)) for name, value in best["metrics"].items()))
+    metrics = best["metrics"].items()
+    _pairs(console, ((name, digits.metric(name, value, rows)) for name, value in metrics))
     _say(console, "\nIts configuration", bold=True)
     _pairs(console, settings(best["params"]))
 
@@ -158,74 +186,88 @@ def _trials(console: Console, view: View, is_interrupted: bool) -> None:
         return
     others = [trial for trial in view.history if trial.best is None]
     shown = [*view.history.ranked(), *others][:MOST_TRIALS]
-    same = _same(view)
-    console.print()
-    table = _table("trial", "status", "epochs", view.spec.objective.metric, "configuration")
+    metric, parts = view.spec.objective.metric, digits.rows_of(view.launch)
+    configs = [dict(settings(trial.params, digits=4)) for trial in view.history]
+    names = list(dict.fromkeys(name for config in configs for name in config))
+    same = [n for n in names if len(configs) > 1 and len({c.get(n) for c in configs}) == 1]
+    varied = [name for name in names if name not in same]
+    rows = []
     for trial in shown:
-        value = number(trial.best[1]) if trial.best else "–"
+        value = digits.metric(metric, trial.best[1], parts) if trial.best else "–"
         status = "interrupted" if is_interrupted and trial.is_open else ending(trial)
-        config = one_line(trial.params, same)
-        _row(table, str(trial.number), status, str(trial.epoch), value, config)
-    console.print(table)
+        config = dict(settings(trial.params, digits=4))
+        cells = (_short(config.get(name, "–"), console) for name in varied)
+        rows.append([str(trial.number), status, str(trial.epoch), value, *cells])
+    console.print()
+    hidden = _table(console, ["trial", "status", "epochs", metric, *varied], rows)
+    if hidden:
+        _say(console, f"no room for {', '.join(hidden)} (a wider terminal shows them)")
     if same:
-        _say(console, f"the same in all trials: {', '.join(sorted(same))}")
+        values = (f"{name} {configs[0][name]}" for name in same)
+        _say(console, f"the same in all trials: {', '.join(values)}")
     if left := len(view.history) - len(shown):
         _say(console, f"and {left} more (lanewise show --json has all)")
 
 
-def _same(view: View) -> set[str]:
-    """The settings that do not differ between the trials."""
-    configs = [dict(settings(trial.params)) for trial in view.history]
-    if len(configs) < 2:
-        return set()
-    first, *others = configs
-    return {
-        name for name, value in first.items() if all(other.get(name) == value for other in others)
-    }
+def _short(cell: str, console: Console) -> str:
+    """A cell as it may stand in a terminal's table: a word of a thousand letters is cut."""
+    whole = not console.is_terminal or len(cell) <= LONGEST_CELL
+    return cell if whole else f"{cell[: LONGEST_CELL - 1]}…"
 
 
 def _curve(console: Console, view: View, trial: Trial) -> None:
     if not trial.rows:
         return
-    first = view.spec.objective.metric
+    first, parts = view.spec.objective.metric, digits.rows_of(view.launch)
     names = [first, *sorted({key for _, metrics in trial.rows for key in metrics} - {first})]
-    table = _table("epoch", *names)
+    rows = []
     for epoch, metrics in trial.rows:
         mark = " *" if trial.best and epoch == trial.best[0] else ""
-        values = [number(metrics[name]) if name in metrics else "–" for name in names]
-        _row(table, f"{epoch}{mark}", *values)
+        told = (digits.metric(n, metrics[n], parts) if n in metrics else "–" for n in names)
+        rows.append([f"{epoch}{mark}", *told])
     console.print()
-    console.print(table)
+    hidden = _table(console, ["epoch", *names], rows)
     _say(console, "* its best epoch")
+    if hidden:
+        _say(console, f"no room for {', '.join(hidden)} (a wider terminal shows them)")
 
 
-def _failures(console: Console, trial: Trial) -> None:
-    for attempt, failure in enumerate(trial.failures, 1):
-        _say(console, f"\ntrial {trial.number}, attempt {attempt}: {failure.kind}", bold=True)
-        _say(console, failure.message.rstrip())
+def _failure(console: Console, group: FailureGroup) -> None:
+    """Attempts that failed alike, with the text of the first."""
+    many = f", {group.count} attempts" if group.count > len(group.trials) else ""
+    like = "; the first of texts that differ in details" if group.differs else ""
+    head = f"{kind_in_words(group.kind)} in {numbered(group.trials)}{many}{like}"
+    _text_of_failure(console, head, group.message)
+
+
+def _text_of_failure(console: Console, head: str, message: str) -> None:
+    _say(console, f"\n{head}", bold=True)
+    whole = message.rstrip()
+    text = without_ours(whole)
+    _say(console, text)
+    if left := whole.count("\n") - text.count("\n"):
+        _say(console, f"({left} lines of Lanewise's own left out; show --json has them)")
 
 
 def _pairs(console: Console, pairs: Iterable[tuple[str, str]]) -> None:
-    """Names and values, aligned; a long value goes on in its own column."""
-    grid = Table.grid(padding=(0, 3))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
+    """Names and values, aligned; a path or a command is never broken, so that it can be copied."""
+    pairs = list(pairs)
+    widest = max((cell_len(name) for name, _ in pairs), default=0)
     for name, value in pairs:
-        grid.add_row(Text(f"  {name}"), Text(value))
-    console.print(grid)
+        _say(console, f"  {set_cell_size(name, widest)}   {value}")
 
 
-def _table(*heads: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for head in heads:
-        table.add_column(Text(head), overflow="fold")
-    return table
+def _table(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Sequence[str]:
+    """Prints a table. On a terminal it is as wide as that allows: the names of what is left out."""
+    rows = [[" ".join(cell.split()) for cell in row] for row in rows]
+    shown = fitting(heads, rows, console.width) if console.is_terminal else len(heads)
+    first, *others = lines(heads[:shown], [row[:shown] for row in rows])
+    _say(console, first, bold=True)
+    for line in others:
+        _say(console, line)
+    return heads[shown:]
 
 
-def _row(table: Table, *cells: str) -> None:
-    table.add_row(*(Text(cell) for cell in cells))
-
-
-def _say(console: Console, text: str, *, bold: bool = False) -> None:
+def _say(console: Console, text: str, *, bold: bool = False, style: str = "") -> None:
     """Text as it is: not wrapped, not cut, nothing in it taken for markup."""
-    console.print(Text(text, style="bold" if bold else ""), soft_wrap=True)
+    console.print(Text(text, style="bold" if bold else style), soft_wrap=True)

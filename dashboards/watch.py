@@ -18,6 +18,7 @@ from rich.text import Text
 
 from lanewise.dashboards.board import Setting, screen
 from lanewise.dashboards.feed import Feed, Snapshot
+from lanewise.dashboards.phases import IN_TRAINING, Phase, phase_of
 from lanewise.dashboards.progress import clocked, told
 from lanewise.dashboards.state import pending, read_cursor
 from lanewise.dashboards.summary import summary
@@ -61,7 +62,13 @@ class Watcher:
         notes = [self._mlflow()]
         if status == "interrupted":
             notes += ["nobody works on it any more; go on with:", self.resume]
-        return Setting(status, self._where(), [*notes, LEAVE])
+        return Setting(status, self._where(), [*notes, LEAVE], self.phase(status))
+
+    def phase(self, status: str) -> Phase:
+        """What a sweep with this status does; of one that nobody works on, nothing is said."""
+        if status != "running":
+            return IN_TRAINING
+        return phase_of(self.feed.view, self.home, is_working=self.feed.is_working)
 
     def _status(self, now: float) -> str:
         view = self.feed.view
@@ -137,7 +144,8 @@ def in_lines(watcher: Watcher, console: Console, interval: float, *, as_json: bo
         news = told(snapshot) if status == "running" else f"{status}: {told(snapshot)}"
         if news != said:
             said = news
-            line = _as_json(watcher, status, snapshot) if as_json else clocked(snapshot, news)
+            plain = clocked(snapshot, news, watcher.phase(status))
+            line = _as_json(watcher, status, snapshot) if as_json else plain
             console.print(line, soft_wrap=True)
         if status == "interrupted":
             return status  # nobody is there to wait for a resume

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from lanewise.search.history import FAILED, STOPPED, Trial
@@ -63,9 +63,26 @@ def ending(trial: Trial) -> str:
     return trial.status
 
 
+def kind_in_words(kind: str) -> str:
+    """``out of memory``, ``bug``: a kind of failure as people say it."""
+    return kind.replace("_", " ")
+
+
 def last_line(text: str) -> str:
     """The last line that is not blank: of a traceback, what was raised."""
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+def rate(per_minute: float) -> str:
+    """``0.52``, ``12.4``, ``2,470``: three digits, none behind the point from a hundred on."""
+    return f"{per_minute:,.0f}" if per_minute >= 100 else f"{per_minute:.3g}"
+
+
+def numbered(numbers: Sequence[int], most: int = 8) -> str:
+    """``trial 4``, ``trials 4, 7, 9``, ``trials 4, 7, 9, … (120 in all)``."""
+    shown = ", ".join(map(str, numbers[:most]))
+    more = f", … ({len(numbers)} in all)" if len(numbers) > most else ""
+    return f"trial{'s' if len(numbers) != 1 else ''} {shown}{more}"
 
 
 def counted(trials: Mapping[str, int]) -> str:

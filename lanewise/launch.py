@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -23,6 +23,7 @@ from lanewise.beforehand import examined, tell
 from lanewise.cluster.folder import kept
 from lanewise.dashboards.launcher import warmed
 from lanewise.dashboards.state import DUE, is_masked, mask, pending, read_cursor, write_cursor
+from lanewise.display import progress, waiting
 from lanewise.errors import INTERRUPTED, SweepFileError
 from lanewise.plan import Plan, check_folder, identity, make_plan, plan_again
 from lanewise.search.errors import JournalError
@@ -66,7 +67,9 @@ def run(
     """Checks a sweep file as ``make_plan`` does, then launches it; its plan and its summary."""
     uri = tracking.tracking_uri(options.tracking_uri, file.mlflow.tracking_uri)
     with warmed(options.home, uri):
-        plan = examined(make_plan(file, base, function), is_remote=options.address is not None)
+        with waiting("reading the data", shown=options.shows_progress):
+            plan = make_plan(file, base, function)
+            plan = examined(plan, is_remote=options.address is not None)
         return plan, launch(plan, options, new=new)
 
 
@@ -78,18 +81,20 @@ def launch(plan: Plan, options: Options, *, new: bool = False) -> dict[str, Any]
     """
     uri = tracking.tracking_uri(options.tracking_uri, plan.file.mlflow.tracking_uri)
     journal = options.home.journal(create=True)
-    with ExitStack() as held:
-        with options.home.launch_lock():
-            if not new:
-                _refuse_namesake(options.home, journal, plan.file.name)
-            launched = _launched(plan, options, uri)
-            held.enter_context(options.home.controller_lock(launched.sweep))
-            # Durable before Ray, torch or MLflow is imported: what happens now can be resumed.
-            journal.append(launched.sweep, -1, [launched])
-        tell(plan)
-        projector = Projector(options.home, launched.sweep, uri)
-        status = _drive(plan, options, Sweep(plan.spec), journal, 0, projector)
-    return finish(journal, projector, status)
+    with ExitStack() as display:
+        with ExitStack() as held:
+            with options.home.launch_lock():
+                if not new:
+                    _refuse_namesake(options.home, journal, plan.file.name)
+                launched = _launched(plan, options, uri)
+                held.enter_context(options.home.controller_lock(launched.sweep))
+                # Durable before Ray, torch or MLflow is imported: what happens now can be resumed.
+                journal.append(launched.sweep, -1, [launched])
+            tell(plan)
+            projector = Projector(options.home, launched.sweep, uri)
+            display.enter_context(_progress(options, launched.sweep, plan.file))
+            status = _drive(plan, options, Sweep(plan.spec), journal, 0, projector)
+        return finish(journal, projector, status)
 
 
 def resume(name: str | None, options: Options) -> dict[str, Any]:
@@ -100,23 +105,27 @@ def resume(name: str | None, options: Options) -> dict[str, Any]:
     """
     journal = options.home.journal()
     sweep_id = find(journal, name)
-    with options.home.controller_lock(sweep_id):
-        view = open_view(journal, sweep_id)
-        _drop_broken(options.home, view)
-        projector = Projector(options.home, sweep_id, _known_uri(view.launch, options))
-        if view.history.closed:
-            status = view.history.closed.status
-            is_unreported = read_cursor(options.home, sweep_id).report == DUE
-            if is_unreported or pending(options.home, sweep_id, journal):
-                projector.start()
-        else:
-            address = options.address or view.launch.details.get("address")
-            options = replace(options, address=address)
-            check_folder(view)
-            with warmed(options.home, projector.uri):
-                plan = plan_again(view)
-                status = _drive(plan, options, _replayed(view), journal, view.seq, projector)
-    return finish(journal, projector, status)
+    with ExitStack() as display:
+        with options.home.controller_lock(sweep_id):
+            view = open_view(journal, sweep_id)
+            _drop_broken(options.home, view)
+            projector = Projector(options.home, sweep_id, _known_uri(view.launch, options))
+            if view.history.closed:
+                status = view.history.closed.status
+                is_unreported = read_cursor(options.home, sweep_id).report == DUE
+                if is_unreported or pending(options.home, sweep_id, journal):
+                    projector.start()
+                    display.enter_context(_progress(options, sweep_id, None))
+            else:
+                address = options.address or view.launch.details.get("address")
+                options = replace(options, address=address)
+                check_folder(view)
+                with warmed(options.home, projector.uri):
+                    with waiting("reading the data", shown=options.shows_progress):
+                        plan = plan_again(view)
+                    display.enter_context(_progress(options, sweep_id, plan.file))
+                    status = _drive(plan, options, _replayed(view), journal, view.seq, projector)
+        return finish(journal, projector, status)
 
 
 def stop(name: str | None, home: Home) -> str:
@@ -154,7 +163,15 @@ def choose_executor(asked: str, file: SweepFile) -> tuple[str, str]:
         return asked, "asked for"
     if file.train is not None:
         return "tune", "auto: a training function of your own runs as Ray Tune trials"
-    return "packed", f"auto: {file.model_name} trains as lanes of stacked models"
+    return "packed", f"auto: {file.model_name} trains in packs where that is faster"
+
+
+def _progress(
+    options: Options, sweep: str, file: SweepFile | None
+) -> AbstractContextManager[object]:
+    """The display of a sweep; ``file``: None where it only has to be shown in MLflow."""
+    executor = "" if file is None else choose_executor(options.executor or file.executor, file)[0]
+    return progress(options.home, sweep, executor, shown=options.shows_progress)
 
 
 # -- beginning ---------------------------------------------------------------------------------
@@ -288,7 +305,7 @@ def _drive(
         sweep.note(topic, text)
     controller = Controller(sweep, sweep_id, journal, seq, executor, checkpoints)
     projector.start()
-    with _signals(controller), _progress(options, sweep_id, name), _stdout_kept(), kept():
+    with _signals(controller), _stdout_kept(), kept():
         return controller.run()
 
 
@@ -380,17 +397,3 @@ def _stdout_kept() -> Iterator[None]:
         yield
     finally:
         sys.stdout = kept
-
-
-@contextmanager
-def _progress(options: Options, sweep_id: str, executor: str) -> Iterator[None]:
-    if not options.shows_progress:
-        yield
-        return
-    from lanewise.dashboards.console import PlainConsole
-    from lanewise.dashboards.progress import Progress
-
-    # Plain lines beside `inline`, where a person may be in a debugger on the same terminal.
-    console = PlainConsole(stderr=True, force_terminal=False if executor == "inline" else None)
-    with Progress(options.home, sweep_id, console):
-        yield

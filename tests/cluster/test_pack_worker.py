@@ -19,6 +19,7 @@ from lanewise.cluster.pack_actor import Job, Leave, PackActor
 from lanewise.cluster.pack_worker import Apart, PackWorker
 from lanewise.search.sweep import Run
 from lanewise.trainables.errors import BadValue
+from lanewise.trainables.packs.packing import Packing
 from lanewise.trainables.packs.pool import Pool
 from lanewise.trainables.trial import Recipe
 
@@ -191,7 +192,7 @@ class Breaking:
     lanes = 8
 
     def __init__(self) -> None:
-        self.notes: dict[str, str] = {}
+        self.packing = Packing()
         self.members: list[Lane] = []
 
     def open(self, config: Mapping[str, Any], seed: int, checkpoint: Path | None = None) -> Lane:

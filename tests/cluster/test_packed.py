@@ -197,7 +197,7 @@ def test_a_sweep_that_waits_for_workers_says_so(recipe: Recipe, tmp_path: Path) 
     }
     worker.seating.places = 8
     executor._watch()
-    assert executor.notes() == {"workers": "none was up for 40 s"}
+    assert executor.notes() == {"workers": "the first was up after 40 s"}
     executor._watch()
     assert executor.notes() == {}
 

@@ -94,14 +94,16 @@ def test_the_board_tells_it_where_there_is_room(lab, packed):
     assert not any("packing" in line.plain for line in screen(feed, snapshot, setting, 120, 12))
 
 
-def test_progress_counts_lanes_and_many_trials_by_the_second(lab, packed):
+def test_progress_counts_lanes_and_rates_by_the_minute(lab, packed):
     feed, snapshot = snapshot_of(lab)
     text = "\n".join(line.plain for line in header(feed, snapshot, 100))
     assert "48 running, 600 completed · 48 lanes in use" in text
-    assert "trials/s · " in text
+    assert " trials/min · " in text
+    assert " epochs/min" in text
+    assert "/s" not in text
     line = clocked(snapshot, told(snapshot)).plain
     assert "48 lanes in use" in line
-    assert " trials/s" in line
+    assert " trials/min · " in line
     assert line.endswith(" left")
 
 

@@ -77,8 +77,8 @@ def test_a_few_trials_of_an_example(
     assert summary["best"]["metrics"]["val_accuracy"] > bar
     if executor == "packed":
         shown = lanewise.run("show", summary["sweep"]).stdout
-        assert "packing: up to " in shown
-        assert "trains alone" not in shown
+        assert "packing: on, up to " in shown
+        assert "off" not in shown
 
 
 @LONG

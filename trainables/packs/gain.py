@@ -18,7 +18,6 @@ from lanewise.trainables.packs.pack import Epoch, Pack, join_folds
 from lanewise.trainables.replica import Replica
 from lanewise.trainables.unit import Unit
 
-LEAST = 1.1  # below, the difference is noise, and alone is simpler
 _FEW, _LANES, _STEPS, _TIMES = 2, 8, 3, 6
 _CLEAR = 1.5  # a gain at which there is nothing to doubt
 _LONG = 1.0  # seconds

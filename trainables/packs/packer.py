@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from lanewise.trainables.packs.allocator import keep_freed_memory
 from lanewise.trainables.packs.gain import Costs
 from lanewise.trainables.packs.lane import Lane
 from lanewise.trainables.packs.pack import Data, Pack, join_folds, kind_of
+from lanewise.trainables.packs.packing import LEAST, no_gain
 from lanewise.trainables.packs.probe import why_not
 from lanewise.trainables.packs.stack import sizes
 from lanewise.trainables.packs.unstackable import UnstackableError
@@ -194,9 +194,7 @@ class Packer:
         if self._verdicts[kind] or self.pool.packs_at_any_price:
             return self._verdicts[kind]
         found = self._cost(kind, course, lane).gain
-        if found < gain.LEAST:
-            return f"a probe took {1 / found:.2f} times as long as a lane as it did alone"
-        return ""
+        return no_gain(found) if found < LEAST else ""
 
     def _cost(self, kind: Hashable, course: Course, lane: Lane) -> Costs:
         """Of lanes of this kind and about this size."""
@@ -206,10 +204,9 @@ class Packer:
         return self._costs[kind, size]
 
     @property
-    def gain(self) -> float | None:
-        """The median of what probes have measured; None without any."""
-        gains = [costs.gain for costs in self._costs.values()]
-        return statistics.median(gains) if gains else None
+    def gains(self) -> tuple[float, ...]:
+        """What probes have measured."""
+        return tuple(costs.gain for costs in self._costs.values())
 
     def _seat(self, lane: Lane) -> None:
         fitting = [group.pack for group in self._groups if group.pack.has_room_for(lane)]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lanewise.trainables.config import check, check_together
 from lanewise.trainables.kinds import KINDS
+from lanewise.trainables.packs.packing import Packing, no_gain, together
 from lanewise.trainables.trial import Recipe, Row, Trial, open_trial
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ class Pool:
         packs_at_any_price: even where a probe finds that lanes train no faster than alone.
 
     Attributes:
-        notes: what a person should know, by topic.
+        packing: whether its trials train in packs, and why not.
     """
 
     def __init__(
@@ -108,7 +110,7 @@ class Pool:
     ) -> None:
         self.recipe = recipe
         self.packs_at_any_price = packs_at_any_price
-        self.notes: dict[str, str] = {}
+        self.packing = Packing()
         self._most = lanes
         self._groups: list[Group] = []  # the one whose turn it is comes first
         self._packer: Packer | None = None
@@ -128,11 +130,14 @@ class Pool:
         else:
             made = self._open_lanes(config, seed, checkpoint)
             self._packs = not isinstance(made, str)
+            gains = self._packer.gains if self._packer else ()
+            lanes = max(self.packing.lanes, self.lanes if self._packs else 0)
+            self.packing = replace(self.packing, lanes=lanes, gains=gains)
             if not isinstance(made, str):
-                self._tell()
                 return made
             why = made
-            self.notes["packing"] = f"{self.recipe.model} trains alone: {why}"
+            if why not in map(no_gain, gains):
+                self.packing = together([self.packing, Packing(alone=(why,))])
         alone = Alone(self, open_trial(self.recipe, config, seed, checkpoint), why)
         self._groups.append(alone)
         return alone
@@ -150,12 +155,6 @@ class Pool:
 
             self._packer = Packer(self)
         return self._packer.open(merged, seed, checkpoint)
-
-    def _tell(self) -> None:
-        assert self._packer is not None
-        found = self._packer.gain
-        told = "" if found is None else f"; a probe trained {found:.1f} times as fast as alone"
-        self.notes["packing"] = f"up to {self.lanes} lanes a worker{told}"
 
     def due(self) -> Sequence[Member]:
         """Those whose epoch the next turn trains; none when there is nothing to do."""

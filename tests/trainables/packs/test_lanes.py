@@ -188,7 +188,7 @@ def test_a_pack_that_breaks_lets_its_trials_train_alone(recipe, monkeypatch):
         member.close()
     again = pool.open({"hidden": [8]}, 0)
     assert again.alone == "RuntimeError: no such kernel"
-    assert "no such kernel" in pool.notes["packing"]
+    assert "no such kernel" in str(pool.packing)
     again.until = 1
     assert list(pool.turn()) == [again]
     assert again.epoch == 1
@@ -229,13 +229,13 @@ def test_one_trial_at_a_time_until_some_train_in_packs(recipe, monkeypatch):
     pool = Pool(recipe("sklearn:wine"), 16)
     assert pool.lanes == 1
     member = pool.open({"hidden": [8]}, 0)
-    assert member.alone == "a probe took 2.00 times as long as a lane as it did alone"
+    assert member.alone == "no speed-up in a test (0.50×)"
     assert pool.lanes == 1
     monkeypatch.setattr(gain, "measure", lambda *arguments: gain.Costs(3.0, 40))
     pool = Pool(recipe("sklearn:wine"), 16)
     assert pool.open({"hidden": [8]}, 0).alone == ""
     assert pool.lanes == 16
-    assert pool.notes["packing"].endswith("3.0 times as fast as alone")
+    assert str(pool.packing) == "on, up to 16 lanes a worker, 3.0× the speed in a test"
     pool = Pool(recipe("sklearn:wine"))
     pool.open({"hidden": [8]}, 0)
     assert pool.lanes == 40

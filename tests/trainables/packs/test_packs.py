@@ -220,7 +220,7 @@ def test_a_pack_that_breaks_displaces_its_trials_and_its_kind_trains_alone(recip
         member.close()
     again = pool.open(BASE, 0)
     assert again.alone == "RuntimeError: no such kernel"
-    assert pool.notes["packing"].endswith("trains alone: RuntimeError: no such kernel")
+    assert str(pool.packing).endswith("; off for some trials: RuntimeError: no such kernel")
     finish(pool, 1, again)
     assert (again.error, again.epoch) == (None, 1)
     assert pool.open({**BASE, "hidden": [8, 8]}, 1).alone == ""

@@ -132,7 +132,7 @@ def test_what_does_not_pack_trains_alone_says_why_and_learns_the_same(recipe, ki
         assert member.lanes == 1
         member.until = 2
     assert pool.lanes == 1
-    assert member.alone in pool.notes["packing"]
+    assert str(pool.packing) == f"off, {member.alone}"
     while pool.due():
         pool.turn()
     for seed, member in zip((3, 4), members, strict=True):
@@ -247,7 +247,7 @@ def test_what_gains_nothing_trains_alone_but_for_who_wants_packs_at_any_price(re
     pool = Pool(shared)
     config = {"hidden": [8], "batch_size": 32}
     member = pool.open(config, 0)
-    assert member.alone == "a probe took 2.00 times as long as a lane as it did alone"
+    assert member.alone == "no speed-up in a test (0.50×)"
     assert pool.lanes == 1
     assert pool.open({**config, "lr": 0.1}, 1).alone == member.alone
     assert len(asked) == 1  # once for a kind and a size
@@ -262,4 +262,4 @@ def test_what_gains_packs_and_tells_how_much(recipe, monkeypatch):
     pool = Pool(recipe("sklearn:wine", epochs=1), 16)
     assert pool.open({"hidden": [8]}, 0).alone == ""
     assert pool.lanes == 16
-    assert "3.0 times as fast as alone" in pool.notes["packing"]
+    assert str(pool.packing) == "on, up to 16 lanes a worker, 3.0× the speed in a test"
