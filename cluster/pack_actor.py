@@ -10,7 +10,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lanewise.cluster.checkpoints import Storage
@@ -53,13 +53,14 @@ class Job:
     at_any_price: bool = False
 
 
-@dataclass
+@dataclass(frozen=True)
 class News:
-    """What there is to tell: outcomes, places, and whether trials train in packs."""
+    """What there is to tell: outcomes, places, whether trials train in packs, notes."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     lanes: int = 0  # 0 until it is ready
     packing: Packing | None = None  # None while nothing is known
+    notes: dict[str, str] = field(default_factory=dict)  # all of them
 
 
 class PackActor:
@@ -96,7 +97,7 @@ class PackActor:
             if self._error is not None and not self._is_news:
                 raise RuntimeError(f"a pack worker cannot go on: {self._error}") from self._error
             news = self._news
-            self._news = News(lanes=news.lanes, packing=news.packing)
+            self._news = replace(news, outcomes=[])
             self._is_news = False
             return news
 
@@ -154,11 +155,11 @@ class PackActor:
 
     def _tell(self, outcomes: list[Outcome], worker: PackWorker) -> None:
         """Adds to the news, if there is anything new."""
-        lanes, packing = worker.lanes, worker.packing
         with self._changed:
-            if outcomes or (lanes, packing) != (self._news.lanes, self._news.packing):
-                self._news.outcomes += outcomes
-                self._news.lanes, self._news.packing = lanes, packing
+            before = self._news
+            state = News([], worker.lanes, worker.packing, dict(worker.notes))
+            if outcomes or state != replace(before, outcomes=[]):
+                self._news = replace(state, outcomes=[*before.outcomes, *outcomes])
                 self._is_news = True
                 self._changed.notify_all()
 

@@ -43,6 +43,9 @@ class _Seat:
 class PackWorker:
     """Trains the attempts that it is ordered to, a turn of one pack at a time.
 
+    Attributes:
+        notes: what a person should know besides ``packing``, as topic -> text.
+
     Args:
         pool: of all but those who train apart.
         limits: a trial over its time fails with kind ``timeout``. A turn over an epoch's time, for
@@ -60,6 +63,7 @@ class PackWorker:
         note: Path | None = None,
         apart: Callable[[], Pool] | None = None,
     ) -> None:
+        self.notes: dict[str, str] = {}
         self._pool = pool
         self._apart = apart or (lambda: pool)
         self._pools = [pool]  # the one whose turn it is comes first
@@ -102,7 +106,7 @@ class PackWorker:
         self._drop(run.number)
         # At each attempt: the code of another one may have gone elsewhere.
         if note := enter(pool.recipe.folder):
-            self._pool.notes["folder"] = note
+            self.notes["folder"] = note
         attempt = Attempt(run, self._storage, self._limits)
         try:
             with self._alarm.around([_name(attempt)], self._limits.epoch):

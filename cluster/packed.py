@@ -206,6 +206,7 @@ class PackedExecutor:
             return self._lose(worker, error)
         self._listen(worker)
         worker.seating.places = max(1, news.lanes // self._lanes) if news.lanes else 0
+        self._notes |= news.notes
         if news.packing is not None:
             self._packings[worker.name] = news.packing
             if words := str(together(self._packings.values())):

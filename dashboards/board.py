@@ -84,7 +84,8 @@ def screen(feed: Feed, snapshot: Snapshot, setting: Setting, width: int, height:
 def in_states(snapshot: Snapshot) -> str:
     """``4 running, 20 completed``; what is zero is left out."""
     parts = [f"{count} {name}" for name, count in snapshot.counts.items() if count]
-    lanes = f" · {snapshot.lanes} lanes in use" if snapshot.lanes else ""
+    noun = "lane" if snapshot.lanes == 1 else "lanes"
+    lanes = f" · {snapshot.lanes} {noun} in use" if snapshot.lanes else ""
     return (", ".join(parts) or "none yet") + lanes
 
 

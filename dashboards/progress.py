@@ -112,13 +112,14 @@ class Progress:
                 lines = header(feed, snapshot, self.console.width, now)
                 self._live.update(Group(*lines), refresh=True)
                 continue
-            if now.name != phase and not (now.is_training or ending):
-                self.console.print(clocked(snapshot, now.name, now), soft_wrap=True)
-            phase, news = now.name, told(snapshot)
-            due = ending or (now.is_training and time.monotonic() - said >= PLAIN_EVERY)
-            if due and news != line:
+            is_new, phase, news = now.name != phase, now.name, told(snapshot)
+            is_late = now.is_training and time.monotonic() - said >= PLAIN_EVERY
+            has_trials = len(feed.view.history) > 0
+            if news != line and (ending or is_late or (is_new and has_trials)):
                 said, line = time.monotonic(), news
                 self.console.print(clocked(snapshot, news, now), soft_wrap=True)
+            if is_new and not (now.is_training or ending):
+                self.console.print(clocked(snapshot, now.name, now), soft_wrap=True)
 
 
 def told(snapshot: Snapshot) -> str:

@@ -163,7 +163,8 @@ def _kinds(console: Console, failures: Sequence[FailureGroup]) -> None:
     for kind in dict.fromkeys(group.kind for group in failures):
         groups = [group for group in failures if group.kind == kind]
         trials = sorted(trial for group in groups for trial in group.trials)
-        others = f" and {len(groups) - 1} more" if len(groups) > 1 else ""
+        more = len(groups) - 1
+        others = f" (and {more} other error{'s' if more > 1 else ''})" if more else ""
         raised = groups[0].last_line or "no message"
         raised = raised if len(raised) <= LONGEST else f"{raised[: LONGEST - 1]}…"
         words = f"{kind_in_words(kind)}, {numbered(trials)}: {raised}{others}"

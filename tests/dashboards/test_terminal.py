@@ -95,7 +95,7 @@ def test_failures_that_are_alike_are_one_and_each_kind_is_a_line(lab, many):
     end = text_of(terminal.render_summary, body, lambda *words: " ".join(words))
     failed = [line for line in end.splitlines() if line.startswith("failed: ")]
     assert failed == [
-        "failed: bug, trials 10, 11, 12: RuntimeError: 3 is unlucky and 1 more",
+        "failed: bug, trials 10, 11, 12: RuntimeError: 3 is unlucky (and 1 other error)",
         "failed: bad value, trial 13: the loss is NaN",
     ]
 
