@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from lanewise.dashboards.console import PlainConsole
 
 
-def waiting(what: str, *, shown: bool) -> AbstractContextManager[object]:
-    """Says ``what`` goes on inside, once it takes longer than a moment."""
+def waiting(what: str, *, shown: bool, plain: bool = False) -> AbstractContextManager[object]:
+    """Says ``what`` goes on inside, once it takes longer than a moment; plainly in one line."""
     if not shown:
         return nullcontext()
     from lanewise.dashboards.progress import Waiting
 
-    return Waiting(what, _console(None))
+    return Waiting(what, _console("inline" if plain else None))
 
 
 def progress(

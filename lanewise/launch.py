@@ -69,6 +69,8 @@ def run(
     with warmed(options.home, uri):
         with waiting("reading the data", shown=options.shows_progress):
             plan = make_plan(file, base, function)
+        # Plain: a person may be in a debugger in their own code.
+        with waiting("trying the model on a few rows", shown=options.shows_progress, plain=True):
             plan = examined(plan, is_remote=options.address is not None)
         return plan, launch(plan, options, new=new)
 
