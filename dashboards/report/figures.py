@@ -29,7 +29,14 @@ from lanewise.dashboards.report.figure import (
     ticks,
 )
 from lanewise.dashboards.report.importance import importances
-from lanewise.dashboards.report.parallel import MOST_AXES, MOST_LINES, PARALLEL, WIDTH, parallel
+from lanewise.dashboards.report.parallel import (
+    BELOW,
+    MOST_AXES,
+    MOST_LINES,
+    PARALLEL,
+    WIDTH,
+    parallel,
+)
 from lanewise.dashboards.report.points import Parameter, Point, Points, thinned
 from lanewise.search.spec import Objective
 
@@ -169,7 +176,8 @@ def _parallel_figure(
 ) -> Figure:
     within = [point for point in points.ranked if is_within(point.value, bounds)]
     few, drawn_axes = thinned(within, MOST_LINES), list(order[: MOST_AXES - 1])
-    caption = PARALLEL
+    absent = any(p.name not in point.places for point in few for p in drawn_axes)
+    caption = PARALLEL + (BELOW if absent else "")
     if left := len(order) - len(drawn_axes):
         caption += f" Of the hyperparameters, the {left} least important are left out."
     if hidden := len(points.ranked) - len(few):

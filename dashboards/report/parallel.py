@@ -31,9 +31,9 @@ ABSENT = -0.14  # where a line passes an axis that its configuration does not ha
 
 PARALLEL = (
     "Each line is one trial, the better the bluer, the best in orange; the value, then the most "
-    "important hyperparameters. Lines below an axis: the hyperparameter does not exist in these "
-    "configurations."
+    "important hyperparameters."
 )
+BELOW = " A line that passes below an axis is of a configuration without that hyperparameter."
 
 
 def parallel(
