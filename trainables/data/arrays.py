@@ -89,12 +89,13 @@ def normalised(data: Any, groups: Any = None) -> Matrix | Frame:
         forms = "(X, y), (DataFrame, y) or (DataFrame, 'target column')"
         raise DataError("data", f"give {forms}, not {type(data).__name__}")
     X, y = plain(data[0], "data"), data[1]
+    _check_order(X, groups, "groups")
     if isinstance(y, tuple) and y in _levels(data[0]):
         y = flat_name(y)
     if isinstance(y, str):
         return _framed(_own_column(X, y, "data.target"), y, groups)
     y = plain(y, "data.target")
-    _check_order(X, y)
+    _check_order(X, y, "y")
     labels = _labels(y)
     if hasattr(X, "columns"):
         return _framed(*_joined(X.copy(), labels, "target", "y"), groups)
@@ -187,8 +188,8 @@ def _levels(X: Any) -> Container[Any]:
     return X.columns if getattr(getattr(X, "columns", None), "nlevels", 1) > 1 else ()
 
 
-def _check_order(X: Any, y: Any) -> None:
-    """Raise DataError if the rows of X are those of y in another order.
+def _check_order(X: Any, y: Any, name: str) -> None:
+    """Raise DataError if the rows of X are those of y in another order; name: of y.
 
     Rows are matched by their place, as scikit-learn does; where both name them alike, and not in
     the same order, their places are surely not meant.
@@ -196,7 +197,7 @@ def _check_order(X: Any, y: Any) -> None:
     if not (hasattr(X, "iloc") and hasattr(y, "iloc")) or X.index.equals(y.index):
         return
     if len(X) == len(y) and X.index.is_unique and set(X.index) == set(y.index):
-        message = "X and y have the same index in another order; give y.loc[X.index]"
+        message = f"X and {name} have the same index in another order; give {name}.loc[X.index]"
         raise DataError("data", f"{message}, or both after reset_index(drop=True)")
 
 

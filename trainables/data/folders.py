@@ -22,6 +22,19 @@ def folders_in(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if path.is_dir() and _is_kept(path.name))
 
 
+def class_folders(root: Path, suffixes: Sequence[str]) -> list[Path]:
+    """The folders of the classes.
+
+    Raises:
+        DataError: at "data.source", where they lie in folders of parts.
+    """
+    if parts := parts_in(root, suffixes):
+        names = listing(part.name for part in parts.values())
+        message = f"{root} has folders of parts ({names}), not of classes"
+        raise DataError("data.source", f"{message}; name one of them")
+    return folders_in(root)
+
+
 def files_below(folder: Path, suffixes: Sequence[str]) -> Iterator[Path]:
     """The files at any depth whose names end so, in any case."""
     for place, folders, files in os.walk(folder):

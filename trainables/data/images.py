@@ -17,7 +17,7 @@ import numpy as np
 from lanewise.trainables.data.block import Block
 from lanewise.trainables.data.columns import Request, refuse_order
 from lanewise.trainables.data.convert import from_block
-from lanewise.trainables.data.folders import files_below, folders_in, is_wanted
+from lanewise.trainables.data.folders import class_folders, files_below, is_wanted
 from lanewise.trainables.data.paths import alike, is_pattern, locate_folder
 from lanewise.trainables.data.table import Array, texts
 from lanewise.trainables.errors import DataError
@@ -63,7 +63,9 @@ def load_images(asked: Request) -> Block:
         raise DataError("data.shape", f"{list(shape)}: {message}")
     pictures = find(asked.name, asked.base, has_classes=asked.columns.has_target)
     pixels = _stacked(pictures, shape, asked.memory)
-    return from_block(pixels, texts(picture.label for picture in pictures))
+    labels = texts(picture.label for picture in pictures)
+    # Where nothing is to be told apart, a picture may lie in no folder.
+    return from_block(pixels, labels) if asked.columns.has_target else Block(pixels, labels)
 
 
 def find(name: str, base: Path, *, has_classes: bool = True) -> list[Picture]:
@@ -88,7 +90,7 @@ def find(name: str, base: Path, *, has_classes: bool = True) -> list[Picture]:
 def _below(root: Path, has_classes: bool) -> list[Picture]:
     """Pictures below the folders of a folder; each class must have some."""
     found = []
-    folders = folders_in(root)
+    folders = class_folders(root, SUFFIXES)
     for folder in folders:
         pictures = [Picture(file, folder.name) for file in files_below(folder, SUFFIXES)]
         if not pictures and has_classes:

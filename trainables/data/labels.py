@@ -70,12 +70,14 @@ def values_of(column: pd.Series[Any]) -> Array:
 
 
 def vector(values: Any) -> Array:
-    """[N] of a list: as NumPy reads it, but for integers that it would make floats.
+    """[N] of a list, or of a list of one value a row: as NumPy reads it, but integers stay such.
 
     Raises:
         ValueError: the values differ in length.
     """
     found = np.asarray(values)
+    if found.ndim == 2 and found.shape[1] == 1 and isinstance(values, list | tuple):
+        return vector([value for (value,) in values])
     if found.ndim == 1 and found.dtype.kind in "fO" and isinstance(values, list | tuple):
         read = as_numbers(values) if len(values) else None
         if read is not None and read.dtype.kind in "iu":

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lanewise.trainables.data.columns import Request, refuse_order
-from lanewise.trainables.data.folders import files_below, folders_in
+from lanewise.trainables.data.folders import class_folders, files_below
 from lanewise.trainables.data.paths import locate_folder
 from lanewise.trainables.data.table import Array, Groups, Order, Rows, Table, finished, taken, texts
 from lanewise.trainables.errors import DataError, listing, nearest
@@ -121,7 +121,7 @@ def load_text(asked: Request) -> Prose:
 
 
 def _folders(root: Path) -> list[Path]:
-    found = folders_in(root)
+    found = class_folders(root, (SUFFIX,))
     if not found:
         raise _bad(f"{root} needs a folder of texts ({SUFFIX}) for each class")
     return found

@@ -160,6 +160,20 @@ def test_classes_may_be_called_as_parts_are(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_parts_where_classes_are_looked_for_are_one_line(kind, tmp_path):
+    """In a pattern of folders, and in a source of one part: else they would be classes."""
+    for site in "ab":
+        dataset(kind, tmp_path / f"site-{site}", {"train": 3, "test": 3})
+    words = r"site-a has folders of parts \(train, test\), not of classes; name one of them"
+    if kind == "images":
+        with pytest.raises(DataError, match=rf"data.source: .*{words}"):
+            planned(tmp_path, kind, "site-*")
+        assert len(load_rows("images:site-*/train", Columns(), tmp_path)) == 12
+    with pytest.raises(DataError, match=rf"data.test: .*{words}"):
+        planned(tmp_path, kind, "site-b/train", {"test": f"{kind}:site-a"})
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_parts_beside_other_folders_are_one_line(kind, tmp_path):
     dataset(kind, tmp_path / "set", {"train": 3, "test": 3})
     save(kind, tmp_path / "set" / "extra")

@@ -241,6 +241,8 @@ def test_an_index_in_another_order_is_one_line(tmp_path):
             read(tmp_path, X, y.loc[X.index]).target.tolist() == y.loc[X.index].squeeze().tolist()
         )
         assert read(tmp_path, X.to_numpy(), y).target.tolist() == Y.tolist()
+    with pytest.raises(DataError, match=r"X and groups have the same index in another order"):
+        save_arrays(tmp_path, (X, Y), pd.Series(Y, index=range(7, -1, -1)))
 
 
 def test_a_function_may_return_them(tmp_path):

@@ -55,6 +55,7 @@ LABELS = {
         [*of(-1, U + 5)[:-1], U + 6],
         ("-1", str(U + 5), str(U + 6)),
     ),
+    "a list of rows of one": ([[v] for v in of(U + 5, U + 6)], (U + 5, U + 6)),
     "beyond 64 bits": (of(2**64 + 1, 2**64 + 2), (str(2**64 + 1), str(2**64 + 2))),
     "beyond floats": (of(10**400, 10**400 + 1), (str(10**400), str(10**400 + 1))),
     "objects": (objects(2**53, 2**53 + 1), (2**53, 2**53 + 1)),
@@ -106,7 +107,7 @@ def test_every_label_is_a_class(case, form, tmp_path):
     assert list(map(type, found.labels)) == list(map(type, classes))
     assert infer_task(table, task=None, metric="val_accuracy") in ("binary", "multiclass")
     # Each row has its own label again.
-    given = [value for value in y if not pd.isna(value)]
+    given = [value for value in np.ravel(np.array(y, object)) if not pd.isna(value)]
     kinds = {value: found.labels[code] for value, code in zip(given, found.codes, strict=True)}
     assert len(kinds) == len(classes) == len(set(kinds.values()))
     assert encode_as(table, found.labels).tolist() == found.codes.tolist()
