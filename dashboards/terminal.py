@@ -145,7 +145,7 @@ def _task(view: View) -> str:
     began = _clock(view.launched_at)
     return (
         f"{verb} {spec.objective.metric} with {spec.sampler.name} and {spec.scheduler.name}, "
-        f"{budget}up to {spec.budget.epochs} epochs, seed {spec.seed}; {view.launch.sweep}, "
+        f"{budget}up to {spec.budget.epochs} epochs, seed {spec.seed}\n{view.launch.sweep}, "
         f"begun {began}"
     )
 
@@ -202,7 +202,7 @@ def _trials(console: Console, view: View, is_interrupted: bool) -> None:
     console.print()
     hidden = _table(console, ["trial", "status", "epochs", metric, *varied], rows)
     if hidden:
-        _say(console, f"no room for {', '.join(hidden)} (a wider terminal shows them)")
+        _say(console, f"no room for {', '.join(hidden)} (a wider terminal, or a pipe, shows them)")
     if same:
         values = (f"{name} {configs[0][name]}" for name in same)
         _say(console, f"the same in all trials: {', '.join(values)}")
@@ -230,7 +230,7 @@ def _curve(console: Console, view: View, trial: Trial) -> None:
     hidden = _table(console, ["epoch", *names], rows)
     _say(console, "* its best epoch")
     if hidden:
-        _say(console, f"no room for {', '.join(hidden)} (a wider terminal shows them)")
+        _say(console, f"no room for {', '.join(hidden)} (a wider terminal, or a pipe, shows them)")
 
 
 def _failure(console: Console, group: FailureGroup) -> None:

@@ -29,6 +29,8 @@ FAR_QUIET = 90.0  # the same of a controller on another host, where its lock may
 DRAINING = 30.0  # seconds that the end waits for MLflow
 
 LEAVE = "Ctrl-C leaves this view; the sweep goes on"
+LEAVE_FOR_GOOD = "Ctrl-C leaves this view"
+RESTING = ("interrupted", "done", "failed")
 
 
 @dataclass
@@ -62,7 +64,8 @@ class Watcher:
         notes = [self._mlflow()]
         if status == "interrupted":
             notes += ["nobody works on it any more; go on with:", self.resume]
-        return Setting(status, self._where(), [*notes, LEAVE], self.phase(status))
+        leave = LEAVE_FOR_GOOD if status in RESTING else LEAVE
+        return Setting(status, self._where(), [*notes, leave], self.phase(status))
 
     def phase(self, status: str) -> Phase:
         """What a sweep with this status does; of one that nobody works on, nothing is said."""

@@ -243,9 +243,9 @@ def _key(key: Key) -> Iterator[tuple[str, str]]:
 _DESCRIBED = {
     "series": {
         "time": "",
-        "values": "what is foretold",
+        "values": "what is forecast",
         "window": "rows that a forecast sees",
-        "horizon": "rows that it foretells",
+        "horizon": "rows that it forecasts",
         "season": "rows after which the series repeat",
     }
 }

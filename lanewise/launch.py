@@ -162,7 +162,7 @@ def stop(name: str | None, home: Home) -> str:
 def choose_executor(asked: str, file: SweepFile) -> tuple[str, str]:
     """The executor for ``executor: ...`` and why it was chosen."""
     if asked != "auto":
-        return asked, "asked for"
+        return asked, "requested"
     if file.train is not None:
         return "tune", "auto: a training function of your own runs as Ray Tune trials"
     return "packed", f"auto: {file.model_name} trains in packs where that is faster"
@@ -247,7 +247,7 @@ def _drop_broken(home: Home, view: View) -> None:
     write_cursor(home, sweep, replace(cursor, seq=min(cursor.seq, view.seq)))
     say(
         f"lanewise: record {view.seq + 1} of {sweep}, its newest, was broken and is dropped; "
-        "what it told of happens again"
+        "what it recorded is done again"
     )
 
 

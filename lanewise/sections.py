@@ -107,7 +107,7 @@ class Series(Section):
         None, description="columns of the series; null: all of numbers"
     )
     window: Count = Field(24, description="how many rows a forecast sees")
-    horizon: Count = Field(1, description="how many rows ahead are foretold")
+    horizon: Count = Field(1, description="how many rows ahead are forecast")
     season: Count = Field(
         1,
         description="rows after which the series repeat, such as 24 of hours; `val_skill` is "
@@ -134,7 +134,7 @@ TextSection = Annotated[
 
 
 class Data(Section):
-    """Where the rows come from and how they are parted."""
+    """Where the rows come from and how they are split."""
 
     source: str = Field(
         description="sklearn:NAME, csv:PATH, parquet:PATH, npz:PATH, images:FOLDER, text:FOLDER, "

@@ -356,7 +356,7 @@ def _of_series(
     by = f", by the {unit}" if unit else ""
     seen = [f"{time} is when each row is{by}"]
     shape = f"{len(values)} series ({listing(values, 5)})"
-    why = "one row a moment: the next rows are foretold from those before"
+    why = "one row per time step: the next rows are forecast from those before"
     return Found("series", "forecasting", rows, shape, (Key("series", series, why),), tuple(seen))
 
 

@@ -65,7 +65,7 @@ SCHEDULES: dict[str, dict[str, Knob]] = {
     },
     "plateau": {
         "factor": Knob(0.1, WITHIN_ONE, "of the rate when `val_loss` no longer falls"),
-        "patience": Knob(10, WHOLE, "epochs without a better one that are put up with"),
+        "patience": Knob(10, WHOLE, "epochs without improvement before the rate is reduced"),
         "threshold": Knob(1e-4, BELOW_ONE, "how much better, relatively, counts as better"),
         "cooldown": Knob(0, WHOLE, "epochs after a step before counting begins anew"),
         **_WARMUP,
@@ -77,7 +77,7 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 # Of every model that our loop trains, users' own included.
 TRAINING: dict[str, Knob] = {
     "lr": Knob(1e-3, POSITIVE, "learning rate"),
-    "optimizer": Knob("adam", OPTIMIZER, "what takes the steps"),
+    "optimizer": Knob("adam", OPTIMIZER, "optimization algorithm"),
     "schedule": Knob("constant", Family("schedule", SCHEDULES), "how `lr` changes"),
     "batch_size": Knob(64, COUNT, "rows of one step"),
     "l1": Knob(0.0, NOT_NEGATIVE, "adds l1·Σ|w| over weights to the loss"),

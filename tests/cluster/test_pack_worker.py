@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -190,6 +191,7 @@ class Breaking:
     """A pool with one pack of everybody, which fails as its members' configurations say."""
 
     lanes = 8
+    recipe = SimpleNamespace(folder=None)  # nothing of a person's runs in it
 
     def __init__(self) -> None:
         self.packing = Packing()

@@ -131,7 +131,7 @@ def last_window(frame: Any, values: tuple[str, ...], window: int) -> Array:
 def _refuse_others(named: Columns) -> None:
     for key, column in (("target", named.target), ("group", named.group), ("order", named.order)):
         if column is not None:
-            message = f"{column!r}: windows of series foretell data.series.values in the order of"
+            message = f"{column!r}: windows of series forecast data.series.values in the order of"
             raise DataError(f"data.{key}", f"{message} data.series.time; leave it out")
 
 

@@ -60,7 +60,7 @@ def split_rows(
     train, val = _sizes(rows, split)
     if order is not None:
         if groups is not None:
-            message = f"rows are parted by {order.name!r}; groups of rows cannot be kept together"
+            message = f"rows are split by {order.name!r}; groups of rows cannot be kept together"
             raise DataError("data.group", message)
         return Split(*split_in_time(order, split, folds))
     if groups is not None:

@@ -28,15 +28,13 @@ from lanewise.trainables.optimizer_options import OPTIMIZER
 if TYPE_CHECKING:
     from lanewise.trainables.data.info import Info
 
-_R1 = {"r1": Knob(0.0, NOT_NEGATIVE, "weight of half the squared slope at real rows")}
+_R1 = {"r1": Knob(0.0, NOT_NEGATIVE, "weight of half the squared gradient norm at real rows")}
 
 # Defined in `adversary.py`.
 GAMES: dict[str, dict[str, Knob]] = {
     "standard": _R1,
     "hinge": _R1,
-    "wasserstein": {
-        "penalty": Knob(10.0, NOT_NEGATIVE, "weight of the squared slope's distance from 1")
-    },
+    "wasserstein": {"penalty": Knob(10.0, NOT_NEGATIVE, "weight of (gradient norm − 1)²")},
 }
 
 
@@ -97,7 +95,7 @@ GAN = Kind(
         "precision": Knob(
             "float32",
             one_of(("float32", "bfloat16")),
-            "of the forward passes; the critic's slopes are too large for float16",
+            "of the forward passes; the critic's gradients are too large for float16",
         ),
         "average": Knob(
             0.99,

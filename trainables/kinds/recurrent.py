@@ -52,7 +52,7 @@ _KNOBS = {
         "initial weights of the dense layers; null for torch's own. Recurrent ones are orthogonal",
     ),
     "from_last": Knob(
-        False, FLAG, "forecasting: foretell the change since the last step, which suits a trend"
+        False, FLAG, "forecasting: predict the change since the last step, which suits a trend"
     ),
 }  # fmt: skip
 

@@ -20,7 +20,7 @@ ENCODER: dict[str, Knob] = {
     "ratio": Knob(2.0, POSITIVE, "of the width within the feed-forward part to that outside"),
     "activation": Knob("gelu", one_of(("relu", "gelu")), "within the feed-forward part"),
     "pre_norm": Knob(True, FLAG, "layer norms in front of both parts instead of behind them"),
-    "positions": Knob("sinusoidal", one_of(("sinusoidal", "learned")), "how steps are told apart"),
+    "positions": Knob("sinusoidal", one_of(("sinusoidal", "learned")), "encoding of the positions"),
 }
 
 
