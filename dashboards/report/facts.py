@@ -247,9 +247,9 @@ def _code(view: View, home: Home) -> str:
     last = "rows = model.sample(1000)" if is_gan else "predictions = model.predict(X)"
     return (
         "import lanewise as lw\n\n"
-        f"result = lw.resume(\n    {view.launch.sweep!r},  # is over, so nothing is trained\n"
+        f"result = lw.resume(\n    {view.launch.sweep!r},  # is over: trains nothing\n"
         f"    home={str(home.root)!r},\n)\n"
-        "model = result.best.model  # the weights of its best epoch\n"
+        "model = result.best.model  # of its best epoch\n"
         f"{last}\n"
     )
 

@@ -221,6 +221,8 @@ def test_the_page_has_what_one_looks_for(view, lab):
     links = re.findall(r'<li><a href="#([\w-]+)">', text)
     assert len(links) > 10
     assert set(links) <= set(re.findall(r' id="([\w-]+)"', text))
+    headings = re.findall(r'<h2 id="([\w-]+)">', text)
+    assert links == headings  # all of them, in the page's order
     assert len(set(re.findall(r' id="([\w-]+)"', text))) == len(re.findall(r' id="[\w-]+"', text))
     assert re.search(r"<dt>optimizer = sgd → momentum</dt><dd>0 … 0.99</dd>", text)
     assert re.search(r'<pre[^>]* id="sweep-file"><code>name: digits</code></pre>', text)
