@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -28,6 +27,15 @@ from lanewise.errors import (
 from lanewise.launch import Options, stop
 from lanewise.launch import resume as resume_sweep
 from lanewise.launch import run as run_sweep
+from lanewise.options import (
+    AddressOption,
+    ExecutorOption,
+    HomeOption,
+    JsonOption,
+    QuietOption,
+    SweepArgument,
+    TrackingOption,
+)
 from lanewise.search.errors import JournalError, LockedError, SearchError, no_sweeps
 from lanewise.search.home import Home
 from lanewise.search.plain import say, tolerate
@@ -36,7 +44,7 @@ from lanewise.sections import EXECUTORS
 from lanewise.spaces import SpaceError
 from lanewise.spaces.errors import nearest
 from lanewise.trainables.errors import TrainableError
-from lanewise.usage import help_of, sweep_names, told
+from lanewise.usage import help_of, told, typed
 
 # Typer carries a click of its own and exports only this leaf of its usage errors.
 _UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
@@ -48,28 +56,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="where everything is kept [default: ./.lanewise]")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="print exactly one JSON value")]
-SweepArgument = Annotated[
-    str | None,
-    typer.Argument(
-        help="name (the newest of that name) or id [default: the newest]",
-        autocompletion=sweep_names,
-    ),
-]
-ExecutorOption = Annotated[
-    str | None, typer.Option("--executor", help="auto, packed, tune or inline; wins over the file")
-]
-AddressOption = Annotated[
-    str | None, typer.Option("--address", help="of a Ray cluster, such as auto or HOST:PORT")
-]
-TrackingOption = Annotated[
-    str | None, typer.Option("--tracking-uri", help="an MLflow other than the home's own")
-]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="no progress")]
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -147,7 +133,7 @@ def init_command(
 
     made = draft(data, target, out)
     write(made, force=force)
-    render(_console(), made, partial(_typed, Home.find()))
+    render(_console(), made, partial(typed, Home.find()))
     return DONE
 
 
@@ -287,8 +273,8 @@ def watch(
     place, console = Home.find(home), _console()
     journal = place.journal()
     view = unread_view(journal, find(journal, sweep))
-    typed = partial(_typed, place)
-    watcher = Watcher(Feed(view), place, typed("resume", view.launch.sweep))
+    command = partial(typed, place)
+    watcher = Watcher(Feed(view), place, command("resume", view.launch.sweep))
     try:
         if console.is_terminal and not as_json:
             on_screen(watcher, console, interval or 1.0)
@@ -297,7 +283,7 @@ def watch(
     except KeyboardInterrupt:
         return DONE
     if not as_json:
-        render_summary(console, summary(view, place), typed)
+        render_summary(console, summary(view, place), command)
     return DONE
 
 
@@ -452,20 +438,10 @@ def _report(summary: dict[str, Any], home: Home, as_json: bool) -> int:
     if as_json:
         print(json.dumps(summary))
     else:
-        render_summary(_console(), summary, partial(_typed, home))
+        render_summary(_console(), summary, partial(typed, home))
     if summary["status"] == "interrupted":
         return INTERRUPTED
     return DONE if summary["best"] else NO_BEST
-
-
-def _typed(home: Home, *words: str) -> str:
-    """One of our commands as it can be typed here: the program as it was called, and the home."""
-    program = sys.argv[0]
-    inside = Path(program).absolute()
-    if inside.is_relative_to(Path.cwd()):
-        program = str(inside.relative_to(Path.cwd()))
-    where = [] if home == Home.find() else ["--home", str(home.root)]
-    return shlex.join([program, *words, *where])
 
 
 def _console() -> Any:

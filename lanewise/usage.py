@@ -1,8 +1,12 @@
-"""How the command line is learned: hints for what is no option, completion, ``lanewise help``."""
+"""How the command line is learned: hints for what is no option, completion, help, what to type."""
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -50,3 +54,17 @@ def sweep_names(context: typer.Context, incomplete: str) -> list[str]:
         return []
     names = [name for launch in reversed(launches) for name in (launch.name, launch.sweep)]
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
+
+
+def typed(home: Home, *words: str) -> str:
+    """One of our commands as it can be typed here: the program as it was called, and the home."""
+    program = Path(sys.argv[0]).absolute()
+    found = shutil.which(program.name)
+    if found and Path(found).absolute() == program:
+        name = program.name
+    elif program.is_relative_to(Path.cwd()):
+        name = str(program.relative_to(Path.cwd()))
+    else:
+        name = sys.argv[0]
+    where = [] if home == Home.find() else ["--home", str(home.root)]
+    return shlex.join([name, *words, *where])
