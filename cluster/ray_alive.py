@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lanewise.cluster.errors import ClusterError
+from lanewise.cluster.errors import RayGoneError
 
 if TYPE_CHECKING:
     import psutil
@@ -31,10 +31,10 @@ class LocalParts:
         self._parts = {p.name(): p for p in children if p.name() in PARTS}
 
     def check(self) -> None:
-        """Raise ClusterError when one has ended."""
+        """Raise RayGoneError when one has ended."""
         for name, process in self._parts.items():
             if not _is_alive(process):
-                raise ClusterError(
+                raise RayGoneError(
                     f"ray: its {PARTS[name]} (process {process.pid}) has ended, killed or crashed; "
                     "the sweep can be resumed"
                 )
@@ -58,7 +58,7 @@ class FarGcs:
         self._knocked = self._answered = clock()
 
     def check(self) -> None:
-        """Raise ClusterError when it has not answered for long. Knocks from time to time."""
+        """Raise RayGoneError when it has not answered for long. Knocks from time to time."""
         now = self._clock()
         if now - self._knocked < EVERY:
             return
@@ -68,7 +68,7 @@ class FarGcs:
             socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
         except OSError as error:
             if now - self._answered >= PATIENCE:
-                raise ClusterError(
+                raise RayGoneError(
                     f"ray: the cluster's GCS at {self._address} has not answered for "
                     f"{now - self._answered:.0f} s ({error.strerror or error}); the sweep can be "
                     "resumed"

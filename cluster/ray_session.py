@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lanewise.cluster.errors import ClusterError
+from lanewise.cluster.errors import ClusterError, RayGoneError
 from lanewise.cluster.ray_alive import FarGcs, LocalParts
 from lanewise.cluster.ray_token import keep_token
 
@@ -101,12 +101,12 @@ class RaySession:
         """Looks whether Ray is there; cheap, to be called again and again.
 
         Raises:
-            ClusterError: its GCS or its raylet is gone.
+            RayGoneError: its GCS or its raylet is.
         """
         try:
             if self._parts is not None:
                 self._parts.check()
-        except ClusterError:
+        except RayGoneError:
             self.is_gone = True
             raise
 

@@ -182,6 +182,8 @@ class TuneExecutor:
 
     def _stop(self) -> None:
         self._bridge.is_closed.set()
+        if self._session.is_gone:
+            return  # Tune's thread does not come back, and Ray ends the process when shut down
         if self._thread is not None:
             self._thread.join(timeout=20)
             self._thread = None

@@ -13,7 +13,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from lanewise.cluster.errors import ClusterError
+from lanewise.cluster.errors import ClusterError, RayGoneError
 from lanewise.dashboards.errors import ProjectionError
 from lanewise.errors import (
     BAD_INPUT,
@@ -66,6 +66,10 @@ def run(arguments: Sequence[str]) -> int:
         return code if isinstance(code, int) else DONE
     except _UsageError as error:
         return _say(told(error), BAD_INPUT)
+    except RayGoneError as error:
+        _say(str(error), NO_SERVICE)
+        sys.stdout.flush()
+        os._exit(NO_SERVICE)  # an orderly end would ask Ray, which ends the process with 1
     except (JournalError, LockedError, ClusterError, ProjectionError) as error:
         return _say(str(error), NO_SERVICE)
     except TrainableError as error:
