@@ -28,8 +28,7 @@ def swept(lab) -> Callable[..., View]:
         scheduler = Plugin(more.get("scheduler", "none"))
         asked = Spec(Space(space), objective, Budget(epochs, trials), Plugin("random"), scheduler)
         sweep = lab.begun(asked)
-        for event in simulate(sweep, curve, workers=4):
-            lab.write([event])
+        lab.write(simulate(sweep, curve, workers=4))
         return open_view(lab.journal, "s1")
 
     return make
