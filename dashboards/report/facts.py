@@ -11,6 +11,7 @@ from typing import Any
 
 from lanewise.dashboards.describe import space_rows
 from lanewise.dashboards.digits import metric, rows_of
+from lanewise.dashboards.frames import without_ours
 from lanewise.dashboards.grouping import final_failures, group_failures
 from lanewise.dashboards.report.advice import Caution, cautions
 from lanewise.dashboards.report.fit import OVERFITS, UNKNOWN, UNSTABLE, Fit, diagnose
@@ -230,7 +231,7 @@ def _commands(view: View, home: Home, status: str) -> Iterator[tuple[str, str]]:
     sweep = view.launch.sweep
     if status == "interrupted":
         yield "The trials that are still to come", _typed(home, "resume", sweep)
-    yield "Every trial, with whole tracebacks", _typed(home, "show", sweep)
+    yield "Every trial, and what failed", _typed(home, "show", sweep)
     yield "The runs in MLflow's own pages", _typed(home, "ui", sweep)
 
 
@@ -334,7 +335,13 @@ def cut(text: str, length: int = LONGEST) -> str:
 def _failures(history: History) -> tuple[Failure, ...]:
     """What made trials fail for good: what is alike once, the most frequent first."""
     return tuple(
-        Failure(group.kind, group.trials, _end(group.message), cut(group.last_line), group.differs)
+        Failure(
+            group.kind,
+            group.trials,
+            _end(without_ours(group.message)),
+            cut(group.last_line),
+            group.differs,
+        )
         for group in group_failures(final_failures(history))
     )
 

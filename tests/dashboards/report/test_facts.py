@@ -128,6 +128,16 @@ def test_failures_that_differ_in_numbers_are_one_entry(failed, lab):
     assert facts.failures[0].last_line == "no room for 0 of 30 rows"
 
 
+def test_a_traceback_begins_at_the_users_code(failed, lab):
+    ours = '  File "/x/lanewise/trainables/trial.py", line 9, in run\n    build(config)\n'
+    users = '  File "/home/ada/my.py", line 3, in build\n    raise ValueError("no")\n'
+    text = f"Traceback (most recent call last):\n{ours}{users}ValueError: no"
+    (failure,) = gather(failed(text, text), lab.home).failures
+    assert "trial.py" not in failure.text
+    assert users in failure.text
+    assert failure.text.endswith("ValueError: no")
+
+
 def test_metrics_have_the_digits_of_their_rows(view, lab):
     view.launch.details["data"]["parts"] = {"train": 1257, "val": 270, "test": 270}
     value = view.history.best.best[1]
