@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lanewise.plan import Plan
+from lanewise.search.plain import say
 from lanewise.trainables.config import MODELS
 from lanewise.trainables.errors import ModelError
 
@@ -37,7 +38,7 @@ def examined(plan: Plan, *, is_remote: bool = False) -> Plan:
 def tell(plan: Plan) -> None:
     """Says the notes of a plan, as its sweep begins."""
     for text in plan.notes.values():
-        print(f"lanewise: {text}", file=sys.stderr)
+        say(f"lanewise: {text}")
 
 
 def _start(plan: Plan) -> Iterator[tuple[str, str]]:

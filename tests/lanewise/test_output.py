@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from commandline import Lanewise, command, environment
+from commandline import HOUSE, Lanewise, command, environment
 
 from lanewise.cli import run
 
@@ -156,3 +156,20 @@ def test_a_home_below_a_file_is_one_line(
     assert "file/home" in said
     assert "Not a directory" in said
     assert said.count("\n") == 1
+
+
+def test_all_output_goes_through_one_place() -> None:
+    """What is printed past it steers terminals, or ends where an encoding lacks a character."""
+    past = re.compile(
+        r"file=sys\.std|sys\.std(out|err)\.write|traceback\.print_|(?<!Plain)Console\("
+    )
+    rooms = ("lanewise", "cluster", "search", "dashboards")
+    found = [
+        f"{path.name}:{number}: {line.strip()}"
+        for room in rooms
+        for path in sorted((HOUSE / room).rglob("*.py"))
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if re.search(past, line)
+    ]
+    allowed = ("console.py",)
+    assert [line for line in found if not line.startswith(allowed)] == []

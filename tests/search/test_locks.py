@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 
 import pytest
 
-from lanewise.search.errors import LockedError
+from lanewise.search.errors import JournalError, LockedError
 from lanewise.search.home import Home
 from lanewise.search.locks import FileLock, is_locked
 
@@ -111,3 +112,11 @@ def test_a_home_is_given_or_of_the_environment_or_here(tmp_path, monkeypatch):
     monkeypatch.setenv("LANEWISE_HOME", "elsewhere")
     assert Home.find().root == tmp_path / "elsewhere"
     assert Home.find("/given").root.as_posix() == "/given"
+
+
+def test_a_lock_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    path = tmp_path / "file" / "locks" / "s1.lock"
+    with pytest.raises(JournalError, match=rf"^{re.escape(str(path))}: Not a directory$"):
+        FileLock(path, "it").__enter__()
+    assert not is_locked(path)
