@@ -82,6 +82,8 @@ def launch(plan: Plan, options: Options, *, new: bool = False) -> dict[str, Any]
         SweepFileError: an unfinished sweep has this name.
     """
     uri = tracking.tracking_uri(options.tracking_uri, plan.file.mlflow.tracking_uri)
+    for note in plan.prepared.notes if plan.prepared else ():
+        print(f"data: {note}", file=sys.stderr)
     journal = options.home.journal(create=True)
     with ExitStack() as display:
         with ExitStack() as held:
@@ -305,6 +307,8 @@ def _drive(
     sweep.opened(name, why, here)
     for topic, text in plan.notes.items():
         sweep.note(topic, text)
+    if plan.prepared is not None and plan.prepared.notes:
+        sweep.note("data", "; ".join(plan.prepared.notes))
     controller = Controller(sweep, sweep_id, journal, seq, executor, checkpoints)
     projector.start()
     with _signals(controller), _stdout_kept(), kept():

@@ -333,6 +333,7 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
         has_target=learns_target or data.anomaly is not None,
         series=data.windows,
         shape=data.shape,
+        columns=data.columns,
     )
     _check_stratify(data)
     parts, reading = parts.read_as(

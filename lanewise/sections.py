@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from lanewise.search.spec import Mode
-from lanewise.trainables.data import columns
+from lanewise.trainables.data.columns import Text as TextColumn
+from lanewise.trainables.data.columns import Windows
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -79,6 +80,7 @@ PluginSection = Annotated[
 ]
 Count = Annotated[int, Field(ge=1)]
 Label = bool | int | float | str
+ColumnTypes = Literal["number", "decimal_comma", "category", "day_first", "month_first"]
 Executors = Literal["auto", "packed", "tune", "inline"]
 Tasks = Literal[
     "classification",
@@ -168,6 +170,11 @@ class Data(Section):
     text: TextSection | None = Field(
         None, description="the column of texts, or a mapping that says more of them"
     )
+    columns: dict[str, ColumnTypes] = Field(
+        {},
+        description="what columns hold, by name, where their values leave a doubt: number, "
+        "decimal_comma (a number, too), category, or dates with day_first or month_first",
+    )
     memory: Size = Field(
         4 * 10**9, description="larger arrays (npz, npy, parquet) stay on disk, read batch by batch"
     )
@@ -189,18 +196,18 @@ class Data(Section):
         return tuple(name for name in (self.user, self.item, of_text) if name is not None)
 
     @property
-    def texts(self) -> columns.Text | None:
+    def texts(self) -> TextColumn | None:
         """What is said of texts."""
-        return columns.Text(**self.text.model_dump()) if self.text else None
+        return TextColumn(**self.text.model_dump()) if self.text else None
 
     @property
-    def windows(self) -> columns.Windows | None:
+    def windows(self) -> Windows | None:
         """What is cut from series."""
         if self.series is None:
             return None
         asked = self.series.model_dump()
         names = asked.pop("values")
-        return columns.Windows(**asked, values=None if names is None else tuple(names))
+        return Windows(**asked, values=None if names is None else tuple(names))
 
     @property
     def anomalies(self) -> list[Label] | None:

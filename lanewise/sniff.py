@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lanewise.errors import SweepFileError
+from lanewise.trainables.data import dates
 from lanewise.trainables.data.columns import Columns, Text, Windows
 from lanewise.trainables.data.convert import is_number, order_of
 from lanewise.trainables.data.table import Array, Rows, Table
 from lanewise.trainables.data.task import comparable, infer_task
+from lanewise.trainables.data.types import DATE, NUMBER, ColumnType
 from lanewise.trainables.errors import DataError, listing, nearest
 from lanewise.trainables.kinds import KINDS
 
@@ -123,6 +125,7 @@ def _common(names: Iterable[str], base: Path) -> tuple[int, int, int] | None:
 
 
 def _frame(kind: str, name: str, base: Path) -> pd.DataFrame:
+    from lanewise.trainables.data.convert import as_read
     from lanewise.trainables.data.files import read_csv, read_parquet, stacked
     from lanewise.trainables.data.paths import locate_all
 
@@ -130,7 +133,7 @@ def _frame(kind: str, name: str, base: Path) -> pd.DataFrame:
     is_parquet = kind == "parquet" or files[0].suffix == ".parquet"
     read = read_parquet if is_parquet else read_csv
     frame = stacked([(file.name, read(file)) for file in files])
-    return frame.set_axis([str(column).strip() for column in frame.columns], axis=1)
+    return as_read(frame, is_written=not is_parquet)
 
 
 # -- rows that come as they are ------------------------------------------------------------------
@@ -306,6 +309,12 @@ def _text(features: pd.DataFrame) -> str | None:
     return max(found, key=found.__getitem__) if found else None
 
 
+def _moments(column: pd.Series[Any]) -> Array:
+    """When each row is; DataError where it is not known."""
+    kind = ColumnType(str(column.name), NUMBER if is_number(column) else DATE)
+    return order_of(column, kind)[0].first
+
+
 def _time(features: pd.DataFrame) -> str | None:
     """The column that says when each row is."""
     for name in features.columns:
@@ -317,7 +326,7 @@ def _time(features: pd.DataFrame) -> str | None:
         )
         if is_date or (is_number(column) and _TIME.fullmatch(name) and name.lower() != "day"):
             try:
-                order_of(column, name)
+                _moments(column)
             except DataError:
                 continue
             return str(name)
@@ -334,7 +343,7 @@ def _is_series(frame: pd.DataFrame, time: str, target: str | None) -> bool:
         return False
     if target is not None and frame[target].nunique() <= 20:
         return False
-    steps = np.diff(np.sort(order_of(frame[time], time).first))
+    steps = np.diff(np.sort(_moments(frame[time])))
     return bool(steps.min() > 0 and (steps <= 1.5 * np.median(steps)).mean() >= 0.95)
 
 
@@ -370,15 +379,13 @@ def _check_series(source: str, windows: Windows, base: Path) -> None:
 
 def _season(column: pd.Series[Any]) -> tuple[str, int]:
     """What one step is, and after how many of them a series repeats; ("", 1) if not known."""
-    import pandas as pd
-
     if is_number(column):
         if column.min() < 1e8:
             return "", 1  # a count, or years
         seconds = column.to_numpy(np.float64)
     else:
-        dates = pd.to_datetime(column, utc=True)
-        seconds = (dates - dates.min()).dt.total_seconds().to_numpy()
+        moments, _ = dates.moments(column)
+        seconds = (moments - moments.min()).dt.total_seconds().to_numpy()
     step = float(np.median(np.diff(np.sort(seconds))))
     near: Mapping[str, float] = {
         unit: abs(step / seconds - 1) for unit, seconds in _SECONDS.items()

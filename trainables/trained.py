@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,8 +21,9 @@ from lanewise.trainables.data.given import plain
 from lanewise.trainables.data.info import Info
 from lanewise.trainables.data.inputs import Inputs
 from lanewise.trainables.data.labels import label_array
+from lanewise.trainables.data.preprocess import Preprocess
 from lanewise.trainables.data.restore import restored, together
-from lanewise.trainables.data.table import Array, Rows
+from lanewise.trainables.data.table import Array, Rows, Table
 from lanewise.trainables.data.targets import Targets
 from lanewise.trainables.data.unread import Unread
 from lanewise.trainables.errors import CheckpointError, DataError, ModelError, listing
@@ -129,6 +131,7 @@ class TrainedModel:
         """
         if self.info.task == "generation":
             raise ModelError("model", "a generator predicts nothing; use sample(rows)")
+        X = self._read(X)
         if self.info.task == "regression":
             return self._mean(X)[:, 0]
         if self.info.task == "forecasting":
@@ -150,7 +153,7 @@ class TrainedModel:
             other = "sample" if self.info.task == "generation" else "predict"
             message = f"a {self.info.task} has no class probabilities; use {other}"
             raise ModelError("model", message)
-        mean = self._mean(X)
+        mean = self._mean(self._read(X))
         return np.concatenate([1 - mean, mean], axis=1) if self.info.outputs == 1 else mean
 
     def sample(self, rows: int, seed: int = 0) -> Any:
@@ -181,9 +184,9 @@ class TrainedModel:
         if self.info.task not in RECONSTRUCTION:
             message = f"the scores of rows are for {listing(RECONSTRUCTION)}"
             raise ModelError("model", f"{message}; this task is {self.info.task}")
-        found = []
+        X, found = self._read(X), []
         for module, preprocess in zip(self.modules, self.preprocess, strict=True):
-            x = preprocess.transform(plain(X, "X"))
+            x = preprocess.transform(X)
             values = torch.from_numpy(x.reshape(len(x), -1))
             found.append(row_scores(self._outputs(module, x).cpu(), values).numpy())
         return np.asarray(np.mean(found, 0))
@@ -227,6 +230,16 @@ class TrainedModel:
             found.append(score(names, output_NC, y_N, self._loss, scale, task, instead))
         return {name: statistics.fmean(each[name] for each in found) for name in names}
 
+    def _read(self, X: Any) -> Any:
+        """The columns of a table as the training source's were read, once for all replicas."""
+        first, X = self.preprocess[0], plain(X, "X")
+        if isinstance(X, Table) or not isinstance(first, Preprocess):
+            return X
+        table = first.read(X)
+        for told in first.unseen(table):
+            warnings.warn(told, UserWarning, stacklevel=3)
+        return table
+
     @property
     def _loss(self) -> Loss:
         return make_loss(complete_loss(self.loss, self.info.task), self.info.task)
@@ -236,7 +249,7 @@ class TrainedModel:
         return [fold for fold in folds for _ in range(seeds)]
 
     def _forward(self, module: nn.Module, preprocess: Inputs, X: Any) -> Tensor:
-        return self._outputs(module, preprocess.transform(plain(X, "X")))
+        return self._outputs(module, preprocess.transform(X))
 
     def _outputs(self, module: nn.Module, x: Array | Unread) -> Tensor:
         device, dtype = next(module.parameters()).device, getattr(torch, self.recipe.dtype)

@@ -16,7 +16,9 @@ from lanewise.trainables.data.convert import check_single
 from lanewise.trainables.data.files import check_names
 from lanewise.trainables.data.given import flat_name, plain
 from lanewise.trainables.data.labels import values_of, vector, whole_with_gaps
+from lanewise.trainables.data.names import clean
 from lanewise.trainables.data.table import Array, text
+from lanewise.trainables.data.values import is_categorical, is_number_type
 from lanewise.trainables.errors import DataError, listing, nearest
 
 if TYPE_CHECKING:
@@ -98,7 +100,7 @@ def normalised(data: Any, groups: Any = None) -> Matrix | Frame:
     _check_order(X, y, "y")
     labels = _labels(y)
     if hasattr(X, "columns"):
-        return _framed(*_joined(X.copy(), labels, "target", "y"), groups)
+        return _framed(*_joined(X.copy(), _as_category(y, labels), "target", "y"), groups)
     if _are_texts(X):
         return _framed(*_joined(_column_of(X), labels, "target", "y"), groups)
     matrix = _features(X)
@@ -107,9 +109,19 @@ def normalised(data: Any, groups: Any = None) -> Matrix | Frame:
     if matrix.ndim > 2 and labels.dtype.kind not in "biuf":
         # Never pickled objects; "" is missing.
         labels = np.array([text(label) or "" for label in labels])
-    if matrix.dtype.kind in "biuf" and (matrix.ndim > 2 or labels.dtype.kind in "biuf"):
+    # Numbers that are labels of a category are no numbers.
+    are_numbers = labels.dtype.kind in "biuf" and not is_categorical(y)
+    if matrix.dtype.kind in "biuf" and (matrix.ndim > 2 or are_numbers):
         return Matrix(matrix, labels, _group_labels(groups, len(matrix)))
-    return _framed(*_joined(_frame_of(matrix), labels, "target", "y"), groups)
+    values = _as_category(y, labels)
+    return _framed(*_joined(_frame_of(matrix), values, "target", "y"), groups)
+
+
+def _as_category(y: Any, labels: Array) -> Any:
+    """The labels as pandas' category, if they came as one."""
+    import pandas as pd
+
+    return pd.Categorical(labels) if is_categorical(y) else labels
 
 
 def _framed(frame: pd.DataFrame, target: str, groups: Any) -> Frame:
@@ -228,15 +240,15 @@ def _own_column(frame: Any, column: str, path: str) -> pd.DataFrame:
     """A copy of the frame, which has the column."""
     if not hasattr(frame, "columns"):
         raise DataError(path, f"a column name, {column!r}, needs a DataFrame beside it")
-    names = [str(name) for name in frame.columns]
-    if column not in names:
+    names = [clean(name) for name in frame.columns]
+    if clean(column) not in names:
         message = f"column {column!r} is not in the DataFrame (columns: {listing(names)}"
         raise DataError(path, f"{message}{nearest(column, names)})")
     copy: pd.DataFrame = frame.copy()
     return copy
 
 
-def _joined(frame: pd.DataFrame, values: Array, name: str, said: str) -> tuple[pd.DataFrame, str]:
+def _joined(frame: pd.DataFrame, values: Any, name: str, said: str) -> tuple[pd.DataFrame, str]:
     """The frame with one more column, under a name that it does not have."""
     if len(frame) != len(values):
         raise DataError("data", f"X has {len(frame)} rows and {said} has {len(values)}")
@@ -251,16 +263,43 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     frame = frame.reset_index(drop=True)
-    frame.columns = pd.Index([str(name) for name in frame.columns])
+    frame.columns = pd.Index([clean(name) for name in frame.columns])
     check_names(frame.columns, "the DataFrame")
     for name in frame.columns:
-        if frame[name].dtype == object or isinstance(frame[name].dtype, pd.CategoricalDtype):
-            inferred = frame[name].astype(object).infer_objects()
-            mixed = inferred.dtype == object
-            if mixed:
-                check_single(inferred, "the DataFrame")
-            frame[name] = [text(value) for value in inferred] if mixed else inferred
+        if frame[name].dtype == object:
+            frame[name] = _of_objects(frame[name])
+        elif isinstance(frame[name].dtype, pd.CategoricalDtype):
+            frame[name] = _with_plain_labels(frame[name])
     return frame
+
+
+def _of_objects(column: pd.Series[Any]) -> Any:
+    """Numbers as such, truth values with gaps, else text."""
+    inferred = column.infer_objects()
+    if inferred.dtype != object:
+        return inferred
+    check_single(inferred, "the DataFrame")
+    values = inferred.dropna().tolist()
+    if values and all(isinstance(value, bool | np.bool_) for value in values):
+        return inferred.astype("boolean")
+    if values and all(map(_is_exact, values)):
+        return inferred.astype("float64")
+    return [text(value) for value in inferred]
+
+
+def _is_exact(value: Any) -> bool:
+    """Whether it is a number that a float holds; longer ones are names."""
+    is_whole = isinstance(value, int | np.integer)
+    return is_number_type(type(value)) and not (is_whole and abs(int(value)) > 2**53)
+
+
+def _with_plain_labels(column: pd.Series[Any]) -> Any:
+    """A category whose labels a Parquet file holds: numbers and truth values, or text."""
+    labels = column.cat.categories
+    if labels.dtype.kind in "iufb":
+        return column
+    check_single(labels.to_series(name=column.name), "the DataFrame")
+    return column.map(text).astype("category")
 
 
 def _save_matrix(folder: Path, given: Matrix) -> Source:

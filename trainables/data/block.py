@@ -14,6 +14,7 @@ import numpy as np
 from lanewise.trainables.data.columns import Windows
 from lanewise.trainables.data.mapped import Mapped
 from lanewise.trainables.data.table import Array, Groups, Order, finished, taken
+from lanewise.trainables.data.types import ColumnType
 
 FORMS = {3: "image", 2: "sequence"}  # by the number of dimensions of a row
 _FLAT = {1: "table"}
@@ -41,6 +42,7 @@ class Block:
     target: [N], or [N, O] where several values are foretold.
     columns: names of the F features of a sequence.
     outlook: of windows of series, whose target is what comes after them; None for other rows.
+    notes, types: as of a `table.Table`.
     """
 
     x: Array | Mapped
@@ -51,6 +53,8 @@ class Block:
     groups: Groups | None = None
     order: Order | None = None
     outlook: Outlook | None = None
+    notes: tuple[str, ...] = ()
+    types: tuple[ColumnType, ...] = ()
 
     @property
     def form(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from lanewise.trainables.data.types import Types
 from lanewise.trainables.errors import DataError
 
 MEMORY = 4 * 10**9
@@ -48,6 +49,7 @@ class Columns:
     ids: features whose values are names, whatever they look like.
     series: what is cut from series; None for rows that are examples.
     shape: of a picture, to which it is scaled; None for its own.
+    types: what columns hold, by their name, where a person said it; see `types.ASKED`.
     """
 
     target: str | None = None
@@ -57,20 +59,21 @@ class Columns:
     ids: tuple[str, ...] = ()
     series: Windows | None = None
     shape: tuple[int, ...] | None = None
+    types: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Request:
     """What a source is asked for.
 
-    name: the source without its kind. as_text: columns whose values are kept as written, where the
-    source has a say in it. memory: bytes; what is larger stays in its file.
+    name: the source without its kind. types: of the main source's columns, as which those of a part
+    are read; None for the main source itself. memory: bytes; what is larger stays in its file.
     """
 
     name: str
     columns: Columns
     base: Path
-    as_text: frozenset[str] = frozenset()
+    types: Types | None = None
     memory: int = MEMORY
 
     @property

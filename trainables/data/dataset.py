@@ -11,9 +11,10 @@ from lanewise.trainables.data.info import Info as Info
 from lanewise.trainables.data.inputs import TABLE, Inputs, Reading, alike, fit
 from lanewise.trainables.data.notes import notes
 from lanewise.trainables.data.parts import Part, blamed
+from lanewise.trainables.data.preprocess import Preprocess
 from lanewise.trainables.data.split import DEFAULT, Split, split_rows
 from lanewise.trainables.data.strata import strata_of
-from lanewise.trainables.data.table import Array, Rows, identity
+from lanewise.trainables.data.table import Array, Rows, Table, identity
 from lanewise.trainables.data.targets import Targets
 from lanewise.trainables.data.task import Label
 from lanewise.trainables.data.unread import Unread
@@ -112,9 +113,17 @@ def prepare(
     own_rows = [own["validation"].table] if "validation" in own else []
     about |= of_series(own_rows or [table.take(val) for _, val in pairs])
     info = targets.info(made, reading)
-    told = notes(table, fits[0], [part.table for part in own.values()])
+    told = notes(table, fits[0], {name: part.table for name, part in own.items()})
+    told += _unseen(table, parts, fits[0], own)
     told += targets.notes(len(parts.folds[0][0]) - len(pairs[0][0]))
     return Prepared(tuple(made), info, about, test, (*told, *baseline_notes(about)))
+
+
+def _unseen(table: Rows, parts: Split, fitted: Inputs, own: Mapping[str, Part]) -> tuple[str, ...]:
+    """What the first fold's validation part has that its training part has not."""
+    if "validation" in own or not (isinstance(table, Table) and isinstance(fitted, Preprocess)):
+        return ()
+    return tuple(f"validation: {told}" for told in fitted.unseen(table.take(parts.folds[0][1])))
 
 
 def _encoded(

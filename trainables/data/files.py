@@ -40,13 +40,14 @@ def stacked(frames: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
     return pd.concat([other for _, other in frames], ignore_index=True)
 
 
-def read_csv(file: Path, as_text: Iterable[str] = ()) -> pd.DataFrame:
+def read_csv(file: Path, as_text: Iterable[str] = (), rows: int | None = None) -> pd.DataFrame:
     """Rows below a header, in any dialect that `dialect.opened` knows.
 
     A row that is shorter than the header lacks its last values; a longer one is an error.
 
     Args:
         as_text: columns whose values are kept as written ("08001" does not become 8001).
+        rows: the most that are read; None for all.
     """
     import pandas as pd
 
@@ -55,20 +56,20 @@ def read_csv(file: Path, as_text: Iterable[str] = ()) -> pd.DataFrame:
         with opened(file) as (text, dialect), warnings.catch_warnings():
             skipped = dialect.skip
             options: dict[str, Any] = {"sep": dialect.separator, "skipinitialspace": True}
+            # Only an empty cell is missing: "None", "NA" and "null" may be values.
+            options |= {"keep_default_na": False, "na_values": [""]}
             # pandas only warns when rows are longer than the header, and then cuts them.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             # pandas renames a second "a" to "a.1": look at the header as it is written.
             start = text.tell()
-            head: pd.DataFrame = pd.read_csv(
-                text, header=None, nrows=1, dtype=str, keep_default_na=False, **options
-            )
+            head: pd.DataFrame = pd.read_csv(text, header=None, nrows=1, dtype=str, **options)
             text.seek(start)
-            written = [str(name) for name in head.iloc[0]]
+            written = [str(name) for name in head.iloc[0].fillna("")]
             check_names([name for name in written if name.strip()], file.name)
             wanted = set(as_text)
             kinds = {name: str for name in written if name.strip() in wanted}
             frame: pd.DataFrame = pd.read_csv(
-                text, dtype=kinds, low_memory=False, index_col=False, **options
+                text, dtype=kinds, nrows=rows, low_memory=False, index_col=False, **options
             )
         # A separator at the end of each line makes a column without a name or a value.
         nothing = [
@@ -99,7 +100,10 @@ def read_parquet(file: Path) -> pd.DataFrame:
             whole = claimed.read()
         whole.validate(full=True)
         frame: pd.DataFrame = whole.to_pandas()
-        return frame
+        # Parquet keeps categories of text alone; of others pandas' own notes in the file know.
+        about = (whole.schema.pandas_metadata or {}).get("columns", ())
+        labels = {c["name"] for c in about if c.get("pandas_type") == "categorical"}
+        return frame.astype({name: "category" for name in frame.columns if name in labels})
     except Exception as error:  # pyarrow has many types for "not a parquet file"
         message = f"{file.name} is no readable Parquet: {type(error).__name__}: {error}"
         raise _bad(message) from None

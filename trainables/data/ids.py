@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from lanewise.trainables.data.names import column_of, named_columns
+from lanewise.trainables.data.spelling import Spelling
 from lanewise.trainables.data.standard import OneTarget, moments_of
-from lanewise.trainables.data.table import Array, Groups, Order, Rows, Table, finished, taken, texts
+from lanewise.trainables.data.table import Array, Groups, Order, Rows, Table, finished, taken
+from lanewise.trainables.data.types import CATEGORY, ColumnType
+from lanewise.trainables.data.values import read_texts
 from lanewise.trainables.errors import DataError, listing, nearest
 
 KEYS = ("data.user", "data.item")
@@ -39,6 +43,8 @@ class Pairs:
     groups: Groups | None = None
     order: Order | None = None
     unused: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    types: tuple[ColumnType, ...] = ()
 
     @property
     def form(self) -> str:
@@ -94,6 +100,8 @@ def paired(rows: Rows, names: Sequence[str | None]) -> Pairs:
         rows.groups,
         rows.order,
         tuple(name for name in rows.columns if name not in names),
+        rows.notes,
+        rows.types,
     )
 
 
@@ -108,8 +116,8 @@ def _column(rows: Table, path: str, name: str | None) -> Array:
             raise DataError(path, f"{name!r} is the target; name the column of {what}")
         known = f"{listing(rows.columns)}{nearest(name, rows.columns)}"
         raise DataError(path, f"column {name!r} is not among the columns ({known})")
-    column = rows.categories[name]
-    missing = sum(value is None for value in column)
+    column = read_texts(rows.categories[name], ColumnType(name, CATEGORY))
+    missing = sum(not value for value in column)
     if missing:
         message = f"{missing} rows have no value in column {name!r}"
         raise DataError(path, f"{message}; fill them in or leave the rows out")
@@ -157,7 +165,9 @@ class Ids(OneTarget):
             DataError: a column is missing.
         """
         both = zip(self._columns(X), self._places, strict=True)
-        numbers = [[places.get(value, 0) for value in column] for column, places in both]
+        numbers = [
+            [places.place(value) + 1 if value else 0 for value in column] for column, places in both
+        ]
         return np.array(numbers, np.int64).reshape(2, -1).T.copy()
 
     def to_json(self) -> str:
@@ -173,23 +183,13 @@ class Ids(OneTarget):
         return cls(**given)
 
     @cached_property
-    def _places(self) -> tuple[dict[str, int], ...]:
-        """The number of each user, and of each item."""
-        both = (self.users, self.items)
-        return tuple({value: place for place, value in enumerate(each, 1)} for each in both)
+    def _places(self) -> tuple[Spelling, ...]:
+        """The place of each user, and of each item."""
+        return tuple(Spelling(each) for each in (self.users, self.items))
 
     def _columns(self, X: Any) -> list[Array]:
         if isinstance(X, Pairs):
             return [X.user, X.item]
-        if hasattr(X, "columns") or isinstance(X, Mapping):
-            given = {str(name): X[name] for name in X}
-            missing = [name for name in self.columns if name not in given]
-            if missing:
-                known = f"{listing(given)}{nearest(missing[0], given)}"
-                raise DataError("X", f"column {missing[0]!r} is missing (columns given: {known})")
-            return [texts(given[name]) for name in self.columns]
-        rows = X if isinstance(X, np.ndarray) else np.array([list(row) for row in X], dtype=object)
-        if rows.ndim != 2 or rows.shape[1] != 2:
-            wanted = f"the model takes 2 columns ({listing(self.columns)})"
-            raise DataError("X", f"{wanted}, not an array of shape {list(rows.shape)}")
-        return [texts(column) for column in rows.T]
+        given = named_columns(X, self.columns)
+        kinds = (ColumnType(name, CATEGORY) for name in self.columns)
+        return [read_texts(column_of(given, kind.name), kind) for kind in kinds]

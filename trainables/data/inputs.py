@@ -153,6 +153,8 @@ def shaped(rows: Rows, shape: Sequence[int]) -> Block:
         dropped=rows.dropped,
         groups=rows.groups,
         order=rows.order,
+        notes=rows.notes,
+        types=rows.types,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -16,23 +16,26 @@ from lanewise.trainables.data.tokens import Tokens
 from lanewise.trainables.errors import listing
 
 
-def notes(rows: Rows, fit: Inputs, own: Sequence[Rows] = ()) -> tuple[str, ...]:
+def notes(rows: Rows, fit: Inputs, own: Mapping[str, Rows] | None = None) -> tuple[str, ...]:
     """A sentence each, of the source's rows and what was learned from its training part.
 
-    own: the rows of parts with a source of their own.
+    own: the rows of parts with a source of their own, by "validation" and "test".
     """
-    return tuple(_notes(rows, fit, own))
+    return tuple(_notes(rows, fit, own or {}))
 
 
-def _notes(rows: Rows, fit: Inputs, own: Sequence[Rows]) -> Iterator[str]:
-    if rows.dropped:
-        yield f"{rows.dropped} rows without a target are left out"
+def _notes(rows: Rows, fit: Inputs, own: Mapping[str, Rows]) -> Iterator[str]:
+    yield from rows.notes
+    for name, part in own.items():
+        yield from (f"{name}: {told}" for told in part.notes)
+        if isinstance(fit, Preprocess) and isinstance(part, Table):
+            yield from (f"{name}: {told}" for told in fit.unseen(part))
     if isinstance(rows, Block) and rows.outlook is not None:
         yield from rows.outlook.notes
     if isinstance(rows, Table) and isinstance(fit, Preprocess):
         yield from _of_columns(rows, fit)
     if isinstance(rows, Pairs) and isinstance(fit, Ids):
-        yield from _of_pairs(rows, fit, own)
+        yield from _of_pairs(rows, fit, tuple(own.values()))
     if isinstance(rows, Prose) and isinstance(fit, Tokens):
         yield from _of_texts(rows, fit)
 

@@ -76,6 +76,7 @@ def stream(files: Sequence[Path], named: Columns) -> Block:
         dropped=kept.dropped,
         groups=kept.groups,
         order=kept.order,
+        notes=kept.notes,
     )
 
 

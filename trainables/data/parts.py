@@ -16,7 +16,8 @@ from lanewise.trainables.data.folders import parts_in
 from lanewise.trainables.data.inputs import Reading, read_as
 from lanewise.trainables.data.paths import is_pattern, locate_folder
 from lanewise.trainables.data.source import load_rows
-from lanewise.trainables.data.table import Array, Rows, Table
+from lanewise.trainables.data.table import Array, Rows
+from lanewise.trainables.data.types import Types
 from lanewise.trainables.errors import DataError, listing, nearest
 
 
@@ -117,6 +118,7 @@ def load_parts(
     ids: tuple[str, ...] = (),
     series: Windows | None = None,
     shape: Sequence[int] | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Parts:
     """The tables of all sources, checked to be of the same columns.
 
@@ -125,17 +127,20 @@ def load_parts(
             "data.order", "data.series".
     """
     scaled = None if shape is None else tuple(shape)
-    named = Columns(target, group, order, has_target, ids, series, scaled)
+    asked = tuple((columns or {}).items())
+    named = Columns(target, group, order, has_target, ids, series, scaled, asked)
     main = Part(source, load_rows(source, named, base, memory=memory))
+    # One reading for all: what the main source's columns are, the parts' are.
+    types = Types(main.table.types) if main.table.types else None
     found: dict[str, Part] = {}
     for part, where in own.items():
         with blamed(f"data.{part}"):
-            table = load_rows(where, named, base, memory=memory)
+            table = load_rows(where, named, base, types, memory)
             check_columns(table, where, main)
-            if written := _read_as_numbers(table, main.table):
-                # Only a second look keeps "08001" from becoming 8001; most sources need none.
-                table = load_rows(where, named, base, written, memory)
             found[part] = Part(where, table)
+    if asked and not main.table.types:
+        message = f"{source} has no columns whose values could be read in another way"
+        raise DataError("data.columns", f"{message}; leave it out")
     parts = Parts(main, found)
     _check_groups(parts)
     return parts
@@ -166,16 +171,6 @@ def check_columns(table: Rows, source: str, main: Part) -> None:
     if table.target_name != main.table.target_name:
         message = f"the target of {source} is {table.target_name!r}"
         raise DataError("", f"{message}, that of {main.source} {main.table.target_name!r}")
-
-
-def _read_as_numbers(table: Rows, main: Rows) -> frozenset[str]:
-    """Columns that are words in the main source and happen to be numbers in the other."""
-    if not (isinstance(table, Table) and isinstance(main, Table)):
-        return frozenset()
-    written = {name for name in main.categories if name in table.numeric}
-    if main.target.dtype.kind == "O" and table.target.dtype.kind in "iuf":
-        written.add(main.target_name)
-    return frozenset(written)
 
 
 def _check_groups(parts: Parts) -> None:

@@ -3,7 +3,8 @@
 Numeric columns: the training median where a value is missing, then standardised; a column with
 missing values in training also gets a 0/1 column that says so. Categories: one-hot over the values
 seen in training (the 50 most frequent), a category of its own for "missing" if seen, zeros for
-anything else. Numeric columns without any training value are left out. What lies further than a
+anything else; a value is known by any spelling ("1.0" is 1, see `spelling`). Numeric columns
+without any training value are left out. What lies further than a
 million standard deviations away is brought to there, so that no square of it overflows. A
 regression target is standardised by its training mean and standard deviation.
 
@@ -14,18 +15,26 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from lanewise.trainables.data.names import column_of, named_columns
+from lanewise.trainables.data.numerals import is_nothing
+from lanewise.trainables.data.spelling import Spelling, share_a_meaning
 from lanewise.trainables.data.standard import OneTarget, moments, moments_of
-from lanewise.trainables.data.table import Array, Table, numbers, texts
-from lanewise.trainables.errors import DataError, listing, nearest
+from lanewise.trainables.data.table import Array, Table
+from lanewise.trainables.data.types import CATEGORY, NUMBER, ColumnType
+from lanewise.trainables.data.values import read_numbers, read_texts
+from lanewise.trainables.errors import DataError, listing
 
 MOST_LEVELS = 50
 FARTHEST = 1e6  # standard deviations
+_ENOUGH = 5  # rows, from which it is told that most of them have values that are not known
+_NO_VALUE = 1 << 20  # the place of a missing value where training has none
 
 
 @dataclass(frozen=True)
@@ -41,11 +50,24 @@ class Number:
 
 @dataclass(frozen=True)
 class Category:
-    """The values of one category column that get a column each."""
+    """The values of one category column that get a column each.
+
+    missing: whether a column for missing values follows. nothing: where none is missing, the level
+    that others may take for missing, such as "NA"; "" for none. is_exact: two values differ in
+    their spelling alone. covered: share of the training rows whose value is a level, or missing.
+    """
 
     name: str
     levels: tuple[str, ...]
     missing: bool
+    nothing: str = ""
+    is_exact: bool = False
+    covered: float = 1.0
+
+    @cached_property
+    def spelling(self) -> Spelling:
+        """The place of each level."""
+        return Spelling(self.levels, is_exact=self.is_exact)
 
 
 @dataclass(frozen=True)
@@ -54,6 +76,7 @@ class Preprocess(OneTarget):
 
     columns: all feature names in the order of the source, for arrays without names.
     width: F; may exceed what the columns give (zeros follow), so that all folds have one width.
+    types: as what the columns of the training source were read; older releases have none.
     """
 
     columns: tuple[str, ...]
@@ -62,6 +85,7 @@ class Preprocess(OneTarget):
     target_mean: float
     target_std: float
     width: int
+    types: tuple[ColumnType, ...] = ()
 
     @classmethod
     def fit(cls, table: Table, *, regression: bool = False) -> Preprocess:
@@ -74,7 +98,8 @@ class Preprocess(OneTarget):
         if width == 0:
             message = "no column has a value in the training part; there is nothing to learn from"
             raise DataError("data.source", message)
-        return cls(table.columns, fitted, kinds, mean, std, width)
+        types = tuple(kind for kind in table.types if kind.name in table.columns)
+        return cls(table.columns, fitted, kinds, mean, std, width, types)
 
     def widened(self, width: int) -> Preprocess:
         """The same with zeros appended up to `width` features."""
@@ -86,14 +111,60 @@ class Preprocess(OneTarget):
         Raises:
             DataError: a column is missing, or not numeric where training had numbers.
         """
-        features = _columns(X, self.columns)
+        table = self.read(X)
+        columns = dict(zip(table.numeric, table.x_ND.T, strict=True))
         parts: list[Array] = []
         for number in self.numbers:
-            parts.extend(_apply_number(number, _numeric(features, number.name)))
+            parts.extend(_apply_number(number, columns[number.name]))
         for category in self.categories:
-            parts.extend(_apply_category(category, texts(_column(features, category.name))))
+            parts.extend(_apply_category(category, table.categories[category.name]))
         x_NF = np.stack(parts, axis=1)
         return np.pad(x_NF, ((0, 0), (0, self.width - x_NF.shape[1]))).astype(np.float32)
+
+    def read(self, X: Any) -> Table:
+        """The columns that were learned from, read as the training source was.
+
+        Args:
+            X: as `transform`; a Table of the same columns stays as it is.
+        """
+        if isinstance(X, Table):
+            return self._as_learned(X)
+        given = named_columns(X, self.columns)
+        kinds = {kind.name: kind for kind in self.types}
+        names = tuple(number.name for number in self.numbers)
+        found = [
+            read_numbers(column_of(given, name), kinds.get(name, ColumnType(name, NUMBER)))
+            for name in names
+        ]
+        texts = {
+            name: read_texts(column_of(given, name), kinds.get(name, ColumnType(name, CATEGORY)))
+            for name in (category.name for category in self.categories)
+        }
+        rows = len([*found, *texts.values()][0])
+        x_ND = np.stack(found, 1) if found else np.zeros((rows, 0))
+        return Table(x_ND, names, texts, self.columns, np.zeros(rows), "", types=self.types)
+
+    def unseen(self, table: Table) -> Iterator[str]:
+        """Columns most of whose values training has not seen, a sentence each."""
+        for category in self.categories:
+            codes = _codes(category, table.categories[category.name])
+            share = float((codes < 0).mean()) if len(codes) else 0.0
+            if len(codes) >= _ENOUGH and share > 0.5 and share > 2 * (1 - category.covered):
+                value = table.categories[category.name][int(np.argmin(codes))]
+                known = listing(map(repr, category.levels), 3)
+                told = f"{share:.0%} of the values in {category.name} were not seen in training"
+                yield f"{told}, such as {value!r} (seen: {known})"
+
+    def _as_learned(self, table: Table) -> Table:
+        """A table whose columns have the types of training."""
+        numeric = {*table.numeric}
+        as_text = [n.name for n in self.numbers if n.name not in numeric]
+        as_number = [c.name for c in self.categories if c.name in numeric]
+        if not as_text and not as_number:
+            return table
+        return self.read(
+            {**dict(zip(table.numeric, table.x_ND.T, strict=True)), **table.categories}
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -123,12 +194,12 @@ class Preprocess(OneTarget):
         state = json.loads(text)
         fitted = tuple(Number(**number) for number in state["numbers"])
         kinds = tuple(
-            Category(kind["name"], tuple(kind["levels"]), kind["missing"])
-            for kind in state["categories"]
+            Category(**{**kind, "levels": tuple(kind["levels"])}) for kind in state["categories"]
         )
         columns = tuple(state["columns"])
         moments = (state["target_mean"], state["target_std"])
-        return cls(columns, fitted, kinds, *moments, state["width"])
+        types = tuple(map(ColumnType.from_json, state.get("types", ())))
+        return cls(columns, fitted, kinds, *moments, state["width"], types)
 
 
 def _fit_number(name: str, x: Array) -> Number:
@@ -139,11 +210,16 @@ def _fit_number(name: str, x: Array) -> Number:
 
 
 def _fit_category(name: str, column: Array) -> Category:
-    counts = Counter(value for value in column if value is not None)
+    counts = Counter(value for value in column if value)
     # The most frequent, by name among equals, then sorted: the order of rows has no say.
     frequent = sorted(counts, key=lambda level: (-counts[level], level))[:MOST_LEVELS]
-    missing = any(value is None for value in column)
-    return Category(name, tuple(sorted(frequent)), missing)
+    missing = len(column) - sum(counts.values())
+    nothing = next((level for level in frequent if is_nothing(level)), "") if not missing else ""
+    covered = sum(counts[level] for level in frequent) + missing
+    is_exact = share_a_meaning(counts)
+    levels = tuple(sorted(frequent))
+    share = covered / len(column) if len(column) else 1.0
+    return Category(name, levels, bool(missing), nothing, is_exact, share)
 
 
 def _apply_number(number: Number, x: Array) -> list[Array]:
@@ -154,38 +230,20 @@ def _apply_number(number: Number, x: Array) -> list[Array]:
 
 
 def _apply_category(category: Category, column: Array) -> list[Array]:
-    levels = [*category.levels, None] if category.missing else category.levels
-    return [(column == level).astype(np.float64) for level in levels]
+    codes = _codes(category, column)
+    places = len(category.levels) + category.missing
+    return [(codes == place).astype(np.float64) for place in range(places)]
 
 
-def _columns(X: Any, names: tuple[str, ...]) -> Mapping[str, Any]:
-    """The features by name, whatever form they came in."""
-    if isinstance(X, Table):
-        return {**dict(zip(X.numeric, X.x_ND.T, strict=True)), **X.categories}
-    if hasattr(X, "columns"):
-        return {str(name): X[name] for name in X.columns}
-    if isinstance(X, Mapping):
-        return X
-    rows = X if isinstance(X, np.ndarray) else np.array(list(X), dtype=object)
-    if rows.ndim != 2 or rows.shape[1] != len(names):
-        message = f"the model takes {len(names)} columns ({listing(names)})"
-        raise DataError("X", f"{message}, not an array of shape {list(rows.shape)}")
-    return dict(zip(names, rows.T, strict=True))
-
-
-def _column(features: Mapping[str, Any], name: str) -> Any:
-    if name not in features:
-        message = f"column {name!r} is missing (columns given: {listing(features)}"
-        raise DataError("X", f"{message}{nearest(name, features)})")
-    return features[name]
-
-
-def _numeric(features: Mapping[str, Any], name: str) -> Array:
-    column = _column(features, name)
-    try:
-        if hasattr(column, "to_numpy"):  # a Series; its own NA values have no float()
-            column = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        return numbers(column)
-    except (TypeError, ValueError) as error:
-        message = f"column {name!r} was numeric in training: {error}"
-        raise DataError("X", message) from None
+def _codes(category: Category, column: Array) -> Array:
+    """The place of each value among the levels, then missing; -1 for one that training has not."""
+    of_missing = len(category.levels)
+    if not category.missing:
+        of_missing = category.levels.index(category.nothing) if category.nothing else _NO_VALUE
+    places: dict[str | None, int] = {}
+    for value in set(column):
+        place = category.spelling.place(value) if value else of_missing
+        if place < 0 and value and is_nothing(value):
+            place = of_missing
+        places[value] = place
+    return np.fromiter((places[value] for value in column), np.int64, len(column))

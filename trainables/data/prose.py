@@ -11,6 +11,7 @@ from lanewise.trainables.data.columns import Request, refuse_order
 from lanewise.trainables.data.folders import class_folders, files_below
 from lanewise.trainables.data.paths import locate_folder
 from lanewise.trainables.data.table import Array, Groups, Order, Rows, Table, finished, taken, texts
+from lanewise.trainables.data.types import ColumnType
 from lanewise.trainables.errors import DataError, listing, nearest
 
 SUFFIX = ".txt"
@@ -32,6 +33,8 @@ class Prose:
     groups: Groups | None = None
     order: Order | None = None
     unused: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    types: tuple[ColumnType, ...] = ()
 
     @property
     def form(self) -> str:
@@ -89,6 +92,8 @@ def as_prose(rows: Rows, column: str | None) -> Prose:
         rows.groups,
         rows.order,
         tuple(other for other in rows.columns if other != name),
+        rows.notes,
+        rows.types,
     )
 
 

@@ -17,6 +17,7 @@ from lanewise.trainables.data.preprocess import FARTHEST
 from lanewise.trainables.data.series import last_window
 from lanewise.trainables.data.standard import moments
 from lanewise.trainables.data.table import Array
+from lanewise.trainables.data.types import ColumnType
 from lanewise.trainables.errors import DataError
 
 _ROWS = 4096  # at a time: the rows may be mapped from a file that memory does not hold
@@ -28,7 +29,7 @@ class Scaling:
 
     shape: of a row, [C, H, W] or [T, F]; means and scales: of each channel or feature.
     target_means, target_stds: of a regression's target, or of each of several.
-    series: the names of the features of windows of series.
+    series: the names of the features of windows of series, and as what these were read.
     """
 
     shape: tuple[int, ...]
@@ -37,6 +38,7 @@ class Scaling:
     target_means: tuple[float, ...] = (0.0,)
     target_stds: tuple[float, ...] = (1.0,)
     series: tuple[str, ...] = ()
+    types: tuple[ColumnType, ...] = ()
 
     @classmethod
     def fit(cls, block: Block, *, regression: bool = False) -> Scaling:
@@ -47,7 +49,9 @@ class Scaling:
             return cls(shape, means, scales)
         if block.outlook is not None:  # foretold values in the units of those that are seen
             horizon = block.outlook.asked.horizon
-            return cls(shape, means, scales, means * horizon, scales * horizon, block.columns)
+            ahead = (means * horizon, scales * horizon)
+            kinds = tuple(kind for kind in block.types if kind.name in block.columns)
+            return cls(shape, means, scales, *ahead, block.columns, kinds)
         columns = block.target.reshape(len(block), -1).astype(np.float64).T
         pairs = [moments(column) for column in columns]
         return cls(shape, means, scales, tuple(m for m, _ in pairs), tuple(s for _, s in pairs))
@@ -63,7 +67,7 @@ class Scaling:
         Of windows of series, also a data frame in the order of time, whose last rows are a window.
         """
         if self.series and hasattr(X, "columns") and not isinstance(X, Block):
-            X = last_window(X, self.series, self.shape[0])
+            X = last_window(X, self.series, self.shape[0], self.types)
         x = X.x if isinstance(X, Block) else X if isinstance(X, Mapped) else np.asarray(X)
         if x.shape[1:] != self.shape:
             wanted = f"[rows, {', '.join(map(str, self.shape))}]"
@@ -98,7 +102,8 @@ class Scaling:
     def from_json(cls, text: str) -> Scaling:
         state = json.loads(text)
         state.pop("form")
-        return cls(**{key: tuple(value) for key, value in state.items()})
+        types = tuple(map(ColumnType.from_json, state.pop("types", ())))
+        return cls(**{key: tuple(value) for key, value in state.items()}, types=types)
 
 
 def _along(x: Array | Mapped) -> tuple[int, ...]:

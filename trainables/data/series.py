@@ -13,7 +13,7 @@ R rows in time, N windows of W rows, S series, H the horizon, O = H · S.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +22,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from lanewise.trainables.data.block import Block, Outlook
 from lanewise.trainables.data.columns import Columns, Windows
-from lanewise.trainables.data.convert import check_column, is_number, order_of
+from lanewise.trainables.data.convert import all_types, check_column, order_of
 from lanewise.trainables.data.files import check_names
-from lanewise.trainables.data.table import Array, Order, numbers
+from lanewise.trainables.data.names import clean, named_columns
+from lanewise.trainables.data.table import Array, Order
+from lanewise.trainables.data.types import NUMBER, ColumnType, Types
+from lanewise.trainables.data.values import read_numbers
 from lanewise.trainables.errors import DataError, listing
 
 if TYPE_CHECKING:
@@ -34,12 +37,20 @@ GAP = 1.5  # times the usual step is a gap; months differ by less
 _TIME, _VALUES = "data.series.time", "data.series.values"
 
 
-def from_series(frame: pd.DataFrame, named: Columns, name: str) -> Block:
+def from_series(
+    frame: pd.DataFrame,
+    named: Columns,
+    name: str,
+    *,
+    is_written: bool = False,
+    types: Types | None = None,
+) -> Block:
     """The windows of a data frame that have all of their horizon.
 
     Args:
         named: its `series`; other columns than those of time and values are not looked at.
         name: of the file, or of what else the frame came from, for messages.
+        is_written, types: as in `convert.from_frame`.
 
     Raises:
         DataError: at "data.series…", "data.source", or a key that series have no use for.
@@ -49,16 +60,21 @@ def from_series(frame: pd.DataFrame, named: Columns, name: str) -> Block:
     _refuse_others(named)
     if asked.time == frame.index.name:
         frame = frame.reset_index()
-    frame = frame.set_axis([str(column).strip() for column in frame.columns], axis=1)
+    frame = frame.set_axis([clean(column) for column in frame.columns], axis=1)
     check_names(frame.columns, name)
     check_column(_TIME, asked.time, list(frame.columns), name)
-    values = _series(frame, asked, name)
-    moments = _moments(frame[asked.time], asked.time)
+    if asked.values is not None:
+        frame = _only(frame, asked, name)
+    types = all_types(frame, named, types, is_written=is_written)
+    values = _series(frame, asked, types, name)
+    order, told = _order(frame[asked.time], types[asked.time])
+    moments = order.first
     places = np.argsort(moments, kind="stable")
     _check_distinct(frame[asked.time].to_numpy(), moments[places], places, asked.time)
-    raw_RS = numbers(frame[list(values)].to_numpy(np.float64, na_value=np.nan))[places]
-    notes = tuple(_notes(raw_RS, moments[places], values, asked))
-    return _cut(raw_RS, values, asked, notes, name)
+    raw_RS = np.stack([read_numbers(frame[value], types[value]) for value in values], 1)[places]
+    notes = [*types.notes, *([told] if told else [])]
+    notes += _notes(raw_RS, moments[places], values, asked)
+    return replace(_cut(raw_RS, values, asked, tuple(notes), name), types=types.columns)
 
 
 def _cut(
@@ -90,8 +106,12 @@ def _cut(
     if not complete.any():
         raise DataError(_VALUES, f"no window of {name} is followed by {horizon} known rows")
     left_out = int((~complete).sum())
-    kept = block.take(np.flatnonzero(complete)) if left_out else block
-    return replace(kept, dropped=left_out)
+    if not left_out:
+        return block
+    told = f"{left_out} of {count} windows ({left_out / count:.1%}) are left out: what they"
+    told += " foretell has gaps, or no season is known before it"
+    outlook = replace(block.outlook, notes=(told, *notes))
+    return replace(block, outlook=outlook, dropped=left_out).take(np.flatnonzero(complete))
 
 
 def seasonal_naive(known_RS: Array, at_N: Array, asked: Windows) -> Array:
@@ -112,20 +132,29 @@ def filled(raw_RS: Array) -> Array:
     return np.asarray(np.take_along_axis(raw_RS, np.maximum.accumulate(rows), axis=0))
 
 
-def last_window(frame: Any, values: tuple[str, ...], window: int) -> Array:
-    """The window [1, W, S] at the end of a data frame in the order of time."""
-    names = [str(name) for name in frame.columns]
+def last_window(
+    frame: Any, values: tuple[str, ...], window: int, types: Iterable[ColumnType] = ()
+) -> Array:
+    """The window [1, W, S] at the end of a data frame in the order of time.
+
+    Args:
+        types: of the source that was learned from.
+    """
+    columns = named_columns(frame)
     for value in values:
-        check_column("X", value, names, "the DataFrame")
+        check_column("X", value, list(columns), "the DataFrame")
     if len(frame) < window:
         message = f"the model takes {window} rows, and the DataFrame has {len(frame)}"
         raise DataError("X", message)
-    columns = [frame.columns[names.index(value)] for value in values]
+    kinds = {kind.name: kind for kind in types}
     try:
-        raw = numbers(frame[columns].to_numpy(np.float64, na_value=np.nan))
-    except (TypeError, ValueError) as error:
-        raise DataError("X", f"the series are numbers: {error}") from None
-    return filled(raw)[None, -window:]
+        read = [
+            read_numbers(columns[value], kinds.get(value) or ColumnType(value, NUMBER))
+            for value in values
+        ]
+    except DataError as error:
+        raise DataError("X", f"the series are numbers: {error.message}") from None
+    return filled(np.stack(read, 1))[None, -window:]
 
 
 def _refuse_others(named: Columns) -> None:
@@ -135,28 +164,36 @@ def _refuse_others(named: Columns) -> None:
             raise DataError(f"data.{key}", f"{message} data.series.time; leave it out")
 
 
-def _series(frame: pd.DataFrame, asked: Windows, name: str) -> tuple[str, ...]:
-    """The columns of the series: as asked, or all that hold numbers."""
+def _only(frame: pd.DataFrame, asked: Windows, name: str) -> pd.DataFrame:
+    """The columns of time and of the series that were named."""
     others = [column for column in frame.columns if column != asked.time]
-    if asked.values is None:
-        found = tuple(column for column in others if is_number(frame[column]))
-        if not found:
-            raise DataError(_VALUES, f"{name} has no column of numbers besides {asked.time!r}")
-        return found
+    assert asked.values is not None
     if not asked.values:
         raise DataError(_VALUES, f"name one column or more ({listing(others)})")
     for value in asked.values:
         check_column(_VALUES, value, others, name)
         if asked.values.count(value) > 1:
             raise DataError(_VALUES, f"{value!r} is named twice")
-        if not is_number(frame[value]):
+    return frame[[asked.time, *asked.values]]
+
+
+def _series(frame: pd.DataFrame, asked: Windows, types: Types, name: str) -> tuple[str, ...]:
+    """The columns of the series: as asked, or all that hold numbers."""
+    others = [column for column in frame.columns if column != asked.time]
+    if asked.values is None:
+        found = tuple(column for column in others if types[column].is_number)
+        if not found:
+            raise DataError(_VALUES, f"{name} has no column of numbers besides {asked.time!r}")
+        return found
+    for value in asked.values:
+        if not types[value].is_number:
             raise DataError(_VALUES, f"column {value!r} of {name} holds no numbers")
     return asked.values
 
 
-def _moments(column: pd.Series[Any], name: str) -> Array:
+def _order(column: pd.Series[Any], kind: ColumnType) -> tuple[Order, str]:
     try:
-        return order_of(column, name).first
+        return order_of(column, kind)
     except DataError as error:
         raise DataError(_TIME, error.message) from None
 

@@ -22,8 +22,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ from lanewise.trainables.data.array_files import load_npy, load_npz
 from lanewise.trainables.data.arrays import Frame, normalised
 from lanewise.trainables.data.block import FORMS
 from lanewise.trainables.data.columns import MEMORY, Columns, Request, places, refuse_order
-from lanewise.trainables.data.convert import from_block, from_frame, from_matrix
+from lanewise.trainables.data.convert import from_block, from_frame, from_matrix, learned
 from lanewise.trainables.data.files import CSV_SUFFIXES, read_csv, read_parquet, stacked
 from lanewise.trainables.data.given import plain
 from lanewise.trainables.data.images import load_images
@@ -43,12 +44,15 @@ from lanewise.trainables.data.paths import locate_all
 from lanewise.trainables.data.prose import load_text
 from lanewise.trainables.data.series import from_series
 from lanewise.trainables.data.table import Rows, Table
+from lanewise.trainables.data.types import NUMBER, Types
 from lanewise.trainables.errors import DataError, ModelError, listing, nearest
 from lanewise.trainables.user import resolve
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_HEAD = 1000  # rows that are looked at for leading zeros
+_PADDED = re.compile(r"[-+]?0[0-9]+$")
 _OF_SERIES = ("series", "csv", "parquet", "python")
 SKLEARN = ("digits", "breast_cancer", "wine", "iris", "diabetes")
 
@@ -64,12 +68,13 @@ def load_rows(
     source: str,
     columns: Columns,
     base: Path,
-    as_text: frozenset[str] = frozenset(),
+    types: Types | None = None,
     memory: int = MEMORY,
 ) -> Rows:
     """The rows that `source` names; relative paths resolve against `base`.
 
     Args:
+        types: of the main source's columns, as which those of a part are read.
         memory: bytes; larger arrays stay in their file, and larger Parquet becomes such a file.
 
     Raises:
@@ -88,7 +93,7 @@ def load_rows(
     if columns.series and kind not in _OF_SERIES:
         message = f"{source} has no columns of series ({listing(f'{k}:…' for k in _OF_SERIES)})"
         raise DataError("data.series", message)
-    return SOURCES[kind](Request(name, columns, base, as_text, memory))
+    return SOURCES[kind](Request(name, columns, base, types, memory))
 
 
 def _load_sklearn(asked: Request) -> Rows:
@@ -112,14 +117,50 @@ def _load_sklearn(asked: Request) -> Rows:
 
 def _load_csv(asked: Request) -> Rows:
     files = locate_all(asked.name, asked.base)
-    as_text = asked.as_text | set(asked.columns.ids)
-    frame = stacked([(file.name, read_csv(file, as_text)) for file in files])
-    return _rows_of(frame, asked.columns, asked.name if len(files) > 1 else files[0].name)
+    name = asked.name if len(files) > 1 else files[0].name
+    columns = asked.columns
+    if asked.types is not None:
+        frame = _read_csv(files, {*columns.ids, *asked.types.written})
+        return _rows_of(frame, asked, name, is_written=True)
+    frame = _read_csv(files, {*columns.ids, *(column for column, _ in columns.types)})
+    types = learned(frame, columns, is_written=True)
+    if types.misread:
+        frame = _read_csv(files, {*types.written, *types.misread})
+        types = learned(frame, columns, is_written=True)
+    types = replace(types, notes=(*types.notes, *_leading_zeros(files[0], frame, types)))
+    return _rows_of(frame, replace(asked, types=types), name, is_written=True)
 
 
-def _rows_of(frame: pd.DataFrame, columns: Columns, name: str) -> Rows:
+def _read_csv(files: Sequence[Path], as_text: set[str]) -> pd.DataFrame:
+    """The rows of files; a column that is text in one of them is text in all, as written."""
+    frames = [(file.name, read_csv(file, as_text)) for file in files]
+    of_text = {
+        str(c).strip() for _, f in frames for c in f.columns if f[c].dtype.kind not in "iufb"
+    }
+    mixed = {str(c).strip() for _, f in frames for c in f.columns if f[c].dtype.kind in "iufb"}
+    if differ := of_text & mixed:
+        frames = [(file.name, read_csv(file, as_text | differ)) for file in files]
+    return stacked(frames)
+
+
+def _leading_zeros(file: Path, frame: pd.DataFrame, types: Types) -> Iterator[str]:
+    """What to say of whole numbers such as 08001, which lose their zero."""
+    names = [str(name).strip() for name in frame.columns if frame[name].dtype.kind in "iu"]
+    if not names:
+        return
+    head = read_csv(file, names, rows=_HEAD)
+    for column in head.columns:
+        name = str(column).strip()
+        found = [value for value in head[column] if isinstance(value, str) and _PADDED.match(value)]
+        if name in names and found and types[name].type == NUMBER:
+            told = f"{name}: numbers such as {found[0]!r} lose their leading zeros"
+            yield f"{told}; data.columns: {{{name}: category}} keeps them as they are"
+
+
+def _rows_of(frame: pd.DataFrame, asked: Request, name: str, *, is_written: bool = False) -> Rows:
     """A row of the frame each, or windows over its rows."""
-    return from_series(frame, columns, name) if columns.series else from_frame(frame, columns, name)
+    read = from_series if asked.columns.series else from_frame
+    return read(frame, asked.columns, name, is_written=is_written, types=asked.types)
 
 
 def _load_parquet(asked: Request) -> Rows:
@@ -127,7 +168,7 @@ def _load_parquet(asked: Request) -> Rows:
     if weight(files) > asked.memory and not asked.columns.series:
         return stream(files, asked.columns)
     frame = stacked([(file.name, read_parquet(file)) for file in files])
-    return _rows_of(frame, asked.columns, asked.name if len(files) > 1 else files[0].name)
+    return _rows_of(frame, asked, asked.name if len(files) > 1 else files[0].name)
 
 
 def _load_series(asked: Request) -> Rows:
@@ -154,10 +195,10 @@ def _load_python(asked: Request) -> Rows:
         if not hasattr(returned, "columns"):
             message = f"{asked.name} returned a {type(returned).__name__}, not a DataFrame"
             raise DataError("data.source", f"{message} of series")
-        return from_series(returned, asked.columns, asked.name)
+        return _rows_of(returned, asked, asked.name)
     if not asked.columns.has_target and not isinstance(returned, tuple):
         if hasattr(returned, "columns"):
-            return from_frame(returned, asked.columns, asked.name)
+            return _rows_of(returned, asked, asked.name)
         returned = (returned, np.zeros(np.shape(returned)[:1]))
     try:
         given = normalised(returned)
@@ -168,7 +209,8 @@ def _load_python(asked: Request) -> Rows:
         message = f"{asked.name} returns its own target, {own!r}; leave {asked.target!r} out"
         raise DataError("data.target", message)
     if isinstance(given, Frame):
-        return from_frame(given.frame, replace(asked.columns, target=own), asked.name)
+        columns = replace(asked.columns, target=own)
+        return _rows_of(given.frame, replace(asked, columns=columns), asked.name)
     refuse_order(asked, asked.name)
     if asked.group is not None:
         message = f"{asked.name} returns arrays, which have no column {asked.group!r}"

@@ -12,6 +12,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from lanewise.trainables.data.types import ColumnType
+
 Array = npt.NDArray[Any]
 
 
@@ -50,6 +52,9 @@ class Rows(Protocol):
     target: raw labels or numbers, one per row, none missing; target_name is "" where there is none.
     dropped: how many rows were left out because their target is missing.
     groups: the rows that no split may part; order: what a split follows.
+    notes: what people should know of how the values were read, a sentence each.
+    types: as what they were read, those of groups, order and target among them; empty where the
+        source has no columns.
     """
 
     @property
@@ -64,6 +69,10 @@ class Rows(Protocol):
     def groups(self) -> Groups | None: ...
     @property
     def order(self) -> Order | None: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+    @property
+    def types(self) -> tuple[ColumnType, ...]: ...
 
     def __len__(self) -> int: ...
 
@@ -88,6 +97,8 @@ class Table:
     dropped: how many rows were left out because their target is missing.
     groups: the rows that no split may part; order: what a split follows. Neither is a feature.
     shape: what the D columns are when they are read as pixels, [C, H, W]; None for no picture.
+    notes: what people should know of how the values were read, a sentence each.
+    types: as what they were read, those of groups, order and target among them.
     """
 
     x_ND: Array  # noqa: N815  (the shape legend of this package)
@@ -100,6 +111,8 @@ class Table:
     groups: Groups | None = None
     order: Order | None = None
     shape: tuple[int, ...] | None = None
+    notes: tuple[str, ...] = ()
+    types: tuple[ColumnType, ...] = ()
 
     def __len__(self) -> int:
         return len(self.target)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lanewise.trainables.data.spelling import Spelling
 from lanewise.trainables.data.table import Array, Rows
+from lanewise.trainables.data.types import CATEGORY
 from lanewise.trainables.errors import ConfigError, DataError, listing, nearest
 from lanewise.trainables.metrics import CLASSIFICATION, SUPERVISED, TASKS, tasks_of
 
@@ -56,7 +58,7 @@ def infer_task(
             words = f"{task!r}" if task else f"{listing(tasks)}"
             raise ConfigError("task", f"{words}: what windows of series have is forecasting")
         return "forecasting"
-    wanted = task or _metric_task(metric) or _target_task(table.target)
+    wanted = task or _metric_task(metric) or _target_task(table)
     if task is None and wanted == "classification" and "multiclass" not in tasks:
         wanted = "binary" if len(np.unique(comparable(table.target))) == 2 else "regression"
     if wanted == "regression":
@@ -82,8 +84,12 @@ def encode_as(table: Rows, labels: Sequence[Label]) -> Array:
     Raises:
         DataError: at "data.target", a label that is not among them.
     """
-    places = {label: place for place, label in enumerate(labels)}
+    places: dict[Label, int] = {label: place for place, label in enumerate(labels)}
     found = comparable(table.target).tolist()
+    spelling = Spelling([str(label) for label in labels])
+    for label in set(found) - set(places):  # "01" is 1, "true" is True
+        if (place := spelling.place(str(label))) >= 0:
+            places[label] = place
     unknown = [label for label in found if label not in places]
     if unknown:
         times = f"{unknown.count(unknown[0])} rows have"
@@ -114,8 +120,12 @@ def _metric_task(metric: str | None) -> str | None:
     return "regression" if kinds == {"regression"} else "classification"
 
 
-def _target_task(target: Array) -> str:
-    if target.dtype.kind in "Ob":
+def _target_task(table: Rows) -> str:
+    target = table.target
+    is_category = any(
+        kind.name == table.target_name and kind.type == CATEGORY for kind in table.types
+    )
+    if is_category or target.dtype.kind in "Ob":
         return "classification"
     distinct = np.unique(target)
     whole = np.equal(np.mod(distinct, 1), 0).all()

@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 
 from lanewise.trainables.data.columns import Text
+from lanewise.trainables.data.names import column_of, named_columns
 from lanewise.trainables.data.prose import Prose
 from lanewise.trainables.data.standard import OneTarget, moments_of
 from lanewise.trainables.data.table import Array, Table, texts
-from lanewise.trainables.errors import DataError, listing, nearest
+from lanewise.trainables.errors import DataError
 
 PADDING, UNKNOWN, EMPTY, FIRST = 0, 1, 2, 3
 
@@ -119,19 +120,11 @@ class Tokens(OneTarget):
         if isinstance(X, Table):
             X = X.categories
         if hasattr(X, "columns") or isinstance(X, Mapping):
-            return list(texts(_column(X, self.column)))
+            return list(texts(column_of(named_columns(X), self.column)))
         rows = [] if isinstance(X, str) else list(X)
         if isinstance(X, str) or any(not (row is None or isinstance(row, str)) for row in rows):
             raise DataError("X", "the model takes a list of texts, or a DataFrame with them")
         return rows
-
-
-def _column(X: Any, name: str) -> Any:
-    given = {str(column): X[column] for column in X}
-    if name not in given:
-        known = f"{listing(given)}{nearest(name, given)}"
-        raise DataError("X", f"column {name!r} is missing (columns given: {known})")
-    return given[name]
 
 
 def split(text: str | None, tokens: str) -> list[str]:

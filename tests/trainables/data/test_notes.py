@@ -36,7 +36,7 @@ def test_what_is_left_out_or_cut_is_said():
         target=np.where(np.arange(200) < 5, np.nan, np.arange(200) % 2),
     )
     assert made.notes == (
-        "5 rows without a target are left out",
+        "5 of 200 rows (2.5%) have no value in y: left out",
         "no training row has a value in empty, infinite; left out",
         "one value in all rows: same, word",
         "name has 195 different values; the 50 most frequent get an input each",
