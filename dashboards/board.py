@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
@@ -128,7 +129,8 @@ def _history(feed: Feed, width: int, height: int) -> list[Text]:
     mode = feed.view.spec.objective.mode
     metric = feed.view.spec.objective.metric
     head = named("history", f"{metric} of each trial by its end, and the best so far")
-    return [Text(), head, *plot(points, feed.path, mode, width, height)]
+    shown = partial(digits.metric, metric, rows=feed.rows)
+    return [Text(), head, *plot(points, feed.path, mode, width, height, shown)]
 
 
 def _tables(feed: Feed, snapshot: Snapshot, height: int) -> list[Text]:
@@ -151,7 +153,8 @@ def _open(feed: Feed, snapshot: Snapshot, most: int) -> list[Text]:
     for trial in shown:
         latest = digits.metric(metric, trial.rows[-1][1][metric], feed.rows) if trial.rows else "–"
         again = f", attempt {trial.attempt}" if trial.attempt > 1 else ""
-        until = f"{trial.epoch} of {last}, next {trial.until}{again}"
+        following = "" if trial.until >= last else f", next {trial.until}"
+        until = f"{trial.epoch} of {last}{following}{again}"
         for_ = duration(snapshot.at - feed.since[trial.number])
         rows.append((str(trial.number), until, for_, latest, _config(feed, trial)))
     lines = _columns("running" if snapshot.is_live else OPEN, rows)

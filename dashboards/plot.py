@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from rich.text import Text
-
-from lanewise.dashboards.words import number
 
 # Bits of a braille cell, by row and column of its 4 × 2 dots (Unicode, "Braille Patterns").
 _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
@@ -20,7 +18,12 @@ Point = tuple[float, float]  # (trials ended before, value)
 
 
 def plot(
-    trials: Sequence[Point], path: Sequence[Point], mode: str, width: int, height: int
+    trials: Sequence[Point],
+    path: Sequence[Point],
+    mode: str,
+    width: int,
+    height: int,
+    shown: Callable[[float], str] = "{:.4g}".format,
 ) -> list[Text]:
     """A dot for each trial in the order of their end, and a line for the best so far.
 
@@ -29,6 +32,7 @@ def plot(
         path: each improvement of the best so far, the first one first; may not be empty.
         mode: max or min.
         width, height: of the picture in cells, with the numbers of the scale at its left.
+        shown: a number of the scale in words.
     """
     wide, high = 2 * (width - LABEL), 4 * height
     last = max([1.0, *(x for x, _ in trials), *(x for x, _ in path)])
@@ -44,7 +48,7 @@ def plot(
     for x, y in _steps([place(point) for point in path], wide):
         _set(line, x, y)
     labels = [""] * height
-    labels[0], labels[-1] = number(top, 4), number(low, 4)
+    labels[0], labels[-1] = shown(top), shown(low)
     return [_row(*row) for row in zip(labels, dots, line, strict=True)]
 
 
