@@ -41,12 +41,12 @@ def phase_of(view: View, home: Home, *, is_working: bool) -> Phase:
         is_working: a trial has begun in this session.
     """
     history = view.history
+    uses_ray = history.opened is not None and history.opened.executor != "inline"
     if history.closed or history.interrupted:
         if left := pending(home, view.launch.sweep, view.journal):
             return Phase("syncing MLflow", f"{left} records left")
         is_due = read_cursor(home, view.launch.sweep).report == DUE
-        return Phase("writing the report" if is_due else "ending")
+        return Phase("writing the report" if is_due else "stopping Ray" if uses_ray else "ending")
     if is_working:
         return IN_TRAINING
-    uses_ray = history.opened is not None and history.opened.executor != "inline"
     return Phase("starting Ray" if uses_ray else "starting")

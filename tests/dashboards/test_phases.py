@@ -47,7 +47,7 @@ def test_the_life_of_a_sweep(lab):
     write_cursor(lab.home, "s1", Cursor(seq=records - 1, report=DUE))
     assert phase(lab) == "writing the report"
     write_cursor(lab.home, "s1", Cursor(seq=records - 1, report=LOGGED))
-    assert phase(lab) == "ending"
+    assert phase(lab) == "stopping Ray"
 
 
 def test_an_interrupted_sweep_is_synced_and_a_resumed_one_starts(lab):
