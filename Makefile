@@ -1,10 +1,10 @@
-# All of development: make setup | demo | test | test-long | lint | docs | bench
+# All of development: make setup | demo | test | test-long | test-night | lint | docs | bench
 PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test test-long lint format docs bench clean
+.PHONY: setup demo test test-long test-night lint format docs bench clean
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
@@ -16,10 +16,13 @@ demo: setup
 	$(BIN)/lanewise run examples/demo.yaml --new
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not long'
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not long and not night'
 
 test-long: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m long
+
+test-night: setup
+	$(BIN)/python -m pytest -n 2 -m night
 
 lint: setup
 	$(BIN)/ruff check .

@@ -168,6 +168,7 @@ def live(home: Home, journal: Journal, events: list[Event], seconds: float) -> N
     with home.controller_lock(SWEEP):
         journal.append(SWEEP, -1, events[:2])
         process = start(home)
+        assert process is not None
         while not (home.root / "mlflow.db").exists() or not read_cursor(home, SWEEP).run_id:
             time.sleep(0.1)  # the spare process of `lanewise run` is as far at the first trial
         for worker in workers:

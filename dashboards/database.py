@@ -18,7 +18,9 @@ from mlflow import MlflowClient
 from sqlalchemy import Engine, IteratorResult, TextClause
 from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.event import listens_for
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy.pool import Pool
 
 # What MLflow says to SQLite at the beginning of every session, some seven times a trial.
 SETTINGS = frozenset(
@@ -28,6 +30,8 @@ SETTINGS = frozenset(
         "PRAGMA case_sensitive_like = true;",
     }
 )
+
+_FILE = "lanewise.file"  # of a connection: its path, and which file that was
 
 _spare: Path | None = None
 _ready: set[str] = (
@@ -51,23 +55,40 @@ def warm(spare: Path | None) -> None:
 
 def ready(path: Path) -> None:
     """Makes the database if there is none. In WAL mode readers and the writer do not wait."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for left in path.parent.glob(f".{path.name}.*"):  # of a process that was killed
-            left.unlink(missing_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        if _spare is not None and _spare.exists():
-            shutil.copyfile(_spare, draft)
-        else:
-            _make(draft)
-        os.replace(draft, path)
+    made(path)
     with closing(sqlite3.connect(path, timeout=30)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
     _ready.update((str(path), os.path.realpath(path)))
 
 
+def made(path: Path) -> None:
+    """Makes the database if there is none: MLflow does so once in a process, whatever happens."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{path.name}.*"):  # of a process that was killed
+        left.unlink(missing_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    if _spare is not None and _spare.exists():
+        shutil.copyfile(_spare, draft)
+    else:
+        _make(draft)
+    for suffix in ("-wal", "-shm"):  # of a database that somebody deleted without them
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    os.replace(draft, path)
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file it is. A file that a connection of this process has open keeps its own."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 @listens_for(Engine, "connect")
-def _prepare(connection: Any, _: Any) -> None:
+def _prepare(connection: Any, record: Any) -> None:
     """Settings of a connection to a home's database.
 
     MLflow commits some seven times a trial: it waits for no disk. Losing power may then lose the
@@ -77,9 +98,21 @@ def _prepare(connection: Any, _: Any) -> None:
     if not isinstance(connection, sqlite3.Connection):
         return
     _, _, file = connection.execute("PRAGMA database_list").fetchone()
+    if file:
+        record.info[_FILE] = Path(file), identity(Path(file))
     if file and os.path.realpath(file) in _ready:
         for setting in ("PRAGMA synchronous = NORMAL;", *SETTINGS):
             connection.execute(setting)
+
+
+@listens_for(Pool, "checkout")
+def _reconnect(connection: Any, record: Any, proxy: Any) -> None:
+    """A connection to a file that was deleted or replaced is not used again."""
+    path, known = record.info.get(_FILE, (None, None))
+    if path is not None and (now := identity(path)) != known:
+        if now is None:  # to connect would make an empty file
+            raise FileNotFoundError(f"{path} is gone")
+        raise DisconnectionError(f"{path} was replaced")
 
 
 @listens_for(Session, "do_orm_execute")

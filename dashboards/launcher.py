@@ -10,14 +10,18 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
+from lanewise.dashboards.state import URI_VARIABLE, is_masked, lock_path, mask
 from lanewise.search.home import Home
+from lanewise.search.locks import is_locked
 
 # Kept, since a Popen that is dropped while its process runs warns; it is not ours to wait for it.
 _STARTED: list[subprocess.Popen[bytes]] = []
 _SPARES: list[subprocess.Popen[bytes]] = []
 
 
-def start(home: Home, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+def start(
+    home: Home, uri: str | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes] | None:
     """Starts a projector for a home, or gives it the spare one, and returns at once.
 
     Call it while the sweep's controller lock is held: the projector ends by itself when nothing
@@ -25,10 +29,18 @@ def start(home: Home, env: Mapping[str, str] | None = None) -> subprocess.Popen[
     (a kill of the group takes it along), ignores Ctrl-C, and writes to ``<home>/projector.log``.
 
     Args:
-        env: variables on top of this process's own, such as ``state.URI_VARIABLE``.
+        uri: an explicit tracking URI; one with a password is told to this projector alone.
+        env: variables on top of this process's own.
+
+    Returns:
+        The process; None where another one is at work and does it, too.
     """
     home.root.mkdir(parents=True, exist_ok=True)
-    process = _assign(home, env or {}) or _spawn(home, env or {})
+    if is_locked(lock_path(home, uri)):
+        return None
+    secret = {URI_VARIABLE: uri} if uri is not None and is_masked(mask(uri)) else {}
+    mine = {**(env or {}), **secret}
+    process = _assign(home, mine) or _spawn(home, mine)
     _STARTED[:] = [one for one in _STARTED if one.poll() is None] + [process]
     return process
 
@@ -43,6 +55,9 @@ def warmed(home: Home, uri: str | None) -> Iterator[None]:
     Args:
         uri: of an MLflow other than the home's own.
     """
+    if is_locked(lock_path(home, uri)):
+        yield  # one is at work, and takes on what begins now
+        return
     with tempfile.TemporaryDirectory(prefix="lanewise-") as scratch:
         command = [sys.executable, "-m", "lanewise.dashboards.projector", "--spare"]
         if uri is None and not (home.root / "mlflow.db").exists():

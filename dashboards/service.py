@@ -9,16 +9,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from lanewise.dashboards import handover
 from lanewise.dashboards.errors import ProjectionError
 from lanewise.dashboards.state import (
     DUE,
-    SWEEP_VARIABLE,
     URI_VARIABLE,
     is_masked,
+    lock_path,
+    mask,
     read_cursor,
     tracking_uri,
 )
 from lanewise.dashboards.tail import Tail
+from lanewise.search.errors import LockedError
 from lanewise.search.events import Launched
 from lanewise.search.home import Home
 from lanewise.search.journal import Journal
@@ -28,13 +31,15 @@ POLL, SLOWEST_POLL = 0.2, 0.5  # seconds between looks at the journal
 GRACE = 2.0  # seconds without work before a projector without a controller ends
 GIVE_UP = 600.0  # seconds for which it retries in vain after the last controller has gone
 LOOK_EVERY = 1.0  # seconds between looks for other sweeps
+# Seconds for which a new projector waits for one that is about to end; one that goes on serves all.
+TURN = 3.0
 
 
 class Service:
     """All sweeps of a home, until nothing is left to do.
 
     Args:
-        secret: serve this sweep alone, whose URI has a password that only this process knows.
+        secret: serve the sweeps at this URI alone, whose password only this process knows.
             The others' projector leaves such sweeps alone, and has another lock.
         yield_to: called with whether some sweep is training now, whenever that changes.
     """
@@ -51,14 +56,15 @@ class Service:
         self.secret = secret
         self.yield_to = yield_to
         self.trains: bool | None = None
+        self.is_asked_to_end = False
         self.tails: dict[str, Tail] = {}
         self._looked_at = -math.inf
         self._worked_at = self._lived_at = time.monotonic()
 
     def run(self) -> None:
-        """Returns when every sweep is drained and none has a controller."""
+        """Returns when every sweep is drained and none has a controller, or when asked to end."""
         delay = POLL
-        while True:
+        while not self.is_asked_to_end:
             if self.step():
                 self._worked_at, delay = time.monotonic(), POLL
             elif self._may_end():
@@ -93,9 +99,9 @@ class Service:
 
     def _uri(self, launch: Launched) -> str | None:
         """The URI to write to; None for a sweep that another process serves."""
-        if self.secret is not None:
-            return known_uri(self.home, launch) if launch.sweep == self.secret else None
         recorded = tracking_uri(self.home, launch)
+        if self.secret is not None:
+            return self.secret if recorded == mask(self.secret) else None
         return None if is_masked(recorded) else recorded
 
     def _may_end(self) -> bool:
@@ -103,7 +109,7 @@ class Service:
         if any(self.home.has_controller(launch.sweep) for launch, _ in self.journal.launches()):
             self._lived_at = now
             return False
-        if all(tail.is_idle for tail in self.tails.values()):
+        if all(tail.is_idle or tail.is_hopeless for tail in self.tails.values()):
             return now - self._worked_at > GRACE
         return now - max(self._lived_at, self._worked_at) > GIVE_UP
 
@@ -111,15 +117,19 @@ class Service:
 def serve(home: Home, yield_to: Callable[[bool], None]) -> None:
     """The whole life of a projector process; ``yield_to`` as for ``Service``."""
     quiet()
-    with open_journal(home) as journal:
-        mine = os.environ.get(SWEEP_VARIABLE)
-        launch = find_launch(journal, mine) if mine else None
-        secret = mine if launch and is_masked(tracking_uri(home, launch)) else None
-        with projector_lock(home, math.inf, launch):
+    given = os.environ.get(URI_VARIABLE)
+    secret = given if given and is_masked(mask(given)) else None
+    try:
+        with open_journal(home) as journal, projector_lock(home, secret, TURN) as lock:
+            handover.sign(lock.path)
             # What is imported by now stays: not to be looked through again and again.
             gc.freeze()
             gc.set_threshold(20_000, 20, 100)
-            Service(home, journal, secret, yield_to).run()
+            service = Service(home, journal, secret, yield_to)
+            handover.on_request(lambda: setattr(service, "is_asked_to_end", True))
+            service.run()
+    except LockedError:
+        return  # another one is at work
 
 
 def known_uri(home: Home, launch: Launched) -> str | None:
@@ -127,15 +137,13 @@ def known_uri(home: Home, launch: Launched) -> str | None:
     recorded = tracking_uri(home, launch)
     if not is_masked(recorded):
         return recorded
-    given = os.environ.get(SWEEP_VARIABLE) == launch.sweep
-    return os.environ.get(URI_VARIABLE) if given else None
+    given = os.environ.get(URI_VARIABLE)
+    return given if given and mask(given) == recorded else None
 
 
-def projector_lock(home: Home, wait: float, launch: Launched | None = None) -> FileLock:
-    """The lock of the home's projector, or of the one that serves a sweep with a password."""
-    secret = launch is not None and is_masked(tracking_uri(home, launch))
-    name = f"projector-{launch.sweep}.lock" if secret and launch else "projector.lock"
-    return FileLock(home.root / "locks" / name, "the projection to MLflow", wait)
+def projector_lock(home: Home, uri: str | None, wait: float) -> FileLock:
+    """The lock of the home's projector, or of the one that serves an address with a password."""
+    return FileLock(lock_path(home, uri), "the projection to MLflow", wait)
 
 
 def find_launch(journal: Journal, sweep: str) -> Launched:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
-import subprocess
+import tempfile
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lanewise.search.errors import SearchError
 from lanewise.search.events import Launched
 from lanewise.search.home import Home
 from lanewise.search.journal import Journal
 
 # How a launcher hands a tracking URI with a password to its projector; journals hold it masked.
 URI_VARIABLE = "LANEWISE_TRACKING_URI"
-SWEEP_VARIABLE = "LANEWISE_TRACKING_SWEEP"
 MASK = "***"
+
+_READ_OTHERWISE = re.compile(r"[?#%]")
 
 DUE, LOGGED, NONE = "due", "logged", "none"  # what became of the report of a sweep at rest
 
@@ -35,10 +39,11 @@ class Cursor:
     """All records up to ``seq`` are in MLflow.
 
     Args:
-        tracking_uri: masked; None before the first connection.
+        tracking_uri: masked; None before the first connection, and for the home's own database.
         run_id: the sweep's (parent) run.
         drained_at: when nothing was left to project, seconds since 1970; None while there is.
         error: why the last attempt failed, one line; None after a success.
+        hopeless_at: when that was, where waiting does not help (seconds since 1970); else None.
         report: DUE, LOGGED or NONE (it could not be built) once the sweep is over or interrupted
             and drained; None before, and where no report is wanted.
     """
@@ -49,6 +54,7 @@ class Cursor:
     run_id: str | None = None
     drained_at: float | None = None
     error: str | None = None
+    hopeless_at: float | None = None
     report: str | None = None
 
 
@@ -88,7 +94,52 @@ def tracking_uri(home: Home, launch: Launched) -> str:
 
 def local_uri(home: Home) -> str:
     """The home's own MLflow database."""
-    return f"sqlite:///{home.root / 'mlflow.db'}"
+    return f"sqlite:///{local_file(home)}"
+
+
+def local_file(home: Home) -> Path:
+    """The file of the home's own MLflow database, by a path that a URL can hold as it is."""
+    return _plain(home.root) / "mlflow.db"
+
+
+def _plain(folder: Path) -> Path:
+    """The folder, or a link to it where its path has what URLs read otherwise.
+
+    Releases of SQLAlchemy and MLflow disagree on how such a path is to be quoted.
+    """
+    if not _READ_OTHERWISE.search(str(folder)):
+        return folder
+    links = Path(tempfile.gettempdir())
+    links = (Path("/tmp") if _READ_OTHERWISE.search(str(links)) else links) / (
+        f"lanewise-{os.getuid()}"
+    )
+    links.mkdir(mode=0o700, exist_ok=True)
+    if links.is_symlink() or links.stat().st_uid != os.getuid():
+        raise SearchError(f"{links} belongs to somebody else; MLflow's links are to be made there")
+    link = links / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    if not link.is_symlink() or os.readlink(link) != str(folder):
+        draft = link.with_suffix(f".{os.getpid()}")
+        draft.unlink(missing_ok=True)
+        draft.symlink_to(folder)
+        draft.replace(link)
+    return link
+
+
+def shown_uri(home: Home, launch: Launched, cursor: Cursor) -> str:
+    """Where the sweep is shown, as people may read it (so without passwords)."""
+    shown = cursor.tracking_uri
+    if shown is None or (shown.startswith("sqlite:") and is_own(launch) and not _is_there(shown)):
+        return tracking_uri(home, launch)  # a home that has moved took its database along
+    return shown
+
+
+def is_own(launch: Launched) -> bool:
+    """Whether the sweep is to be shown in the database of its home."""
+    return not (launch.details.get("mlflow") or {}).get("tracking_uri")
+
+
+def _is_there(uri: str) -> bool:
+    return Path(uri.removeprefix("sqlite:///").partition("?")[0]).exists()
 
 
 def artifacts(home: Home) -> Path:
@@ -127,49 +178,61 @@ def is_masked(uri: str) -> bool:
     return MASK in uri
 
 
+def lock_path(home: Home, uri: str | None) -> Path:
+    """The lock of the projector that writes to a URI: one a home, and one more for each address
+    whose password only its own processes know.
+    """
+    if uri is None or not is_masked(mask(uri)):
+        return home.root / "locks" / "projector.lock"
+    return home.root / "locks" / f"projector-{zlib.crc32(mask(uri).encode()):08x}.lock"
+
+
 def wait_drained(
     home: Home,
     journal: Journal,
     sweep: str,
     patience: float = 60.0,
     on_progress: Callable[[int], None] | None = None,
-    process: subprocess.Popen[bytes] | None = None,
-    restart: Callable[[], subprocess.Popen[bytes]] | None = None,
+    keep_alive: Callable[[], object] = lambda: None,
+    since: float | None = None,
 ) -> int:
     """Waits until MLflow shows everything, or for ``patience`` seconds without progress.
 
     Args:
         on_progress: called with the number pending, at first and whenever it has fallen.
-        process: the projector; when it has died, ``restart`` is called, once.
+        keep_alive: called again and again; it starts a projector where there is none.
+        since: seconds since 1970; a reason found after that, which no waiting helps against, ends
+            the wait. None: from now on.
 
     Returns:
         The number of records still pending: 0 when drained.
     """
     least, moved = None, time.monotonic()
+    since = time.time() if since is None else since
     while left := pending(home, sweep, journal):
         if least is None or left < least:
             least, moved = left, time.monotonic()
             if on_progress is not None:
                 on_progress(left)
-        if time.monotonic() - moved > patience:
+        if time.monotonic() - moved > patience or is_hopeless(read_cursor(home, sweep), since):
             return left
-        if process is not None and restart is not None and process.poll() is not None:
-            process, restart = restart(), None
+        keep_alive()
         time.sleep(0.1)
     return 0
 
 
+def is_hopeless(cursor: Cursor, since: float) -> bool:
+    """Whether the projection met a reason after ``since`` that no waiting helps against."""
+    return cursor.hopeless_at is not None and cursor.hopeless_at >= since
+
+
 def wait_reported(
-    home: Home,
-    sweep: str,
-    patience: float,
-    process: subprocess.Popen[bytes] | None = None,
-    restart: Callable[[], subprocess.Popen[bytes]] | None = None,
+    home: Home, sweep: str, patience: float, keep_alive: Callable[[], object] = lambda: None
 ) -> bool:
     """Waits for the report of a sweep that has drained, for ``patience`` seconds at most.
 
     Args:
-        process, restart: as for ``wait_drained``.
+        keep_alive: as for ``wait_drained``.
 
     Returns:
         Whether nothing more will come: it is there, could not be built, or is not wanted.
@@ -178,7 +241,6 @@ def wait_reported(
     while read_cursor(home, sweep).report == DUE:
         if time.monotonic() > until:
             return False
-        if process is not None and restart is not None and process.poll() is not None:
-            process, restart = restart(), None
+        keep_alive()
         time.sleep(0.1)
     return True

@@ -9,7 +9,7 @@ from typing import Any
 from lanewise.dashboards.digits import rows_of
 from lanewise.dashboards.grouping import FailureGroup, final_failures, group_failures
 from lanewise.dashboards.report.build import report_of
-from lanewise.dashboards.state import Cursor, mask, read_cursor, tracking_uri
+from lanewise.dashboards.state import Cursor, mask, read_cursor, shown_uri
 from lanewise.dashboards.state import pending as pending_records
 from lanewise.search.errors import JournalError
 from lanewise.search.history import CANCELLED, COMPLETED, FAILED, STOPPED, Trial
@@ -56,7 +56,7 @@ def summary(view: View, home: Home, *, pending: int | None = None) -> Summary:
         "trials": counts(view),
         "best": best_trials[0] if best_trials else None,
         "mlflow": {
-            "tracking_uri": mask(cursor.tracking_uri or tracking_uri(home, view.launch)),
+            "tracking_uri": mask(shown_uri(home, view.launch, cursor)),
             "experiment_id": cursor.experiment_id,
             "run_id": cursor.run_id,
             "pending": pending,

@@ -14,10 +14,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from lanewise.dashboards.errors import ProjectionError
+from lanewise.dashboards.errors import ProjectionError, ReplacedError
 from lanewise.dashboards.projection import Projection
+from lanewise.dashboards.reasons import in_one_line
+from lanewise.dashboards.reasons import is_permanent as is_permanent_reason
 from lanewise.dashboards.reporter import Reporter
-from lanewise.dashboards.state import DUE, Cursor, mask, read_cursor, write_cursor
+from lanewise.dashboards.state import DUE, Cursor, local_uri, mask, read_cursor, write_cursor
 from lanewise.search.errors import SearchError
 from lanewise.search.events import Launched
 from lanewise.search.home import Home
@@ -33,6 +35,10 @@ CURSOR_EVERY = 0.2
 LOOK_EVERY = 1.0  # seconds of sending after which the journal is looked at again
 PATIENCE = 2.0  # seconds for which news of an open trial may wait for its end
 LONGEST = 10.0  # the same while trials that have ended wait
+CHECK_EVERY = 30.0  # seconds between looks for runs that a server made twice
+# Seconds after a call whose outcome is unknown: until the first look a sweep does not count as
+# shown; what a server carries out even later is found by the second one.
+LATE, LATEST = 5.0, 45.0
 
 
 class Tail:
@@ -69,6 +75,10 @@ class Tail:
         self._parent_at = 0.0
         self._cursor_at = 0.0
         self._since: dict[int, float] = {}  # open trial -> when its news began to wait
+        self._made: dict[int | None, str] = {}  # the runs that were made or found so far
+        self._repaired: set[int | None] = set()  # whose runs may lack what MLflow was told
+        self._checked_at = 0.0
+        self._looks: list[float] = []  # when to look for runs that came late
 
     def step(self) -> bool:
         """Takes in and sends what is new; returns whether anything was.
@@ -78,8 +88,13 @@ class Tail:
         """
         try:
             moved = self._step()
-        except Exception:
+        except Exception as error:
+            self._note_doubt()
             self.close()
+            if isinstance(error, ReplacedError):
+                self._made.clear()
+                # What it held is not known: all of it is projected again.
+                self._put(replace(self.cursor, seq=-1, run_id=None, report=None))
             raise
         self.failures = 0
         return moved
@@ -94,9 +109,14 @@ class Tail:
             self._note(error)
             return False
 
+    def doubt(self) -> None:
+        """A call that another process made may still be carried out."""
+        self._looks = [time.monotonic() + LATE, time.monotonic() + LATEST]
+
     def close(self) -> None:
         """Forgets everything but the cursor."""
         if self._writer is not None:
+            self._made |= {n: run.run_id for n, run in self._writer.runs.items() if not run.gone}
             self._writer.close()
         self._reporter.close()
         self._projection = self._writer = None
@@ -114,9 +134,19 @@ class Tail:
         return self._projection is not None and self._projection.status == "running"
 
     @property
+    def is_shown(self) -> bool:
+        """Whether all that is known is in MLflow, the report included."""
+        return self.is_drained and not self._is_held and self.cursor.report != DUE
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing is left to be done but to wait for more."""
-        return self.is_drained and self.cursor.report != DUE
+        return self.is_shown and not self._looks
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether the last attempt met a reason that no waiting helps against."""
+        return self.failures > 0 and self.cursor.hopeless_at is not None
 
     @property
     def is_over(self) -> bool:
@@ -126,7 +156,7 @@ class Tail:
 
     def explained(self, error: Exception) -> str:
         """The error in one line, without secrets."""
-        text = str(error).strip().split("\n")[0] or type(error).__name__
+        text = in_one_line(error)
         if not isinstance(error, ProjectionError | SearchError):
             text = f"{mask(self.uri)}: {type(error).__name__}: {text}"
         return self._without_secrets(text)[:500]
@@ -134,6 +164,8 @@ class Tail:
     # -- one step ----------------------------------------------------------------------------
 
     def _step(self) -> bool:
+        if self._writer is not None:
+            self._writer.ensure_current()
         projection = self._projection or self._open()
         records = self.journal.read(self.launch.sweep, projection.seq)
         for record in records:
@@ -142,6 +174,9 @@ class Tail:
             self._look_for_controller(projection)
         moved = bool(records) or projection.settled < projection.seq
         self._send(projection)
+        if self._has_repaired(projection):
+            return True
+        self._save(projection, final=True)
         if self.cursor.report == DUE:
             self._report(projection)
         return moved
@@ -154,7 +189,17 @@ class Tail:
 
         recorded = self.launch.details.get("mlflow") or {}
         experiment = str(recorded.get("experiment") or "lanewise")
-        writer = Writer(self.home, self.uri, experiment, self.launch.sweep, revive=self.rebuild)
+        made = dict(self._made)
+        if self.cursor.run_id is not None:
+            made.setdefault(None, self.cursor.run_id)
+        writer = Writer(
+            self.home,
+            self.uri,
+            experiment,
+            self.launch.sweep,
+            revive=self.rebuild,
+            remembered=made,
+        )
         self._writer = writer
         projection = Projection(self.launch, str(self.home.root))
         self._catch_up(projection, writer)
@@ -162,7 +207,7 @@ class Tail:
         self.rebuild = False
         self._projection = projection
         self.cursor = replace(
-            self.cursor, tracking_uri=mask(self.uri), experiment_id=writer.experiment_id
+            self.cursor, tracking_uri=self._address, experiment_id=writer.experiment_id
         )
         return projection
 
@@ -172,9 +217,11 @@ class Tail:
             if record.seq > after:
                 break
             projection.take(record)
-        for number in [None, *projection.trials]:
+        for number in {None, *projection.trials} - writer.repaired - self._repaired:
             if number in writer.runs:
                 projection.sent(number)
+        self._repaired.clear()
+        writer.repaired.clear()
         projection.cut_off = not self.home.has_controller(self.launch.sweep)
         report = self.cursor.report if after >= 0 else None
         self.cursor = replace(self.cursor, seq=after, report=report)
@@ -182,16 +229,24 @@ class Tail:
     def _believed(self, writer: Writer) -> int:
         """The cursor's place, or -1 where it speaks of another journal or another MLflow."""
         cursor, parent = self.cursor, writer.runs.get(None)
-        same = cursor.tracking_uri == mask(self.uri) and cursor.run_id is not None
+        # Older releases wrote the address of a home's own database down, too.
+        same = cursor.tracking_uri in (self._address, mask(self.uri)) and cursor.run_id is not None
         is_there = parent is not None and parent.run_id == cursor.run_id
         possible = cursor.seq <= self.journal.last(self.launch.sweep)
         return cursor.seq if same and is_there and possible and not self.rebuild else -1
 
+    @property
+    def _address(self) -> str | None:
+        """Where the sweep is shown, as the cursor has it: a home may move with its database."""
+        return None if self.uri == local_uri(self.home) else mask(self.uri)
+
     def _heal(self, projection: Projection, writer: Writer) -> None:
-        """Runs whose status is not what it should be are sent again."""
+        """Runs whose status or parent is not what it should be are sent again."""
         for number in [None, *projection.trials] if projection.seq >= 0 else []:
             known = writer.runs.get(number)
-            if known and not known.gone and known.status != projection.mlflow_status(number):
+            if known is None or known.gone:
+                continue
+            if known.status != projection.mlflow_status(number) or writer.is_astray(number):
                 projection.draft(number).touch(projection.seq)
 
     def _look_for_controller(self, projection: Projection) -> None:
@@ -213,7 +268,6 @@ class Tail:
         if projection.sweep.unsent is not None and self._parent_is_due(projection):
             self._write(projection, writer, None)
             self._parent_at = time.monotonic()
-        self._save(projection, final=True)
 
     def _send_trials(
         self, projection: Projection, writer: Writer, ended: list[int], open_: list[int]
@@ -251,6 +305,40 @@ class Tail:
         if number is not None:
             self._since.pop(number, None)
 
+    # -- runs that were made twice -----------------------------------------------------------
+
+    def _note_doubt(self) -> None:
+        """A run was asked for and no answer came: it may be there, or come later."""
+        if self._writer is not None and self._writer.has_doubt:
+            self._writer.has_doubt = False
+            self.doubt()
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether a run may still come that was asked for a moment ago."""
+        return len(self._looks) > 1
+
+    def _has_repaired(self, projection: Projection) -> bool:
+        """Looks for runs that were made twice, when it is time; whether some have to be sent anew.
+
+        While the sweep runs from time to time, at its end before it counts as shown.
+        """
+        writer, now = self._writer, time.monotonic()
+        assert writer is not None
+        self._note_doubt()
+        at_rest = projection.settled == projection.seq and projection.status != "running"
+        if self._looks and self._looks[0] <= now:
+            writer.check(whole=True)
+            self._looks = [at for at in self._looks if at > now]
+        elif not writer.is_checked and (at_rest or now - self._checked_at >= CHECK_EVERY):
+            writer.check()
+            self._checked_at = now
+        if not writer.repaired:
+            return False
+        self._repaired |= writer.repaired
+        self.close()
+        return True
+
     def _save(self, projection: Projection, *, final: bool = False) -> None:
         """Moves the cursor to before the first record that some run still lacks."""
         assert self._writer is not None
@@ -259,6 +347,8 @@ class Tail:
             return
         self._cursor_at = now
         parent, seq = self._writer.runs.get(None), projection.settled
+        if self._is_held and projection.status != "running":
+            seq = min(seq, projection.seq - 1)
         at_rest = seq == projection.seq and projection.status != "running"
         if seq != self.cursor.seq:
             self._writer.flush()
@@ -268,6 +358,7 @@ class Tail:
                 seq=seq,
                 run_id=parent.run_id if parent else None,
                 error=None,
+                hopeless_at=None,
                 report=self._reporter.state(self.cursor, seq, at_rest=at_rest),
             )
         )
@@ -279,14 +370,17 @@ class Tail:
             self._put(replace(self.cursor, report=ended))
 
     def _note(self, error: Exception) -> None:
+        is_permanent = is_permanent_reason(error)
         wait = min(LAST_RETRY, FIRST_RETRY * 2 ** min(self.failures, 10))
+        wait = LAST_RETRY if is_permanent else wait
         self.failures += 1
         self.retry_at = time.monotonic() + wait
         # The first failure in full; an outage of hours must not fill the disk with the same text.
         text = self._without_secrets(traceback.format_exc()) if self.failures == 1 else ""
         say(text or self.explained(error))
+        hopeless_at = time.time() if is_permanent else None
         with suppress(OSError):
-            self._put(replace(self.cursor, error=self.explained(error)))
+            self._put(replace(self.cursor, error=self.explained(error), hopeless_at=hopeless_at))
 
     def _put(self, cursor: Cursor) -> None:
         with suppress(SearchError):

@@ -378,13 +378,25 @@ def ui(
 
 
 @app.command()
-def sync(sweep: SweepArgument = None, home: HomeOption = None) -> int:
+def sync(
+    sweep: SweepArgument = None,
+    home: HomeOption = None,
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option(
+            "--tracking-uri", help="with the password that is not kept; or of another MLflow"
+        ),
+    ] = None,
+) -> int:
     """Write a sweep to MLflow anew from its journal. It repairs what is missing or wrong there."""
     from lanewise.dashboards.drain import drain
+    from lanewise.launch import sync_uri
 
     place, view = _view(sweep, home)
-    drain(place, view.launch.sweep, rebuild=True)
-    say(f"{view.launch.name}: {view.seq + 1} records are in MLflow")
+    uri = sync_uri(view.launch, place, tracking_uri)
+    left = drain(place, view.launch.sweep, rebuild=True, uri=uri)
+    more = f"; {left} more were written meanwhile" if left else ""
+    say(f"{view.launch.name}: {view.seq + 1} records are in MLflow{more}")
     return DONE
 
 

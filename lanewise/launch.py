@@ -277,6 +277,11 @@ def _known_uri(launch: Launched, options: Options) -> str | None:
     return given
 
 
+def sync_uri(launch: Launched, home: Home, flag: str | None) -> str | None:
+    """Where ``sync`` writes to: where the sweep is shown, or another MLflow that is asked for."""
+    return tracking.tracking_uri(flag, None) if flag else _known_uri(launch, Options(home))
+
+
 # -- running -----------------------------------------------------------------------------------
 
 

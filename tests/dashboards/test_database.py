@@ -50,7 +50,7 @@ def test_a_home_without_a_database_takes_the_one_made_ahead(lab):
     with launcher.warmed(lab.home, None):
         process = launcher.start(lab.home)
         try:
-            assert wait_drained(lab.home, lab.journal, "s1", process=process) == 0
+            assert wait_drained(lab.home, lab.journal, "s1") == 0
         finally:
             process.kill()
             process.wait()
@@ -63,7 +63,7 @@ def test_a_home_without_a_database_takes_the_one_made_ahead(lab):
 def test_killed_while_it_is_made_it_is_made_anew(tmp_path, after):
     """`after` seconds from the first byte of the file that MLflow writes to."""
     code = (
-        "import sys, pathlib\nfrom dashboards import database\n"
+        "import sys, pathlib\nfrom lanewise.dashboards import database\n"
         "database.ready(pathlib.Path(sys.argv[1]))"
     )
     path = tmp_path / "mlflow.db"

@@ -11,7 +11,7 @@ import pytest
 from lanewise.dashboards import tail as tails
 from lanewise.dashboards.errors import ProjectionError
 from lanewise.dashboards.service import Service
-from lanewise.dashboards.state import Cursor, cursor_path, pending, read_cursor
+from lanewise.dashboards.state import Cursor, cursor_path, mask, pending, read_cursor
 from lanewise.search.events import BY_A_PERSON, Failure
 from lanewise.search.seeds import trial_seed
 from lanewise.search.sweep import Run
@@ -340,8 +340,8 @@ def test_two_sweeps_share_an_experiment(lab):
 
 
 def test_a_secret_stays_secret(lab, monkeypatch):
-    uri = f"sqlite:///{lab.home.root}/mlflow.db?token=hunter2"
-    lab.write(lab.simulated(2, tracking_uri=f"sqlite:///{lab.home.root}/mlflow.db?token=***"))
+    uri = f"sqlite:///file:{lab.home.root}/mlflow.db?uri=true&token=hunter2"
+    lab.write(lab.simulated(2, tracking_uri=mask(uri)))
     with pytest.raises(ProjectionError, match="password"):
         lab.drain()
     tail = tails.Tail(lab.home, lab.journal, lab.journal.launches()[0][0], uri)
@@ -350,10 +350,57 @@ def test_a_secret_stays_secret(lab, monkeypatch):
     service = Service(lab.home, lab.journal)
     service.step()
     assert not service.tails  # another process knows the password
-    monkeypatch.setenv("LANEWISE_TRACKING_SWEEP", "s1")
-    monkeypatch.setenv("LANEWISE_TRACKING_URI", lab.uri)
-    assert lab.drain() == 0
+    service = Service(lab.home, lab.journal, secret=uri)
+    service._look()
+    assert service.tails.keys() == {"s1"}
+    monkeypatch.setenv("LANEWISE_TRACKING_URI", "http://elsewhere")
+    with pytest.raises(ProjectionError, match="password"):
+        lab.drain()
+    assert lab.drain(uri=lab.uri) == 0
     assert read_cursor(lab.home, "s1") != Cursor()
+    for file in [*lab.home.root.rglob("*.json"), *lab.home.root.rglob("*.lock")]:
+        assert "hunter2" not in file.read_text()
+
+
+def coded(code):
+    """As MLflow's client raises it."""
+    error = OSError("refused")
+    error.error_code = code
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "permanent"),
+    [
+        (coded("PERMISSION_DENIED"), True),
+        (coded("UNAUTHENTICATED"), True),
+        (OSError("Detected out-of-date database schema (found version 1"), True),
+        (OSError('FATAL:  database "tracking" does not exist'), True),
+        (OSError("(sqlite3.OperationalError) attempt to write a readonly database"), True),
+        (ModuleNotFoundError("No module named 'psycopg2'"), True),
+        (coded("INTERNAL_ERROR"), False),
+        (OSError("(sqlite3.OperationalError) database is locked"), False),
+        (OSError("database or disk is full"), False),
+    ],
+)
+def test_a_reason_that_no_waiting_helps_against_is_known_as_one(lab, monkeypatch, error, permanent):
+    from mlflow import MlflowClient
+
+    def fail(*args, **kwargs):
+        raise error
+
+    lab.write(lab.simulated(1))
+    monkeypatch.setattr(MlflowClient, "search_runs", fail)
+    tail = tails.Tail(lab.home, lab.journal, lab.journal.launches()[0][0], lab.uri)
+    tail.attempt()
+    assert (read_cursor(lab.home, "s1").hopeless_at is not None) == permanent
+    assert tail.is_hopeless == permanent
+    monkeypatch.undo()
+    tail.retry_at = 0.0
+    while tail.attempt() or not tail.is_idle:
+        pass
+    assert read_cursor(lab.home, "s1").hopeless_at is None
+    tail.close()
 
 
 def test_the_cursor_moves_while_trials_are_sent(lab, monkeypatch):

@@ -8,7 +8,7 @@ import time
 
 import psutil
 import pytest
-from commandline import Lanewise, mlflow_runs
+from commandline import Lanewise, mlflow_runs, run_python
 from harness import (
     check_mlflow,
     check_replay,
@@ -33,7 +33,7 @@ def projectors(lanewise: Lanewise) -> list[psutil.Process]:
     return [
         process
         for process in psutil.process_iter(["cmdline", "cwd"])
-        if "dashboards.projector" in (process.info["cmdline"] or [])
+        if "lanewise.dashboards.projector" in (process.info["cmdline"] or [])
         and process.info["cwd"] == str(lanewise.folder)
     ]
 
@@ -120,10 +120,47 @@ def test_a_silent_server_is_left_after_a_minute_and_made_good_by_sync(
     assert shown["status"] == "done"
     assert shown["mlflow"]["pending"] > 0, said
     (projector,) = projectors(lanewise)  # it holds the lock, and would try for minutes more
-    projector.kill()
     may_answer.set()
     assert lanewise.run("sync", "tracked").returncode == 0
     check_mlflow(view_of(lanewise, "tracked"), mlflow_runs(server.database, "tracked"))
+    assert projector.status() == psutil.STATUS_ZOMBIE or not projector.is_running()
+
+
+def test_a_projector_that_dies_is_started_again_while_the_sweep_runs(lanewise: Lanewise) -> None:
+    lanewise.write("tracked.yaml", SWEEP.replace("nap: 0.02", "nap: 0.5"))
+    process = lanewise.start("run", "tracked.yaml")
+    killed: set[int] = set()
+    for _ in range(2):
+        wait_until(lambda: {one.pid for one in projectors(lanewise)} - killed, process)
+        for one in projectors(lanewise):
+            killed.add(one.pid)
+            one.kill()
+    wait_until(lambda: {one.pid for one in projectors(lanewise)} - killed, process)
+    assert view_of(lanewise, "tracked").history.closed is None
+    assert process.wait(timeout=200) == 0
+    runs = mlflow_runs(f"sqlite:///{lanewise.home / 'mlflow.db'}", "tracked")
+    check_mlflow(view_of(lanewise, "tracked"), runs)
+
+
+def test_a_deleted_experiment_is_said_at_once(lanewise: Lanewise) -> None:
+    """And who restores it need not do more: ``sync`` writes the rest."""
+    quick = sweep_file("tracked", 2, epochs=1, executor="inline")
+    lanewise.write("tracked.yaml", quick)
+    assert lanewise.run("run", "tracked.yaml").returncode == 0
+    uri = f"sqlite:///{lanewise.home / 'mlflow.db'}"
+    code = "import sys, mlflow; c = mlflow.MlflowClient(sys.argv[1])\n"
+    found = "c.search_experiments(view_type=3, filter_string=\"name = 'tracked'\")[0].experiment_id"
+    run_python(f"{code}c.delete_experiment({found})", uri)
+    done = lanewise.run("run", "tracked.yaml", "--new")
+    assert done.returncode == 0
+    (line,) = [line for line in done.stderr.splitlines() if "was deleted" in line]
+    assert "restore" in line
+    assert "lanewise sync" in line
+    assert "Traceback" not in done.stderr
+    assert lanewise.run("sync", "tracked").returncode != 0
+    run_python(f"{code}c.restore_experiment({found})", uri)
+    assert lanewise.run("sync", "tracked").returncode == 0
+    check_mlflow(view_of(lanewise, "tracked"), mlflow_runs(uri, "tracked"))
 
 
 def test_a_sweep_killed_during_an_outage_is_shown_whole_after_its_resume(

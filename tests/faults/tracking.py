@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import shutil
@@ -72,11 +73,20 @@ class Server:
             self.process = None
 
 
+LOST, REPEATED, LATE = "lost", "repeated", "late"
+REFUSED, FAILED, DEAD = "refused", "failed", "dead"
+
+
 class Proxy:
     """Passes calls on to a port of this machine.
 
     Attributes:
         delay: seconds that each call takes longer.
+        fault: called with the path of a call; what goes wrong with it: ``LOST`` (it is carried
+            out, and no answer comes), ``REPEATED`` (it is carried out twice), ``LATE`` (no answer
+            comes, and ``late`` seconds after that it is carried out), ``REFUSED`` (an answer of
+            500, and nothing is done), ``FAILED`` (it is carried out and answered with 500),
+            ``DEAD`` (no call gets through for ``late`` seconds), or "".
         before, after: called with the path of a call, before and behind its being carried out;
             ``after`` runs before the caller hears of it.
     """
@@ -85,6 +95,9 @@ class Proxy:
         self.delay = 0.0
         self.before: Callable[[str], None] = lambda path: None
         self.after: Callable[[str], None] = lambda path: None
+        self.fault: Callable[[str], str] = lambda path: ""
+        self.late = 1.5
+        self._dead_until = 0.0
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -113,24 +126,54 @@ class Proxy:
     def _pass_on(self, caller: BaseHTTPRequestHandler, port: int) -> None:
         path = caller.path.partition("?")[0]
         body = caller.rfile.read(int(caller.headers.get("content-length") or 0))
+        fault = self.fault(path)
+        if fault == DEAD:
+            self._dead_until = time.monotonic() + self.late
+        if time.monotonic() < self._dead_until:
+            _hang_up(caller)
+            return
         self.before(path)
         time.sleep(self.delay)
         headers = {key: v for key, v in caller.headers.items() if key.lower() in PASSED_ON}
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        call = (port, caller.command, caller.path, body, headers)
         try:
-            connection.request(caller.command, caller.path, body, headers)
-            answer = connection.getresponse()
-            text = answer.read()
+            if fault == LATE:
+                _hang_up(caller)
+                time.sleep(self.late)
+            if fault == REPEATED:
+                _carry_out(*call)
+            status, kind, text = (500, None, b"") if fault == REFUSED else _carry_out(*call)
+            if fault in (LOST, LATE):
+                _hang_up(caller)
+                return
             self.after(path)
-            caller.send_response(answer.status)
-            caller.send_header("content-type", answer.getheader("content-type") or "text/plain")
+            caller.send_response(500 if fault == FAILED else status)
+            caller.send_header("content-type", kind or "text/plain")
             caller.send_header("content-length", str(len(text)))
             caller.end_headers()
             caller.wfile.write(text)
         except OSError:  # either side has gone
             caller.close_connection = True
-        finally:
-            connection.close()
+
+
+def _carry_out(
+    port: int, method: str, path: str, body: bytes, headers: dict[str, str]
+) -> tuple[int, str | None, bytes]:
+    """(status, content type, text) of the server's answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("content-type"), answer.read()
+    finally:
+        connection.close()
+
+
+def _hang_up(caller: BaseHTTPRequestHandler) -> None:
+    """The caller sees its connection closed, without a word."""
+    caller.close_connection = True
+    with contextlib.suppress(OSError):
+        caller.connection.shutdown(socket.SHUT_RDWR)
 
 
 def _free_port() -> int:
