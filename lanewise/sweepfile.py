@@ -30,6 +30,7 @@ from lanewise.sections import (
     Tasks,
 )
 from lanewise.spaces.errors import did_you_mean
+from lanewise.spaces.errors import meant as meant_name
 
 
 class SweepFile(Section):
@@ -144,7 +145,7 @@ def hint(key: str, names: Iterable[str] = ()) -> str:
 
 def meant(option: str) -> list[str]:
     """The paths in a sweep file that an option of this name would set, if any."""
-    if option in SweepFile.model_fields:
+    if option.partition(".")[0] in SweepFile.model_fields:
         return [option]
     return meant_key(SweepFile, (option,))
 
@@ -161,8 +162,8 @@ def _text(path: Path) -> str:
     try:
         body = path.read_bytes()
     except FileNotFoundError:
-        first = "; the sweep file comes first, then key=value" if "=" in str(path) else ""
-        raise SweepFileError(f"{path}: there is no such file{first}") from None
+        hint = "; the sweep file comes first, then key=value" if "=" in str(path) else ""
+        raise SweepFileError(f"{path}: there is no such file{hint or _nearest(path)}") from None
     except IsADirectoryError:
         raise SweepFileError(f"{path}: is a folder; give a sweep file") from None
     except OSError as error:
@@ -176,6 +177,12 @@ def _text(path: Path) -> str:
             raise SweepFileError(f"{path}: is a binary file, no sweep file") from None
         line = body.count(b"\n", 0, error.start) + 1
         raise SweepFileError(f"{path}:{line}: is not UTF-8; save the file as UTF-8") from None
+
+
+def _nearest(path: Path) -> str:
+    """The sweep file beside it that is meant, if any."""
+    beside = [other.name for other in path.parent.glob("*.y*ml")]
+    return did_you_mean([str(path.with_name(name)) for name in meant_name(path.name, beside)])
 
 
 def _where(path: Path, text: str, overrides: Sequence[str], keys: Sequence[str]) -> str:

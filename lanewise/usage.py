@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import sys
@@ -21,6 +22,9 @@ def told(error: Any) -> str:
         error: click's UsageError.
     """
     message = str(error.format_message()).rstrip(".")
+    message = re.sub(r"Input should be a valid integer.*", "must be a whole number", message)
+    message = re.sub(r"Input should be a valid number.*", "must be a number", message)
+    message = message.replace("Input should be", "must be")
     option = str(getattr(error, "option_name", "")).strip("-").replace("-", "_")
     if not option or set(getattr(error, "possibilities", None) or ()) - {"--help"}:
         return message

@@ -160,6 +160,7 @@ OPTIONS = {
     "--n-trials": "budget.trials=…",
     "--lr": "space.lr=…",
     "--sampler": "sampler=…",
+    "--budget.trials": "budget.trials=…",
     "--exectuor": "Possible options: --executor",
 }
 
@@ -251,3 +252,32 @@ def test_what_stands_beside_the_optimizer_is_told(option: str, hint: str, tmp_pa
             home=tmp_path,
             executor="inline",
         )
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "digits.yaml").write_text(HEAD)
+    for name in ("digits.yml", "digit.yaml", "Digits.yaml"):
+        there = tmp_path / "digits.yaml"
+        assert mistake(tmp_path / name).endswith(f"no such file, did you mean '{there}'?")
+    assert mistake(tmp_path / "else.yaml").endswith("there is no such file")
+    assert mistake(Path("budget.trials=5")).endswith("the sweep file comes first, then key=value")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["best", "--top", "0"], "'--top': must be greater than or equal to 1"),
+        (["show", "--trial", "x"], "'--trial': must be a whole number"),
+        (["watch", "--interval", "often"], "'--interval': must be a number"),
+        (["shw"], "No such command 'shw'. Did you mean 'show'?"),
+        (["run"], "Missing argument 'file'"),
+    ],
+)
+def test_a_bad_value_of_an_option(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert told in err
+    assert len(err.splitlines()) == 1
