@@ -114,6 +114,19 @@ def test_what_belongs_to_another_user_is_refused(user: Path, what: str) -> None:
         keep_token(create=True)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to give files away")
+def test_root_may_work_in_the_home_of_another(user: Path) -> None:
+    """As in a container with a mounted home, or by sudo."""
+    path = user / ".ray" / "auth_token"
+    path.parent.mkdir()
+    path.write_text("theirs")
+    path.chmod(0o644)
+    for each in (user, path.parent, path):
+        os.chown(each, 65534, 65534)
+    keep_token(create=True)
+    assert (mode(path), path.read_text()) == (0o600, "theirs")
+
+
 def test_those_that_start_at_once_have_one_token(user: Path) -> None:
     found = []
 
