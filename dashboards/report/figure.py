@@ -29,7 +29,8 @@ WINDOWS = ((0.95, 1 / 3), (0.75, 1 / 3), (0.5, 1 / 20))
 LOG_SHARE = 0.6  # of these shares on a log scale, which squeezes less
 CURVES = ((0.95, 1 / 3), (0.75, 1 / 6), (0.5, 1 / 20))  # whose first epochs are bad anyway
 EXPLODED = ((0.95, 1 / 50), (0.75, 1 / 50), (0.5, 1 / 50))  # of a curve whose beginning matters
-LONGEST_LABEL = 24  # characters of a choice's label beside an axis
+LONGEST_LABEL = 24  # characters of a choice's label
+LONGEST_TICK = 16  # of one beside an axis
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from lanewise.dashboards.report.figure import (
     FROM_GREY,
     GREY,
     LEGEND,
+    LONGEST_TICK,
     ORANGE,
     Axis,
     Body,
@@ -42,7 +43,8 @@ from lanewise.search.spec import Objective
 
 MOST_SLICES = 12
 MANY = 6  # values of a parameter that make a plane out of lines
-SHOWN_OPTIONS = 12  # labels beside an axis of options
+ROOM = 44  # characters of labels below a slice
+LONGEST_NAME = 26  # characters of a name beside its bar
 JITTER = 0.16  # points of one option lie so far apart that their number shows
 
 HISTORY = (
@@ -150,15 +152,18 @@ def _importances(shares: Sequence[tuple[Parameter, float | None]]) -> Body:
         "type": "bar",
         "orientation": "h",
         "x": [share or 0.0 for _, share in upwards],
-        "y": [parameter.label for parameter, _ in upwards],
+        "y": list(range(len(upwards))),
         "marker": {"color": [GREY if p.is_conditional else BLUE for p, _ in upwards]},
         "text": [_share(share) for _, share in upwards],
         "textposition": "outside",
         "cliponaxis": False,
-        "hovertemplate": "%{y}: %{text}<extra></extra>",
+        "customdata": [parameter.label for parameter, _ in upwards],
+        "hovertemplate": "%{customdata}: %{text}<extra></extra>",
     }
     across = {"title": {"text": "share"}, "rangemode": "tozero"}
-    return body([bars], xaxis=across, yaxis={"type": "category"})
+    names = [shown(parameter.name, LONGEST_NAME) for parameter, _ in upwards]
+    marks = {"tickvals": bars["y"], "ticktext": names, "showgrid": False, "zeroline": False}
+    return body([bars], xaxis=across, yaxis=marks)
 
 
 def _share(share: float | None) -> str:
@@ -266,11 +271,12 @@ def axis_of(parameter: Parameter) -> Axis:
     """A parameter's axis over its whole range, with round numbers or its options."""
     low, high = parameter.bounds
     if options := parameter.labels:
-        each = math.ceil(len(options) / SHOWN_OPTIONS)
-        shown_options = list(range(0, len(options), each))
+        texts = [shown(option, LONGEST_TICK) for option in options]
+        each = math.ceil(len(texts) * (max(map(len, texts)) + 1) / ROOM) if len(texts) > 6 else 1
+        shown_options = list(range(0, len(texts), each))
         return {
             "tickvals": shown_options,
-            "ticktext": [shown(options[place], 16) for place in shown_options],
+            "ticktext": [texts[place] for place in shown_options],
             "range": [-0.5, high + 0.5],
             "zeroline": False,
         }

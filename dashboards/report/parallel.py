@@ -9,6 +9,7 @@ from typing import Any
 from lanewise.dashboards.report.figure import (
     FROM_GREY,
     INK,
+    LONGEST_TICK,
     ORANGE,
     PAPER,
     Axis,
@@ -26,7 +27,6 @@ MOST_LINES = 200
 BANDS = 8  # of colour, from the worst trials to the best
 WIDTH = 132  # pixels of an axis with its labels
 MOST_LABELS = 14  # of a choice, beside its axis
-LONGEST = 16  # characters of a label or a title
 ABSENT = -0.14  # where a line passes an axis that its configuration does not have
 
 PARALLEL = (
@@ -64,7 +64,10 @@ def parallel(
             )
     top = _lines([best], values, parameters, digits, objective)
     lines.append(top | {"line": {"color": ORANGE, "width": 3}})
-    names = [shown(objective.metric, LONGEST), *(shown(p.name, LONGEST) for p in parameters)]
+    names = [
+        shown(objective.metric, LONGEST_TICK),
+        *(shown(p.name, LONGEST_TICK) for p in parameters),
+    ]
     is_absent = any(p.name not in point.places for point in ranked for p in parameters)
     return body(
         lines,
@@ -127,7 +130,7 @@ def _ticks(parameter: Parameter) -> Iterator[tuple[float, str]]:
     if options := parameter.labels:
         each = math.ceil(len(options) / MOST_LABELS)
         for place in range(0, len(options), each):
-            yield parameter.position(place), shown(options[place], LONGEST)
+            yield parameter.position(place), shown(options[place], LONGEST_TICK)
         return
     low, high = parameter.bounds
     found = ticks(low, high, is_log=parameter.is_log, is_integer=parameter.is_integer)

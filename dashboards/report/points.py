@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from lanewise.dashboards.report.figure import LONGEST_LABEL, shown
+from lanewise.dashboards.report.figure import LONGEST_LABEL, LONGEST_TICK, shown
 from lanewise.search.view import View
 from lanewise.spaces import Int
 from lanewise.spaces.choices import Labels
@@ -61,7 +61,7 @@ class Parameter:
     def labels(self) -> tuple[str, ...]:
         """The options as short texts that differ all the same."""
         texts = [option if isinstance(option, str) else _word(option) for option in self.options]
-        labels = [shown(text, LONGEST_LABEL) for text in texts]
+        labels = [shown(text, LONGEST_LABEL) for text in _distinct_parts(texts)]
         return tuple(
             f"{label} ({place})" if labels.count(label) > 1 else label
             for place, label in enumerate(labels, 1)
@@ -101,6 +101,28 @@ class Parameter:
 def _word(option: Any) -> str:
     words = {None: "null", True: "true", False: "false"}
     return words[option] if option is None or isinstance(option, bool) else str(option)
+
+
+def _distinct_parts(texts: Sequence[str]) -> list[str]:
+    """Long texts without the beginning and the end that they share."""
+    if len(texts) < 2 or max(map(len, texts)) <= LONGEST_TICK:
+        return list(texts)
+    before, after = _shared(texts), _shared([text[::-1] for text in texts])
+    after = min(after, min(map(len, texts)) - before)
+    return [
+        ("…" if before else "") + text[before : len(text) - after] + ("…" if after else "")
+        for text in texts
+    ]
+
+
+def _shared(texts: Sequence[str]) -> int:
+    """How many characters all begin with, whole words of them; 0 where that saves nothing."""
+    first, last = min(texts), max(texts)  # what these share, all in between do
+    pairs = enumerate(zip(first, last, strict=False))
+    count = next((place for place, (a, b) in pairs if a != b), min(len(first), len(last)))
+    while count and first[count - 1].isalnum():
+        count -= 1
+    return count if count > 3 else 0
 
 
 @dataclass(frozen=True)

@@ -190,6 +190,25 @@ def test_long_choices_that_look_the_same_stay_apart(swept):
         assert int(point.places["word"]) == words.index(trial.params["word"])
 
 
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        (["relu", "tanh"], ("relu", "tanh")),
+        (["bert-base-uncased", "bert-base-cased"], ("…uncased", "…cased")),
+        ([f"model-{n}-of-the-long-kind" for n in (1, 12)], ("…1…", "…12…")),
+        (["exponential_decay", "exponential"], ("exponential_decay", "exponential")),
+        (["v1/big/model.pt", "v1/small/model.pt"], ("v1/big…", "v1/small…")),
+        (["runs/a/model_1.pt", "runs/b/model_22.pt"], ("…a/model_1.pt", "…b/model_22.pt")),
+        (["a word that is long", "another one here"], ("a word that is long", "another one here")),
+        (["b" * 40, "b" * 50], ("bbbbbbbbbbbb…bbbbbbbbbbb (1)", "bbbbbbbbbbbb…bbbbbbbbbbb (2)")),
+    ],
+)
+def test_long_options_are_told_by_what_tells_them_apart(options, labels, swept):
+    view = swept({"word": Choice(options), "x": Float(0, 1)}, scored, trials=6)
+    word = next(p for p in points_of(view).parameters if p.name == "word")
+    assert word.labels == labels
+
+
 def test_true_and_1_are_two_options(swept):
     options = [True, 1, "1", None]
     view = swept({"flag": Choice(options), "x": Float(0, 1)}, scored, trials=20)

@@ -63,7 +63,9 @@ def test_labels_never_overlap(options, swept):
         heights = sorted(height for height, _ in labels_at(figure, name))
         assert len(heights) <= MOST_LABELS
         assert all(b - a > room for a, b in pairwise(heights))
-    assert all(len(text) <= 16 for _, text in labels_at(figure, "word"))
+    labels = [text for _, text in labels_at(figure, "word")]
+    assert all(len(text) <= 16 for text in labels)
+    assert len(set(labels)) == len(labels)
 
 
 def test_a_configuration_without_the_parameter_passes_below_its_axis(swept):
