@@ -234,7 +234,7 @@ def test_the_sweeps_of_the_page_on_data_are_valid(
     files, function = blocks("python")
     run_python(files, cwd=tmp_path)
     (tmp_path / "recent.py").write_text(function)
-    assert len(blocks("yaml")) == 6
+    assert len(blocks("yaml")) == 7
     for number, text in enumerate(blocks("yaml")):
         (tmp_path / f"{number}.yaml").write_text(text)
         assert run(["validate", f"{number}.yaml"]) == 0, capsys.readouterr().err

@@ -112,6 +112,6 @@ def test_what_was_left_out_and_parsed_is_said_by_tune_and_kept(
     result, errors = told
     left_out = "1 of 801 rows (0.1%) have no value in plan: left out"
     assert f"data: {left_out}\n" in errors
-    assert "pay: numbers such as" in errors
+    assert "pay: text such as" in errors
     notes = open_view(Home(folder / "home").journal(), result.summary["sweep"]).history.notes
     assert left_out in notes["data"]

@@ -183,31 +183,48 @@ def _of_text(
         return replace(category, notes=(f"{told}; {_key(name, NUMBER)}",))
     return _Learned(
         ColumnType(name, NUMBER, written, found_numbers.missing),
-        tuple(_told(name, words, found_numbers, is_plain and is_written)),
+        (
+            *_told(name, words, found_numbers, is_written=is_written),
+            *_told_missing(name, words, found_numbers),
+        ),
         found_numbers.decides,
         found_numbers.is_open,
     )
 
 
 def _told(
-    name: str, counts: Mapping[str, int], found: numerals.Finding, is_usual: bool
+    name: str, counts: Mapping[str, int], found: numerals.Finding, *, is_written: bool
 ) -> Iterable[str]:
-    """How numbers were read that are not written as programs write them."""
+    """How text was read as numbers, where programs do not write them so."""
     written = found.format
     assert written is not None
     if found.doubt:
         other = DECIMAL_COMMA if written.decimal == "." else NUMBER
         yield f"{name}: {found.doubt}; if that is wrong: {_key(name, other)}"
-    elif not is_usual:
-        shown = _first(counts, *found.missing)
-        read = numerals.parse(shown, written) if shown else None
-        if read is not None and written != PLAIN:
-            yield f"{name}: numbers such as {shown!r} are read as {read:.12g}"
+        return
+    read = {value: numerals.parse(value, written) for value in counts}
+    numbers = [value for value in read if read[value] is not None]
+    odd = [value for value in numbers if not _is_usual(value)]
+    if odd or not is_written:
+        shown = max(odd or numbers, key=len)  # the longest shows most of how they are written
+        yield f"{name}: text such as {shown!r} is read as {read[shown]:.12g}"
+
+
+def _told_missing(name: str, counts: Mapping[str, int], found: numerals.Finding) -> Iterable[str]:
+    """Which values were no numbers."""
     if found.missing:
         rows, total = sum(counts[value] for value in found.missing), sum(counts.values())
         words = listing(map(repr, found.missing), 3)
         told = f"{rows} of {total} values are no numbers ({words}) and count as missing"
         yield f"{name}: {told}; {_key(name, CATEGORY)} keeps them"
+
+
+def _is_usual(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _as_asked(name: str, asked: str, counts: Mapping[str, int]) -> _Learned:
@@ -222,7 +239,7 @@ def _as_asked(name: str, asked: str, counts: Mapping[str, int]) -> _Learned:
     if of_numbers.format is None and words:
         raise _unlike(name, asked, of_numbers.doubt or f"its values are such as {_first(words)!r}")
     written = of_numbers.format or PLAIN
-    told = _told(name, words, of_numbers, is_usual=True) if words else ()
+    told = _told_missing(name, words, of_numbers)
     return _Learned(ColumnType(name, NUMBER, written, of_numbers.missing), tuple(told))
 
 
