@@ -37,6 +37,8 @@ def examined(plan: Plan, *, is_remote: bool = False) -> Plan:
 
 def tell(plan: Plan) -> None:
     """Says the notes of a plan, as its sweep begins."""
+    for note in plan.prepared.notes if plan.prepared else ():
+        say(f"lanewise: data: {note}")
     for text in plan.notes.values():
         say(f"lanewise: {text}")
 

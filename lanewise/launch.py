@@ -82,8 +82,6 @@ def launch(plan: Plan, options: Options, *, new: bool = False) -> dict[str, Any]
         SweepFileError: an unfinished sweep has this name.
     """
     uri = tracking.tracking_uri(options.tracking_uri, plan.file.mlflow.tracking_uri)
-    for note in plan.prepared.notes if plan.prepared else ():
-        print(f"data: {note}", file=sys.stderr)
     journal = options.home.journal(create=True)
     with ExitStack() as display:
         with ExitStack() as held:
