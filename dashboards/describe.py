@@ -26,12 +26,23 @@ def describe(projection: Projection) -> str:
     return _within("\n\n".join(part for part in parts if part))
 
 
-def describe_failure(trial: Trial) -> str:
-    """Why a trial failed, the newest attempt first; the artifact failure.txt has everything."""
+def describe_trial(projection: Projection, trial: Trial) -> str:
+    """What came out of a trial, with which configuration; why it failed, first, if it did."""
+    parts = [_failure(trial)] if trial.failures else []
+    if trial.best is not None:
+        name, (epoch, value) = projection.spec.objective.metric, trial.best
+        shown = metric(name, value, rows_of(projection.launch))
+        parts.append(f"**{name} {shown}** at epoch {epoch}, its best")
+    table = _table(("configuration", "value"), settings(trial.params))
+    return _within("\n\n".join([*parts, table]))
+
+
+def _failure(trial: Trial) -> str:
+    """The newest attempt; the artifact failure.txt has everything."""
     failure = trial.failures[-1]
     attempts = f" (attempt {len(trial.failures)})" if len(trial.failures) > 1 else ""
     # The end of a traceback says most.
-    text = failure.message.rstrip()[-(LONGEST - 500) :].replace("```", "'''")
+    text = failure.message.rstrip()[-(LONGEST - 2500) :].replace("```", "'''")
     return (
         f"**Failed: {failure.kind}**{attempts}. Every attempt's whole text is in the artifact "
         f"`failure.txt`.\n\n```\n{text}\n```"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lanewise.dashboards.datasets import datasets
-from lanewise.dashboards.describe import describe, describe_failure
+from lanewise.dashboards.describe import describe, describe_trial
 from lanewise.dashboards.runs import (
     Draft,
     Run,
@@ -82,9 +82,18 @@ class Projection:
             self.trials[trial.number].touch(record.seq)
             if not trial.is_open:
                 self._finish(trial, record)
+        self._mark_best(best, record)
         if _best_of(history.best) != best or isinstance(event, ev.Asked | ev.Noted):
             self.sweep.touch(record.seq)
         self._turn(record)
+
+    def _mark_best(self, before: _Best | None, record: Record) -> None:
+        """The trial that was the best and the one that is now are told apart by a tag."""
+        now = self.history.best
+        numbers = {before[0] if before else None, now.number if now else None}
+        if len(numbers) > 1:
+            for number in numbers - {None}:
+                self.trials[number].touch(record.seq)
 
     def _concerned(self, event: ev.Event) -> list[Trial]:
         """The open trials that an event may change."""
@@ -242,12 +251,13 @@ class Projection:
             "lanewise.seed": str(seed),
             "lanewise.attempt": str(trial.attempt),
             "lanewise.outcome": self.outcome(trial),
+            "lanewise.best": "true" if self._is_best(trial) else "",
+            "mlflow.note.content": describe_trial(self, trial),
         }
         if trial.rank is not None:
             tags["lanewise.order"] = order_key(trial.rank, number)
         if trial.failures:
             tags["lanewise.failure"] = cut(last_line(trial.failures[-1].message), 250)
-            tags["mlflow.note.content"] = describe_failure(trial)
         return Run(
             number=number,
             name=f"trial {number}",
@@ -259,6 +269,10 @@ class Projection:
             points=list(draft.points),
             files=dict(draft.files),
         )
+
+    def _is_best(self, trial: Trial) -> bool:
+        best = self.history.best
+        return best is not None and best.number == trial.number
 
     def outcome(self, trial: Trial) -> str:
         """How a trial ended, or what it does, in a few words."""
@@ -336,5 +350,8 @@ class Projection:
         }
 
 
-def _best_of(trial: Trial | None) -> tuple[int, tuple[int, float] | None] | None:
+_Best = tuple[int, tuple[int, float] | None]
+
+
+def _best_of(trial: Trial | None) -> _Best | None:
     return None if trial is None else (trial.number, trial.best)

@@ -79,6 +79,23 @@ def test_the_parent_tells_the_sweep(lab):
     assert {point.step for point in steps} == set(range(1, 9))
 
 
+def test_one_trial_is_tagged_as_the_best_at_any_time(lab):
+    """And each says in its description what came out, with which configuration."""
+    events = lab.simulated(8)
+    for upto in range(4, len(events), 5):
+        lab.write(events[lab.journal.last("s1") + 1 : upto])
+        with lab.home.controller_lock("s1"):
+            lab.drain()
+        best, (_, children) = open_view(lab.journal, "s1").history.best, lab.runs()
+        tagged = [n for n, run in children.items() if run.data.tags.get("lanewise.best")]
+        assert tagged == ([] if best is None else [best.number])
+    trial = open_view(lab.journal, "s1").history.best
+    text = children[trial.number].data.tags["mlflow.note.content"]
+    assert f"at epoch {trial.best[0]}" in text
+    assert "val_accuracy" in text
+    assert "| batch_size | 64 |" in text
+
+
 def test_projecting_again_changes_nothing(lab):
     events = lab.simulated(6)
     lab.write(events[:9])
@@ -216,7 +233,7 @@ def test_failures_are_shown_with_their_whole_traceback(lab):
     assert [children[n].info.status for n in (0, 1)] == ["FAILED", "FAILED"]
     assert tags["lanewise.outcome"] == "failed: bug"
     assert tags["lanewise.failure"] == "ValueError: [boom] `x`"
-    assert tags["mlflow.note.content"].endswith("ValueError: [boom] `x`\n```")
+    assert "ValueError: [boom] `x`\n```" in tags["mlflow.note.content"]
     whole = lab.artifact(children[0], "failure.txt")
     assert text in whole
     assert "first: out of memory" in whole
