@@ -21,6 +21,7 @@ from lanewise.search.view import unread_view
 EVERY = 0.5  # seconds between looks
 PLAIN_EVERY = 5.0  # seconds between lines without a terminal
 MOMENT = 1.0  # seconds that need no explanation
+LONG_MOMENT = 20.0  # the same in a log, where a mistake found by then is the only line
 
 
 class Waiting:
@@ -41,7 +42,7 @@ class Waiting:
 
     def _run(self) -> None:
         began = time.monotonic()
-        if self._stop.wait(MOMENT if self._console.is_terminal else PLAIN_EVERY):
+        if self._stop.wait(MOMENT if self._console.is_terminal else LONG_MOMENT):
             return
         if not self._console.is_terminal:
             self._console.print(Text(self._what), soft_wrap=True)

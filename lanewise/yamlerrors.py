@@ -23,7 +23,7 @@ def explain(error: MarkedYAMLError, text: str) -> tuple[int, str]:
     if "quoted scalar" in context:
         return _in_quotes(problem, begun, line)
     if "flow" in context and "expected" in problem:
-        return _in_brackets(context, problem, begun, line)
+        return _in_brackets(context, problem, begun, line, text)
     if "simple key" in context or "mapping values" in problem:
         place = begun if "simple key" in context else line
         return _no_pair(lines, place, column if place == line else 0)
@@ -53,9 +53,13 @@ def _in_quotes(problem: str, begun: int, line: int) -> tuple[int, str]:
     return begun + 1, "a quote is opened here and never closed"
 
 
-def _in_brackets(context: str, problem: str, begun: int, line: int) -> tuple[int, str]:
+def _in_brackets(context: str, problem: str, begun: int, line: int, text: str) -> tuple[int, str]:
     opening, closing = ("{", "}") if "mapping" in context else ("[", "]")
-    found = problem.rpartition("got ")[2].strip("'")
+    found = re.split("got |found ", problem)[-1].strip("'")
+    if "flow node" in context and found == "<stream end>":  # right behind the bracket
+        place = max(text.rfind("["), text.rfind("{"))
+        line = text.count("\n", 0, place) + 1
+        return line, f"'{text[place]}' is opened here and not closed"
     if found in ("}", "]"):
         return line + 1, f"'{opening}' is closed by '{found}'; expected ',' or '{closing}'"
     if found == "<stream end>" or line != begun:

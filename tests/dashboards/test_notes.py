@@ -83,7 +83,7 @@ def test_the_terminal_and_the_report_tell_it(lab, packed):
         render(console, *args)
         assert f"packing: {LINE}\n" in console.file.getvalue()
     assert "packing" not in json.dumps(body)
-    assert dict(gather(packed, lab.home).spent)["packing"] == TEXT
+    assert dict(gather(packed, lab.home).notes)["packing"] == LINE
 
 
 def test_the_board_tells_it_where_there_is_room(lab, packed):

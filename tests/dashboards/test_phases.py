@@ -114,7 +114,7 @@ def test_what_takes_a_moment_only_is_not_told_and_more_is(monkeypatch):
         with Waiting("reading the data", console):
             pass
         assert file.getvalue() == ""
-        for name in ("MOMENT", "PLAIN_EVERY", "EVERY"):
+        for name in ("MOMENT", "LONG_MOMENT", "EVERY"):
             monkeypatch.setattr(f"lanewise.dashboards.progress.{name}", 0.01)
         with Waiting("reading the data", console):
             time.sleep(0.3)

@@ -37,6 +37,11 @@ YAML = {
     "open quote": ('task: "binary\nseed: 3\n', 5, "a quote is opened here and never closed"),
     "open single quote": ("task: 'binary\nseed: 3\n", 5, "a quote is opened here"),
     "open bracket": ("metrics: [val_f1\n", 5, "'[' is opened here and not closed"),
+    "open bracket at the end": ("metrics: [", 5, "'[' is opened here and not closed"),
+    "open brace at the end": ("budget: {\n", 5, "'{' is opened here and not closed"),
+    "nested at the end": ("space:\n  lr: {float: [\n", 6, "'[' is opened here and not closed"),
+    "comma at the end": ("metrics: [val_f1,\n", 5, "'[' is opened here and not closed"),
+    "value left out": ("budget: {trials: ", 5, "'{' is opened here and not closed"),
     "open brace": (
         "space: {lr: {float: [0, 1]}\nseed: 3\n",
         5,
