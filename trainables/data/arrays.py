@@ -15,7 +15,13 @@ import numpy as np
 from lanewise.trainables.data.convert import check_single
 from lanewise.trainables.data.files import check_names
 from lanewise.trainables.data.given import flat_name, plain
-from lanewise.trainables.data.labels import values_of, vector, whole_with_gaps
+from lanewise.trainables.data.labels import (
+    integers_of,
+    may_be_rounded,
+    values_of,
+    vector,
+    whole_with_gaps,
+)
 from lanewise.trainables.data.names import clean
 from lanewise.trainables.data.table import Array, text
 from lanewise.trainables.data.values import is_categorical, is_number_type
@@ -276,15 +282,20 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
 def _of_objects(column: pd.Series[Any]) -> Any:
     """Numbers as such, truth values with gaps, else text."""
     inferred = column.infer_objects()
-    if inferred.dtype != object:
+    if inferred.dtype != object and not may_be_rounded(inferred):
         return inferred
-    check_single(inferred, "the DataFrame")
-    values = inferred.dropna().tolist()
+    check_single(column, "the DataFrame")
+    values = column.dropna().tolist()
     if values and all(isinstance(value, bool | np.bool_) for value in values):
-        return inferred.astype("boolean")
+        return column.astype("boolean")
     if values and all(map(_is_exact, values)):
-        return inferred.astype("float64")
-    return [text(value) for value in inferred]
+        return column.astype("float64")
+    if values and all(isinstance(value, int | np.integer) for value in values):
+        given = zip(column, column.isna(), strict=True)
+        whole = integers_of([None if is_missing else int(value) for value, is_missing in given])
+        if whole is not None:
+            return whole
+    return [text(value) for value in column] if inferred.dtype == object else inferred
 
 
 def _is_exact(value: Any) -> bool:

@@ -8,13 +8,14 @@ import warnings
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lanewise.trainables.data.dialect import opened
+from lanewise.trainables.data.labels import integers_in, integers_of, may_be_rounded
 from lanewise.trainables.data.table import Array
 from lanewise.trainables.errors import DataError, listing, nearest
 
@@ -71,6 +72,12 @@ def read_csv(file: Path, as_text: Iterable[str] = (), rows: int | None = None) -
             frame: pd.DataFrame = pd.read_csv(
                 text, dtype=kinds, nrows=rows, low_memory=False, index_col=False, **options
             )
+            if rounded := [column for column in frame.columns if may_be_rounded(frame[column])]:
+                text.seek(start)
+                words = pd.read_csv(
+                    text, dtype=str, usecols=rounded, nrows=rows, index_col=False, **options
+                )
+                frame = frame.assign(**dict(_whole(words)))
         # A separator at the end of each line makes a column without a name or a value.
         nothing = [
             column
@@ -91,6 +98,16 @@ def read_csv(file: Path, as_text: Iterable[str] = (), rows: int | None = None) -
         raise _bad(f"{file.name} is no readable CSV: {why}") from None
 
 
+def _whole(words: pd.DataFrame) -> Iterator[tuple[str, Any]]:
+    """Columns that are whole numbers of which some are missing: pandas reads them as floats, which
+    do not tell long ones apart.
+    """
+    for name in words.columns:
+        read = integers_in(words[name].astype(object).where(words[name].notna(), None))
+        if read is not None and (whole := integers_of(read)) is not None:
+            yield str(name), whole
+
+
 def read_parquet(file: Path) -> pd.DataFrame:
     """The rows of one Parquet file, each value checked against the schema that the file claims."""
     import pyarrow.parquet
@@ -100,6 +117,13 @@ def read_parquet(file: Path) -> pd.DataFrame:
             whole = claimed.read()
         whole.validate(full=True)
         frame: pd.DataFrame = whole.to_pandas()
+        # An index that pandas saved is no column; a name twice is refused by whoever looks it up.
+        names = set(frame.columns) if frame.columns.is_unique else set()
+        for field in whole.schema:
+            is_whole = pyarrow.types.is_integer(field.type) and field.name in names
+            if is_whole and may_be_rounded(frame[field.name]):
+                exact = integers_of(whole.column(field.name).to_pylist())
+                frame = frame.assign(**{field.name: exact})
         # Parquet keeps categories of text alone; of others pandas' own notes in the file know.
         about = (whole.schema.pandas_metadata or {}).get("columns", ())
         labels = {c["name"] for c in about if c.get("pandas_type") == "categorical"}

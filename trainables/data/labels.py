@@ -6,6 +6,7 @@ or unsigned, are integers here; longer ones, and both kinds in one column, are t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from lanewise.trainables.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+_INTEGER = re.compile(r"\s*[-+]?[0-9]+\s*")
 _EXACT = 2**53  # up to here every integer is a float
 
 
@@ -69,6 +71,37 @@ def values_of(column: pd.Series[Any]) -> Array:
     return column.to_numpy(object) if has_gaps and column.hasnans else column.to_numpy()
 
 
+def integers_of(values: Sequence[int | None]) -> Any:
+    """Whole numbers with gaps as a column of pandas; None where 64 bits do not hold them all."""
+    import pandas as pd
+
+    read = as_numbers([value for value in values if value is not None])
+    if read is None or read.dtype.kind not in "iu":
+        return None
+    missing = np.array([value is None for value in values])
+    whole = np.zeros(len(values), read.dtype)
+    whole[~missing] = read
+    return pd.arrays.IntegerArray(whole, missing)
+
+
+def integers_in(words: Iterable[str | None]) -> list[int | None] | None:
+    """Whole numbers as they are written, None where missing; None if a word is no such number."""
+    found: list[int | None] = []
+    for word in words:
+        if word is not None and not _INTEGER.fullmatch(word):
+            return None
+        found.append(None if word is None else int(word))
+    return found
+
+
+def may_be_rounded(values: Any) -> bool:
+    """Whether they are floats, some so large that they may have been other integers."""
+    if values.dtype != np.float64:
+        return False
+    size = np.abs(np.asarray(values))
+    return bool(((size >= _EXACT) & np.isfinite(size)).any())
+
+
 def vector(values: Any) -> Array:
     """[N] of a list, or of a list of one value a row: as NumPy reads it, but integers stay such.
 
@@ -88,8 +121,8 @@ def vector(values: Any) -> Array:
 
 
 def whole_with_gaps(y: Array) -> Array:
-    """Numbers of which some are missing as floats with NaN, or as text where floats would merge
-    them; what are no numbers as they were.
+    """Numbers of which some are missing as floats with NaN; as they were where floats would merge
+    them, and what are no numbers.
     """
     if y.dtype.kind != "O":
         return y
@@ -100,7 +133,7 @@ def whole_with_gaps(y: Array) -> Array:
     if not missing.any():
         return read
     if read.dtype.kind != "f" and (np.abs(read.astype(float)) >= _EXACT).any():
-        return texts(y)
+        return y
     filled = np.full(len(y), np.nan)
     filled[~missing] = read
     return filled

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import decimal
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lanewise.trainables.data import dates, numerals, spelling
-from lanewise.trainables.data.labels import values_of
+from lanewise.trainables.data.labels import integers_in, may_be_rounded, values_of
 from lanewise.trainables.data.numerals import PLAIN
 from lanewise.trainables.data.table import Array, numbers, text, texts
 from lanewise.trainables.data.types import BOOLEAN, DATE, EMPTY, TEXT, ColumnType
@@ -62,9 +62,10 @@ def read_target(column: pd.Series[Any], kind: ColumnType) -> Array:
         if column.dtype.kind in "iufO" and not _has_text(column):
             return values_of(column)
         try:
-            return read_numbers(column, kind)
+            read = read_numbers(column, kind)
         except DataError:
             return _objects(texts(_values(column)))
+        return _unrounded(read, _values(column))
     if kind.type == BOOLEAN:
         labels = [
             None if not word else _TRUTHS.get(word, word) for word in read_texts(column, kind)
@@ -77,6 +78,15 @@ def read_target(column: pd.Series[Any], kind: ColumnType) -> Array:
     if kind.labels and all(numerals.is_whole(value) for value in present):
         return _objects([int(value) if value else None for value in found])
     return _objects(value or None for value in found)
+
+
+def _unrounded(read: Array, values: Sequence[Any]) -> Array:
+    """Whole numbers that were text, each exact where floats would make several one."""
+    if not may_be_rounded(read):
+        return read
+    words = (None if np.isnan(x) else str(value) for x, value in zip(read, values, strict=True))
+    whole = integers_in(words)
+    return read if whole is None else _objects(whole)
 
 
 def is_categorical(column: Any) -> bool:

@@ -4,6 +4,8 @@ import enum
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lanewise.trainables.data.arrays import save_arrays
@@ -65,7 +67,12 @@ LABELS = {
     "nullable with a gap": (pd.Series([*of(1, 2)[:-1], None], dtype="Int64"), (1, 2)),
     "large, nullable, with a gap": (
         pd.Series([*of(2**53, 2**53 + 1)[:-1], None], dtype="Int64"),
-        (str(2**53), str(2**53 + 1)),
+        (2**53, 2**53 + 1),
+    ),
+    "large objects with a gap": (np.array([*of(U + 5, U + 6)[:-1], None]), (U + 5, U + 6)),
+    "negative and large, with a gap": (
+        np.array([*of(-1, U + 5)[:-2], U + 6, None]),
+        ("-1", str(U + 5), str(U + 6)),
     ),
     "a list with a gap": ([*of(4, 5)[:-1], None], (4, 5)),
     "whole floats": (np.array(of(1.0, 3.0), np.float32), (1, 3)),
@@ -127,13 +134,52 @@ def test_large_numbers_may_be_a_regression(y, tmp_path):
     assert np.allclose(table.target.astype(float), np.array(y, float))
 
 
+WRITTEN = {
+    "unsigned": ([U + 5, U + 6], (U + 5, U + 6)),
+    "beyond floats": ([2**53, 2**53 + 1], (2**53, 2**53 + 1)),
+    "huge negative": ([-U, -U + 1], (-U, -U + 1)),
+    "negative and large": ([-1, U + 5, U + 6], ("-1", str(U + 5), str(U + 6))),
+    "beyond 64 bits": ([2**64 + 1, 2**64 + 2], (str(2**64 + 1), str(2**64 + 2))),
+}
+
+
+@pytest.mark.parametrize("case", WRITTEN)
+@pytest.mark.parametrize("gap", [[], [None]])
+def test_labels_of_files_with_and_without_a_gap(case, gap, tmp_path):
+    """With a gap pandas reads whole numbers as floats."""
+    values, classes = WRITTEN[case]
+    y = [*values * 3, *gap]
+    lines = "".join(f"{n},{'' if v is None else v}\n" for n, v in enumerate(y))
+    (tmp_path / "rows.csv").write_text("a,y\n" + lines)
+    table = load("rows.csv", target="y", base=tmp_path)
+    assert (encode(table).labels, table.dropped) == (classes, len(gap))
+    if case in ("unsigned", "beyond floats", "huge negative"):
+        kind = pa.uint64() if case == "unsigned" else pa.int64()
+        written = pa.table({"a": range(len(y)), "y": pa.array(y, kind)})
+        pq.write_table(written, tmp_path / "rows.parquet")
+        table = load("parquet:rows.parquet", target="y", base=tmp_path)
+        assert (encode(table).labels, table.dropped) == (classes, len(gap))
+    frame = pd.DataFrame({"a": range(len(y)), "y": np.array(y, object)})
+    table = read(tmp_path, (frame, "y"))
+    assert (encode(table).labels, table.dropped) == (classes, len(gap))
+
+
+def test_large_features_with_gaps_are_numbers(tmp_path):
+    (tmp_path / "rows.csv").write_text(f"a,b,y\n{U},1e300,0\n,2.5,1\n{U + 2**40},,0\n")
+    table = load("rows.csv", target="y", base=tmp_path)
+    assert table.numeric == ("a", "b")
+    assert np.array_equal(table.x_ND[:, 0], [U, np.nan, U + 2**40], equal_nan=True)
+
+
 def test_labels_of_a_file(tmp_path):
     lines = [f"{n},{U + 5 + n % 2}\n" for n in range(6)]
     (tmp_path / "rows.csv").write_text("a,y\n" + "".join(lines))
     assert encode(load("rows.csv", target="y", base=tmp_path)).labels == (U + 5, U + 6)
     frame = pd.DataFrame({"a": range(6), "y": np.array([U, U + 1] * 3, np.uint64)})
-    frame.to_parquet(tmp_path / "rows.parquet")
-    assert encode(load("parquet:rows.parquet", target="y", base=tmp_path)).labels == (U, U + 1)
+    for index in (range(6), range(5, -1, -1), pd.Index([3, 1, 4, 1, 5, 9], name="who")):
+        frame.set_axis(index).to_parquet(tmp_path / "rows.parquet")
+        table = load("parquet:rows.parquet", target="y", base=tmp_path)
+        assert (encode(table).labels, table.columns) == ((U, U + 1), ("a",))
     np.savez(tmp_path / "rows.npz", X=points(6), y=np.array([b"x", b"y"] * 3))
     assert encode(load("npz:rows.npz", target=None, base=tmp_path)).labels == ("x", "y")
 
