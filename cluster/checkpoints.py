@@ -24,6 +24,10 @@ class Storage:
         """The best weights of an attempt that failed behind its last checkpoint."""
         return Path(self.folder) / f"trial-{number:05d}.best"
 
+    def weights(self, number: int) -> tuple[Path, Path]:
+        """Where a trial's best weights may be, the more recent first."""
+        return self.rescued(number), self.path(number)
+
     def clock(self, number: int) -> Path:
         """Seconds of training that the checkpoint stands for."""
         return Path(self.folder) / f"trial-{number:05d}.seconds"

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from lanewise.cluster.checkpoints import Checkpoints
-from lanewise.cluster.executor import Executor, Halt, Order, Outcome, Proceed, Start
+from lanewise.cluster.executor import Best, Executor, Halt, Order, Outcome, Proceed, Start
 from lanewise.search import events as ev
 from lanewise.search.events import Continue
 from lanewise.search.journal import Journal
@@ -18,6 +18,7 @@ from lanewise.search.sweep import Done, Run, Sweep
 
 ASKING = 0.1  # seconds of asking after which those who wait for a decision have their turn
 TICK = 5.0  # seconds between two records of the time used
+BEST_MODEL = "best model"  # the topic of a note
 LOOK = 0.5  # seconds between two looks at requests, and the longest wait for an executor
 
 
@@ -153,8 +154,19 @@ class Controller:
         if self._ending == "interrupted":
             self.sweep.interrupt("by a signal")
         else:
+            self._verify()
             self.sweep.close(self._ending)
         return True
+
+    def _verify(self) -> None:
+        """Notes it where the best model, as it is stored, is not what was reported of it."""
+        best = self.sweep.history.best
+        if best is None or best.best is None:
+            return
+        self._commit()  # it may take a while
+        told = self.executor.verify(Best(best.number, best.best[0], best.best_metrics))
+        if told:
+            self.sweep.note(BEST_MODEL, told)
 
     def _commit(self) -> None:
         self._seq = self.journal.append(self.sweep_id, self._seq, self.sweep.drain())

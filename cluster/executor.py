@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lanewise.search.events import Failure, Row
+from lanewise.search.events import Failure, Metrics, Row
 from lanewise.search.sweep import Run
 
 
@@ -27,6 +27,15 @@ class Outcome:
     ended: bool = False
     failure: Failure | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best trial of a sweep that is over, and what it reported at its best epoch."""
+
+    number: int
+    epoch: int
+    metrics: Metrics
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,14 @@ class Executor(Protocol):
 
     def notes(self) -> Mapping[str, str]:
         """What a person should know, as topic -> text: what is new since the last call."""
+        ...
+
+    def verify(self, best: Best) -> str:
+        """Evaluates the stored best model where torch is; how it differs from what was reported.
+
+        Returns:
+            A sentence for people; "" where it does not, or where there is no model of ours.
+        """
         ...
 
     def leave(self) -> None:

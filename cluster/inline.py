@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lanewise.cluster.executor import Halt, Order, Outcome, Proceed, Start
+from lanewise.cluster.executor import Best, Halt, Order, Outcome, Proceed, Start
 from lanewise.cluster.limits import NO_LIMITS, Limits
 from lanewise.search.plain import say
 
@@ -81,6 +81,10 @@ class InlineExecutor:
 
     def notes(self) -> Mapping[str, str]:
         return {}
+
+    def verify(self, best: Best) -> str:
+        assert self._worker is not None
+        return self._worker.verify(best)
 
     def leave(self) -> None:
         """Nothing to hurry: an attempt is heard of after each slice."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lanewise.cluster.checkpoints import Storage
-from lanewise.cluster.executor import Order, Outcome
+from lanewise.cluster.executor import Best, Order, Outcome
 from lanewise.cluster.limits import Limits
 
 if TYPE_CHECKING:
@@ -29,11 +29,18 @@ class Leave:
 
 
 @dataclass(frozen=True)
+class Verify:
+    """An order to the whole worker: see ``Executor.verify``."""
+
+    best: Best
+
+
+@dataclass(frozen=True)
 class Finish:
     """The last order: let go of everything."""
 
 
-Message = Order | Leave | Finish
+Message = Order | Leave | Verify | Finish
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,7 @@ class News:
     lanes: int = 0  # 0 until it is ready
     packing: Packing | None = None  # None while nothing is known
     notes: dict[str, str] = field(default_factory=dict)  # all of them
+    verdict: str | None = None  # the answer to Verify
 
 
 class PackActor:
@@ -141,10 +149,17 @@ class PackActor:
                         return
                     case Leave():
                         outcomes += worker.leave()
+                    case Verify(best):
+                        self._answer(worker.verify(best))
                     case order:
                         outcomes += worker.obey([order])
             self._tell(outcomes, worker)  # a turn takes long, and there may be room now
             self._tell(worker.turn(), worker)
+
+    def _answer(self, verdict: str) -> None:
+        with self._changed:
+            self._news.verdict, self._is_news = verdict, True
+            self._changed.notify_all()
 
     def _take(self, *, waits: bool) -> list[Message]:
         with self._changed:

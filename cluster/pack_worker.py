@@ -12,10 +12,10 @@ from pathlib import Path
 
 from lanewise.cluster.attempt import Attempt
 from lanewise.cluster.checkpoints import Storage
-from lanewise.cluster.executor import Halt, Order, Outcome, Proceed, Start
+from lanewise.cluster.executor import Best, Halt, Order, Outcome, Proceed, Start
 from lanewise.cluster.folder import enter
 from lanewise.cluster.limits import NO_LIMITS, Limits, PackAlarm
-from lanewise.cluster.worker import SLICE
+from lanewise.cluster.worker import SLICE, verify
 from lanewise.search.sweep import Run
 from lanewise.trainables.packs.packing import Packing
 from lanewise.trainables.packs.pool import Member, Pool
@@ -154,6 +154,10 @@ class PackWorker:
         if said.failure:
             self._drop(said.number)
         return said
+
+    def verify(self, best: Best) -> str:
+        """See ``Executor.verify``."""
+        return verify(self._pool.recipe, self._storage, best)
 
     def leave(self) -> list[Outcome]:
         """Those who train are heard of now, with a checkpoint, and train no further."""

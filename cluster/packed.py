@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.errors import ClusterError
-from lanewise.cluster.executor import Halt, Order, Outcome, Proceed, Start
+from lanewise.cluster.executor import Best, Halt, Order, Outcome, Proceed, Start
 from lanewise.cluster.limits import (
     NO_LIMITS,
     Limits,
@@ -27,7 +27,7 @@ from lanewise.cluster.limits import (
     who_trained,
 )
 from lanewise.cluster.memory import greediest, is_low_memory
-from lanewise.cluster.pack_actor import Job, Leave, Message, News, PackActor
+from lanewise.cluster.pack_actor import Job, Leave, Message, News, PackActor, Verify
 from lanewise.cluster.pack_worker import Apart
 from lanewise.cluster.placement import Seating, choose, shape_of
 from lanewise.cluster.ray_session import RaySession, quiet
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from lanewise.trainables.trial import Recipe
 
 HEARD = 5.0  # seconds after which a worker that has nothing to tell says so
+VERIFYING = 300.0  # seconds that the best model's evaluation at the end may take
 WAITING = 30.0  # seconds without any worker after which people are told
 GROWTH = 3.0  # seconds between two looks at what the cluster has
 TWICE = 2  # of a trial's workers have died under it: from then on it trains in turns of its own
@@ -115,6 +116,7 @@ class PackedExecutor:
         self._died_with: Counter[int] = Counter()  # trial -> workers that died while it trained
         self._notes: dict[str, str] = {}
         self._packings: dict[str, Packing] = {}  # by worker, those that are gone included
+        self._verdict: str | None = None
 
     def open(self) -> None:
         self._held.enter_context(quiet(self._folder))
@@ -211,6 +213,8 @@ class PackedExecutor:
             self._packings[worker.name] = news.packing
             if words := str(together(self._packings.values())):
                 self._notes["packing"] = words
+        if news.verdict is not None:
+            self._verdict = news.verdict
         for said in news.outcomes:
             if said.rows:
                 self._deaths = 0
@@ -259,6 +263,20 @@ class PackedExecutor:
     def notes(self) -> Mapping[str, str]:
         notes, self._notes = self._notes, {}
         return notes
+
+    def verify(self, best: Best) -> str:
+        """One of the workers does it: it has torch, the data and nothing else to do."""
+        worker = next((w for w in self._workers if w.seating.places), None)
+        if worker is None or self._recipe.train is not None:
+            return ""
+        self._verdict = None
+        self._deliver(worker, [Verify(best)])
+        given_up_at = time.monotonic() + VERIFYING
+        while self._verdict is None and worker in self._workers:
+            if time.monotonic() >= given_up_at:
+                return f"trial {best.number} was not evaluated again within {VERIFYING:.0f} s"
+            self.poll(1.0)
+        return self._verdict or ""
 
     def leave(self) -> None:
         for worker in self._workers:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from lanewise.cluster.bridge import Bridge, Loss, Want
 from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.errors import ClusterError
-from lanewise.cluster.executor import Halt, Order, Outcome, Proceed, Start
+from lanewise.cluster.executor import Best, Halt, Order, Outcome, Proceed, Start
 from lanewise.cluster.limits import NO_LIMITS, Limits, hang_message, process_of, where_it_hung
 from lanewise.cluster.memory import greediest, is_low_memory
 from lanewise.cluster.ray_session import RaySession, quiet
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lanewise.trainables.trial import Recipe
 
 
+VERIFYING = 300.0  # seconds that the best model's evaluation at the end may take
 _NAME = "tune"  # of Tune's experiment, and so of its folder
 
 
@@ -71,6 +72,7 @@ class TuneExecutor:
         self._again: list[Run] = []  # attempts that go on elsewhere than at the next rung
         self._runs: dict[int, Run] = {}  # as their workers have them
         self._thread: threading.Thread | None = None
+        self._reference: Any = None  # to the recipe
 
     def open(self) -> None:
         available = self._session.open()
@@ -172,6 +174,24 @@ class TuneExecutor:
     def notes(self) -> Mapping[str, str]:
         return {}
 
+    def verify(self, best: Best) -> str:
+        """A task of Ray does it, beside Tune's actors and without resources: they have them all."""
+        if self._recipe.train is not None or self._reference is None:
+            return ""
+        import ray
+
+        from lanewise.cluster.tune_worker import verify_stored
+
+        task = ray.remote(num_cpus=0, num_gpus=0, max_retries=0)(verify_stored)
+        try:
+            told: str = ray.get(
+                task.remote(self._reference, self._storage, best), timeout=VERIFYING
+            )
+        except ray.exceptions.RayError as error:
+            why = next((line for line in str(error).splitlines() if line.strip()), "")
+            return f"trial {best.number} could not be evaluated again: {why}"
+        return told
+
     def leave(self) -> None:
         """Nothing to hurry: an attempt is heard of after each slice."""
 
@@ -205,8 +225,9 @@ class TuneExecutor:
         from lanewise.cluster.tune_adapters import Adapter, Suggestions
         from lanewise.cluster.tune_worker import Job, TuneWorker
 
+        self._reference = ray.put(self._recipe)
         job = Job(
-            recipe=ray.put(self._recipe),
+            recipe=self._reference,
             storage=self._storage,
             rungs=self._rungs,
             limits=self._limits,

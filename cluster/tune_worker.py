@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray import tune
 
-from lanewise.cluster.executor import Outcome
+from lanewise.cluster.executor import Best, Outcome
+from lanewise.cluster.folder import enter
 from lanewise.cluster.limits import Limits
 from lanewise.cluster.rungs import next_until
 from lanewise.search.events import Failure
@@ -19,6 +20,7 @@ from lanewise.search.sweep import Run
 if TYPE_CHECKING:
     from lanewise.cluster.checkpoints import Storage
     from lanewise.cluster.worker import Worker
+    from lanewise.trainables.trial import Recipe
 
 RUN, OUTCOME = "run", "outcome"  # keys in Tune's config and result
 
@@ -75,6 +77,14 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         with contextlib.suppress(Exception):
             if self._worker is not None:
                 self._worker.stop()
+
+
+def verify_stored(recipe: Recipe, storage: Storage, best: Best) -> str:
+    """``Executor.verify`` as a task of Ray."""
+    from lanewise.cluster.worker import verify
+
+    enter(recipe.folder)
+    return verify(recipe, storage, best)
 
 
 def encode_run(run: Run) -> str:

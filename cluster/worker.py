@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from lanewise.cluster.attempt import Attempt
 from lanewise.cluster.checkpoints import Storage
-from lanewise.cluster.executor import Outcome
+from lanewise.cluster.executor import Best, Outcome
 from lanewise.cluster.folder import enter
 from lanewise.cluster.limits import NO_LIMITS, Limits, alarm
 from lanewise.search.sweep import Run
@@ -74,8 +74,21 @@ class Worker:
         attempt.spend(time.monotonic() - began)
         return attempt.report(due=trial.epoch >= until, ended=ended)
 
+    def verify(self, best: Best) -> str:
+        """See ``Executor.verify``."""
+        return verify(self.recipe, self.storage, best)
+
     def stop(self) -> None:
         """Ends the attempt, if there is one."""
         if self._attempt is not None:
             self._attempt.close()
         self._attempt = self._trial = None
+
+
+def verify(recipe: Recipe, storage: Storage, best: Best) -> str:
+    """How the stored best model differs from what was reported of it; "" if it does not."""
+    if recipe.train is not None:
+        return ""
+    from lanewise.trainables.fidelity import difference
+
+    return difference(storage.weights(best.number), recipe, best.number, best.epoch, best.metrics)

@@ -294,7 +294,7 @@ def _drive(
     """Runs the sweep until it ends or is left; returns its status."""
     sweep_id = projector.sweep
     from lanewise.cluster.checkpoints import Checkpoints, Storage
-    from lanewise.cluster.controller import Controller
+    from lanewise.cluster.controller import BEST_MODEL, Controller
 
     asked = options.executor or plan.file.executor
     name, why = choose_executor(asked, plan.file)
@@ -315,7 +315,10 @@ def _drive(
     controller = Controller(sweep, sweep_id, journal, seq, executor, checkpoints)
     projector.start()
     with _signals(controller), _stdout_kept(), kept():
-        return controller.run()
+        status = controller.run()
+    if told := sweep.history.notes.get(BEST_MODEL):
+        say(f"lanewise: {BEST_MODEL}: {told}")
+    return status
 
 
 def _executor(

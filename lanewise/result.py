@@ -35,6 +35,27 @@ class Best:
         """
         return self._result._model(self.trial)
 
+    def __repr__(self) -> str:
+        from lanewise.spaces import flatten
+
+        params = _few([f"{name}={_short(value)}" for name, value in flatten(self.params).items()])
+        where = f"trial {self.trial} of {self._result.sweep}, epoch {self.epoch}"
+        return f"<Best: {where}: {_metrics(self.metrics)}\n {params}>"
+
+
+def _metrics(metrics: dict[str, float]) -> str:
+    """The validation part's first, and its scores before its loss."""
+    names = sorted(metrics, key=lambda name: (not name.startswith("val_"), name.endswith("loss")))
+    return _few([f"{name} {metrics[name]:.4g}" for name in names], most=3)
+
+
+def _few(words: list[str], most: int = 8) -> str:
+    return ", ".join(words[:most]) + (", …" if len(words) > most else "")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)[:40]
+
 
 class Result:
     """A sweep that was run.
@@ -105,23 +126,15 @@ class Result:
 
     def _model(self, number: int) -> TrainedModel:
         from lanewise.cluster.checkpoints import Storage
-        from lanewise.trainables.errors import CheckpointError
-        from lanewise.trainables.trained import TrainedModel
+        from lanewise.trainables.fidelity import stored_best
 
         plan = self._plan()
         if plan.file.train is not None:
             raise LookupError("a training function keeps its own models; there is none to load")
         storage = Storage(str(self._home.checkpoints(self.sweep)), 0)
-        recipe, best = plan.recipe(), self.best
-        for path in (storage.rescued(number), storage.path(number)):
-            if path.exists():
-                model = TrainedModel.load(path, recipe)
-                if model.epoch == best.epoch:
-                    return model
-        raise CheckpointError(
-            f"the weights of trial {number} at epoch {best.epoch} are in no checkpoint"
-        )
+        return stored_best(storage.weights(number), plan.recipe(), number, self.best.epoch)
 
     def __repr__(self) -> str:
-        trials = self.summary["trials"]
-        return f"<Result {self.sweep}: {self.status}, {trials['asked']} trials>"
+        best, trials = self.summary["best"], self.summary["trials"]["asked"]
+        shown = f"; best {_metrics(best['metrics'])} (trial {best['trial']})" if best else ""
+        return f"<Result {self.sweep}: {self.status}, {trials} trials{shown}>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +113,19 @@ class TrainedModel:
             recipe,
         )
 
+    def __repr__(self) -> str:
+        info, count = self.info, sum(p.numel() for p in self.module.parameters())
+        shape = "×".join(map(str, info.input_shape))
+        replicas = "" if len(self.modules) == 1 else f", {len(self.modules)} replicas"
+        monitor = self.recipe.monitor
+        measured = {monitor: None, "val_loss": None, **self.metrics}
+        shown = [f"{n} {measured[n]:.4g}" for n in measured if measured[n] is not None][:4]
+        return (
+            f"<TrainedModel {self.recipe.model}: {info.task}, inputs {shape}, "
+            f"outputs {info.outputs}, {count:,} parameters{replicas}\n"
+            f" epoch {self.epoch}: {', '.join(shown)}>"
+        )
+
     @property
     def module(self) -> nn.Module:
         """The first replica."""
@@ -191,14 +204,15 @@ class TrainedModel:
             found.append(row_scores(self._outputs(module, x).cpu(), values).numpy())
         return np.asarray(np.mean(found, 0))
 
-    def evaluate(self) -> dict[str, float]:
+    def evaluate(self, parts: Collection[str] = ("train", "val")) -> dict[str, float]:
         """The metrics of the best row but those of its epoch's training, such as train_loss.
 
-        Each replica on its own fold's parts; needs the recipe's data.
+        Each replica on its own fold's parts; needs the recipe's data. `parts`: whose metrics.
         """
         if self.recipe.prepared is None:
             raise DataError("data", "evaluation needs the data that the model was trained on")
-        names = of_weights(reported(self.recipe.metrics, self.recipe.monitor, self.info.task))
+        whole = of_weights(reported(self.recipe.metrics, self.recipe.monitor, self.info.task))
+        names = [name for name in whole if name.partition("_")[0] in parts]
         device = pick_device(self.recipe.device)
         folds = fold_tensors(self.recipe.prepared, device, self.recipe.dtype)
         pairs = zip(self.modules, self._per_replica(folds), strict=True)

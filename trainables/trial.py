@@ -46,7 +46,7 @@ class Recipe:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     base: str = "."
     folder: str | None = None
-    prepared: Prepared | None = None
+    prepared: Prepared | None = field(default=None, repr=False)
     loss: Mapping[str, Any] | None = None
     metrics: tuple[str, ...] = ()
     monitor: str = "val_loss"

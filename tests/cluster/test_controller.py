@@ -9,7 +9,7 @@ import pytest
 
 from lanewise.cluster.checkpoints import Checkpoints, Storage
 from lanewise.cluster.controller import Controller
-from lanewise.cluster.executor import Halt, Order, Outcome, Proceed, Start
+from lanewise.cluster.executor import Best, Halt, Order, Outcome, Proceed, Start
 from lanewise.search.events import Failure
 from lanewise.search.journal import Journal
 from lanewise.search.spec import Budget, Objective, Plugin, Spec
@@ -35,6 +35,8 @@ class Scripted:
         self.late: list[Outcome] = []
         self.starts: list[Run] = []
         self.closed = self.left = 0
+        self.verified: list[Best] = []
+        self.verdict = ""
 
     def open(self) -> None: ...
 
@@ -72,6 +74,10 @@ class Scripted:
 
     def notes(self) -> dict[str, str]:
         return {}
+
+    def verify(self, best: Best) -> str:
+        self.verified.append(best)
+        return self.verdict
 
     def leave(self) -> None:
         self.left += 1
@@ -220,3 +226,25 @@ def test_an_executor_that_cannot_work_is_closed_all_the_same(journal: Journal) -
     with pytest.raises(RuntimeError, match="no cluster"):
         controller(journal, executor).run()
     assert executor.closed == 1
+
+
+def test_the_best_model_is_evaluated_before_the_sweep_is_closed(journal: Journal) -> None:
+    executor = Scripted(journal)
+    executor.verdict = "trial 3 as it is stored is not what was trained"
+    running = controller(journal, executor)
+    assert running.run() == "done"
+    best = running.sweep.history.best
+    assert best is not None
+    assert best.best is not None
+    assert executor.verified == [Best(best.number, best.best[0], best.best_metrics)]
+    kinds = [record.event.kind for record in journal.read("s")]
+    assert kinds[-2:] == ["noted", "closed"]
+    assert running.sweep.history.notes == {"best model": executor.verdict}
+
+
+def test_a_sweep_that_is_left_is_not_evaluated(journal: Journal) -> None:
+    executor = Scripted(journal)
+    running = controller(journal, executor)
+    running.interrupt()
+    assert running.run() == "interrupted"
+    assert executor.verified == []

@@ -266,3 +266,62 @@ def test_mistakes_in_python_are_one_line(
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "journal.db").exists()
+
+
+DRIFTS = """
+import torch
+from torch import nn
+
+class Drifts(nn.Module):
+    \"\"\"Learns outside of its state, after the two steps that it is tried with.\"\"\"
+
+    def __init__(self, config, info):
+        super().__init__()
+        self.body, self.passes = nn.Linear(4, info.outputs), 0
+
+    def forward(self, x):
+        self.passes += self.training
+        return self.body(x) + max(0, self.passes - 2) * torch.tensor([9.0, 0.0, -9.0])
+"""
+
+
+@pytest.mark.parametrize(
+    "executor",
+    ["inline", *(pytest.param(name, marks=pytest.mark.long) for name in ("packed", "tune"))],
+)
+def test_a_best_model_that_is_not_what_was_trained_is_told(
+    executor: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = MODEL.replace("mine.py:build", "mine.py:Drifts")
+    sweep = sweep.replace("width: 4", "batch_size: 16")
+    write(place, sweep.replace("executor: inline", f"executor: {executor}"), DRIFTS)
+    assert run(["run", "sweep.yaml", "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    words = "as it is stored is not what was trained: val_"
+    assert words in out
+    assert "lanewise: best model: trial" in err
+    journal = Home.find().journal()
+    history = open_view(journal, find(journal, None)).history
+    assert words in history.notes["best model"]
+    assert f"trial {history.best.number} " in history.notes["best model"]
+    journal.close()
+
+
+def test_what_is_returned_is_shown_in_few_words(tmp_path: Path) -> None:
+    result = tune(
+        tmp_path,
+        model={"mlp": {"hidden": [8]}},
+        space={"lr": lw.Float(1e-3, 1e-1), "optimizer": lw.Choice(["adam", "sgd"])},
+        trials=2,
+        epochs=2,
+    )
+    assert "best model" not in result.summary.notes
+    text = repr(result)
+    assert len(text.splitlines()) == 1
+    assert text.startswith(f"<Result {result.sweep}: done, 2 trials; best val_accuracy ")
+    first, second = repr(result.best).splitlines()
+    assert first.startswith(f"<Best: trial {result.best.trial} of {result.sweep}, epoch ")
+    assert "lr=0.0" in second
+    assert "optimizer=" in second
+    assert len(repr(result.best.model).splitlines()) == 2
+    assert max(map(len, (text, repr(result.best), repr(result.best.model)))) < 400
