@@ -105,7 +105,7 @@ class PackActor:
             if self._error is not None and not self._is_news:
                 raise RuntimeError(f"a pack worker cannot go on: {self._error}") from self._error
             news = self._news
-            self._news = replace(news, outcomes=[])
+            self._news = replace(news, outcomes=[], verdict=None)
             self._is_news = False
             return news
 
@@ -158,7 +158,7 @@ class PackActor:
 
     def _answer(self, verdict: str) -> None:
         with self._changed:
-            self._news.verdict, self._is_news = verdict, True
+            self._news, self._is_news = replace(self._news, verdict=verdict), True
             self._changed.notify_all()
 
     def _take(self, *, waits: bool) -> list[Message]:
@@ -172,7 +172,7 @@ class PackActor:
         """Adds to the news, if there is anything new."""
         with self._changed:
             before = self._news
-            state = News([], worker.lanes, worker.packing, dict(worker.notes))
+            state = News([], worker.lanes, worker.packing, dict(worker.notes), before.verdict)
             if outcomes or state != replace(before, outcomes=[]):
                 self._news = replace(state, outcomes=[*before.outcomes, *outcomes])
                 self._is_news = True
