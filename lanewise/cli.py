@@ -353,6 +353,7 @@ def ui(
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 5000,
 ) -> int:
     """Serve the home's sweeps in MLflow's own pages. Says where to look; Ctrl-C ends it."""
+    from lanewise.dashboards.moved import relocate
     from lanewise.dashboards.state import read_cursor
     from lanewise.dashboards.ui import command, page
 
@@ -366,6 +367,7 @@ def ui(
         say(f"lanewise: {error}")  # the pages show the other sweeps all the same
     if not (place.root / "mlflow.db").exists():
         raise SearchError(f"there is no mlflow.db in {place.root}: lanewise sync makes one")
+    relocate(place)  # a home that was moved since
     words = command(place, None, host=host, port=port)
     if view is None:
         say(f"all sweeps (Ctrl-C ends it):\n{page(host=host, port=port)}")
