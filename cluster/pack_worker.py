@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lanewise.cluster.attempt import Attempt
 from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.executor import Best, Halt, Order, Outcome, Proceed, Start
-from lanewise.cluster.folder import enter
 from lanewise.cluster.limits import NO_LIMITS, Limits, PackAlarm
+from lanewise.cluster.surroundings import around, enter
 from lanewise.cluster.worker import SLICE, verify
 from lanewise.search.sweep import Run
 from lanewise.trainables.packs.packing import Packing
@@ -109,8 +110,10 @@ class PackWorker:
             self.notes["folder"] = note
         attempt = Attempt(run, self._storage, self._limits)
         try:
-            with self._alarm.around([_name(attempt)], self._limits.epoch):
-                member = attempt.open(lambda path: pool.open(run.params, run.seed, path))
+            with self._alarm.around([_name(attempt)], self._limits.epoch), self._inside(run):
+                member = attempt.open(
+                    lambda path: pool.open(run.params, run.seed, path, lambda: self._inside(run))
+                )
         except Exception as error:
             return [attempt.failed(error)]
         member.until = run.until
@@ -131,7 +134,11 @@ class PackWorker:
         seats = {id(seat.member): seat for seat in self._seats.values()}
         who = [_name(seats[id(member)].attempt) for member in due]
         limit = self._limits.epoch
-        with self._alarm.around(who, None if limit is None else limit * len(due)):
+        run = seats[id(due[0])].attempt.run if len(due) == 1 else None
+        with (
+            self._alarm.around(who, None if limit is None else limit * len(due)),
+            self._inside(run),
+        ):
             trained = pool.turn()
         return [said for m in trained if (said := self._look_at(seats[id(m)])) is not None]
 
@@ -172,6 +179,9 @@ class PackWorker:
         for number in list(self._seats):
             self._drop(number)
         self._alarm.close()
+
+    def _inside(self, run: Run | None) -> AbstractContextManager[object]:
+        return around(self._pool.recipe, run)
 
     def _drop(self, number: int) -> None:
         seat = self._seats.pop(number, None)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 
 from lanewise.cluster.attempt import Attempt
 from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.executor import Best, Outcome
-from lanewise.cluster.folder import enter
 from lanewise.cluster.limits import NO_LIMITS, Limits, alarm
+from lanewise.cluster.surroundings import around, enter
 from lanewise.search.sweep import Run
 from lanewise.trainables.trial import Recipe, Trial, open_trial
 
@@ -32,6 +33,7 @@ class Worker:
         self._trial: Trial | None = None
         self._notes: dict[str, str] = {}  # that nobody has heard of
         self._warned = False
+        self._held = ExitStack()  # what the attempt's code runs in
 
     def begin(self, run: Run) -> None:
         """Takes an attempt; nothing is loaded or built before its first slice."""
@@ -39,6 +41,7 @@ class Worker:
         # At each attempt: the code of the last one may have gone elsewhere.
         if (note := enter(self.recipe.folder)) and not self._warned:
             self._notes["folder"], self._warned = note, True
+        self._held.enter_context(self._inside(run))
         self._attempt = Attempt(run, self.storage, self.limits)
 
     def advance(self, until: int, seconds: float = SLICE) -> Outcome:
@@ -66,8 +69,11 @@ class Worker:
         return replace(outcome, notes=notes) if notes else outcome
 
     def _advance(self, attempt: Attempt, until: int, seconds: float) -> Outcome:
+        run = attempt.run
         trial = self._trial = self._trial or attempt.open(
-            lambda path: open_trial(self.recipe, attempt.run.params, attempt.run.seed, path)
+            lambda path: open_trial(
+                self.recipe, run.params, run.seed, path, lambda: self._inside(run)
+            )
         )
         began = time.monotonic()
         ended = trial.advance(until, min(seconds, attempt.seconds_left))
@@ -82,7 +88,11 @@ class Worker:
         """Ends the attempt, if there is one."""
         if self._attempt is not None:
             self._attempt.close()
+        self._held.close()
         self._attempt = self._trial = None
+
+    def _inside(self, run: Run) -> AbstractContextManager[object]:
+        return around(self.recipe, run)
 
 
 def verify(recipe: Recipe, storage: Storage, best: Best) -> str:
@@ -91,4 +101,7 @@ def verify(recipe: Recipe, storage: Storage, best: Best) -> str:
         return ""
     from lanewise.trainables.fidelity import difference
 
-    return difference(storage.weights(best.number), recipe, best.number, best.epoch, best.metrics)
+    with around(recipe, None):  # the model is built once more, for no attempt
+        return difference(
+            storage.weights(best.number), recipe, best.number, best.epoch, best.metrics
+        )

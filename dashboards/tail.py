@@ -20,6 +20,7 @@ from lanewise.dashboards.reasons import in_one_line
 from lanewise.dashboards.reasons import is_permanent as is_permanent_reason
 from lanewise.dashboards.reporter import Reporter
 from lanewise.dashboards.state import DUE, Cursor, local_uri, mask, read_cursor, write_cursor
+from lanewise.dashboards.wishes import grant, wishes
 from lanewise.search.errors import SearchError
 from lanewise.search.events import Launched
 from lanewise.search.home import Home
@@ -263,11 +264,21 @@ class Tail:
         assert writer is not None
         if None not in writer.runs:
             self._write(projection, writer, None)
+        self._grant_wishes(projection, writer)
         ended, open_ = projection.unsent()
         self._send_trials(projection, writer, ended, open_)
         if projection.sweep.unsent is not None and self._parent_is_due(projection):
             self._write(projection, writer, None)
             self._parent_at = time.monotonic()
+
+    def _grant_wishes(self, projection: Projection, writer: Writer) -> None:
+        """Runs that a trial's own code waits for, to log to them."""
+        for number in wishes(self.home, self.launch.sweep):
+            if number is not None and number not in projection.trials:
+                continue  # its record has not been read yet
+            if projection.draft(number).unsent is not None:
+                self._write(projection, writer, number)
+            grant(self.home, self.launch.sweep, number)
 
     def _send_trials(
         self, projection: Projection, writer: Writer, ended: list[int], open_: list[int]

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from lanewise.dashboards.user_runs import unlogged
 from lanewise.plan import Plan
 from lanewise.search.plain import say
 from lanewise.trainables.config import MODELS
@@ -57,7 +58,8 @@ def _rehearsed(plan: Plan, *, is_remote: bool) -> dict[str, str]:
     fixed = {name: f"model.{plan.file.model_name}.{name}" for name in plan.file.fixed}
     paths = fixed | {name: f"space.{name}" for name in plan.spec.space.names}
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what user code prints is no result
+        # What user code prints is no result, and what it logs belongs to no trial.
+        with contextlib.redirect_stdout(sys.stderr), unlogged():
             configs = [config for _, config in plan.spec.space.probes()]
             told = rehearse(plan.recipe(), configs, paths)
     except ModelError as error:

@@ -14,18 +14,28 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from lanewise import sweepfile, tracking, yaml
 from lanewise.beforehand import examined, tell
-from lanewise.cluster.folder import kept
+from lanewise.cluster.surroundings import kept
 from lanewise.dashboards.launcher import warmed
-from lanewise.dashboards.state import DUE, is_masked, mask, pending, read_cursor, write_cursor
+from lanewise.dashboards.state import (
+    DUE,
+    is_masked,
+    local_uri,
+    mask,
+    pending,
+    read_cursor,
+    write_cursor,
+)
+from lanewise.dashboards.user_runs import TrialRuns, variables
 from lanewise.display import progress, waiting
 from lanewise.errors import INTERRUPTED, SweepFileError
-from lanewise.plan import Plan, check_folder, identity, make_plan, plan_again
+from lanewise.plan import Plan, check_folder, has_own_code, identity, make_plan, plan_again
 from lanewise.search.errors import JournalError
 from lanewise.search.events import Launched
 from lanewise.search.home import Home
@@ -41,6 +51,7 @@ if TYPE_CHECKING:
     from lanewise.cluster.checkpoints import Storage
     from lanewise.cluster.controller import Controller
     from lanewise.cluster.executor import Executor
+    from lanewise.trainables.trial import Recipe
 
 LIBRARIES = ("lanewise", "ray", "torch", "optuna", "mlflow", "scikit-learn", "numpy")
 
@@ -304,7 +315,8 @@ def _drive(
     address = None if name == "inline" else options.address
     rungs = sweep.scheduler.rungs
     ray = options.home.sweep(sweep_id) / "ray"
-    executor = _executor(name, plan, rungs, storage, ray, address, packs=asked == "packed")
+    recipe = partial(_recipe, plan, sweep_id, options.home, projector.uri)
+    executor = _executor(name, plan, recipe, rungs, storage, ray, address, packs=asked == "packed")
     checkpoints = Checkpoints(storage, plan.file.checkpoint.limit)
     here = {"host": socket.gethostname(), "pid": os.getpid(), "address": address}
     sweep.opened(name, why, here)
@@ -321,9 +333,20 @@ def _drive(
     return status
 
 
+def _recipe(plan: Plan, sweep: str, home: Home, uri: str | None) -> Recipe:
+    """What the trials share; code of a person's logs to the runs of its trials."""
+    recipe = plan.recipe()
+    if not has_own_code(plan.file):
+        return recipe
+    experiment = plan.file.mlflow.experiment or plan.file.name
+    runs = TrialRuns(uri or local_uri(home), experiment, sweep, home, variables())
+    return replace(recipe, around=runs)
+
+
 def _executor(
     name: str,
     plan: Plan,
+    recipe: Callable[[], Recipe],
     rungs: tuple[int, ...],
     storage: Storage,
     folder: Path,
@@ -338,7 +361,7 @@ def _executor(
     if name == "inline":
         from lanewise.cluster.inline import InlineExecutor
 
-        return InlineExecutor(plan.recipe, storage, limits)
+        return InlineExecutor(recipe, storage, limits)
     from lanewise.cluster.resources import Resources
 
     file = plan.file
@@ -347,7 +370,7 @@ def _executor(
         from lanewise.cluster.packed import PackedExecutor
 
         return PackedExecutor(
-            plan.recipe(),
+            recipe(),
             storage,
             folder,
             resources,
@@ -360,7 +383,7 @@ def _executor(
     from lanewise.cluster.tune import TuneExecutor
 
     return TuneExecutor(
-        plan.recipe(),
+        recipe(),
         storage,
         rungs,
         folder,

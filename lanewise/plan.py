@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lanewise.cluster.folder import enter, kept
+from lanewise.cluster.surroundings import enter, kept
 from lanewise.dashboards.state import is_masked
 from lanewise.errors import SweepFileError
 from lanewise.search.samplers import check_sampler

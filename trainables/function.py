@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from lanewise.trainables.errors import (
     TrainableError,
     listing,
 )
-from lanewise.trainables.trial import Recipe, Row
+from lanewise.trainables.trial import Inside, Recipe, Row
 
 _FORMAT = 1
 _ROWS = "rows.json"
@@ -72,8 +73,10 @@ class FunctionTrial:
         seed: int,
         checkpoint: Path | None,
         train: Callable[..., Any],
+        inside: Inside = nullcontext,
     ) -> None:
         self.recipe, self.seed = recipe, seed
+        self._inside = inside
         self.epoch = 0
         self.rows: list[Row] = []
         self._staging: Path | None = None
@@ -145,7 +148,8 @@ class FunctionTrial:
 
     def _run(self, train: Callable[..., Any], config: dict[str, Any], report: Report) -> None:
         try:
-            train(config, report)
+            with self._inside():
+                train(config, report)
             if not self.rows:
                 self._error = _reported_nothing(self.recipe.monitor)
         except StopTrial:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +15,8 @@ from lanewise.trainables.errors import ConfigError, ModelError, listing, nearest
 from lanewise.trainables.user import is_reference, locate, resolve
 
 Row = tuple[int, dict[str, float]]
+Around = Callable[[int | None, Mapping[str, Any]], AbstractContextManager[object]]
+Inside = Callable[[], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +29,8 @@ class Recipe:
     fixed: settings below every trial's config.
     base: the folder that relative references resolve against.
     folder: the one that a user's code runs in; None where there is none of theirs.
+    around: makes what a trial's code runs in, from its number and its configuration, wherever that
+        is; from None and an empty one for code that runs for several trials at once.
     prepared: the data, without its test part; None for a train function that brings its own.
     loss: its name and options ({"name": "huber", "delta": 2}); None for the task's own.
     metrics: further metrics to report ("val_mae"); the losses and `monitor` always are.
@@ -46,6 +51,7 @@ class Recipe:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     base: str = "."
     folder: str | None = None
+    around: Around | None = None
     prepared: Prepared | None = field(default=None, repr=False)
     loss: Mapping[str, Any] | None = None
     metrics: tuple[str, ...] = ()
@@ -96,9 +102,16 @@ class Trial(Protocol):
 
 
 def open_trial(
-    recipe: Recipe, config: Mapping[str, Any], seed: int, checkpoint: Path | None = None
+    recipe: Recipe,
+    config: Mapping[str, Any],
+    seed: int,
+    checkpoint: Path | None = None,
+    inside: Inside = nullcontext,
 ) -> Trial:
     """A trial of `config`, new or continued from a checkpoint.
+
+    Args:
+        inside: makes what a train function runs in, in its thread.
 
     Raises:
         ConfigError, ModelError: the config or the model is wrong.
@@ -110,7 +123,7 @@ def open_trial(
 
         train = recipe.callable or resolve(recipe.train, recipe.base, "train")
         check_call(train, "train")
-        return FunctionTrial(recipe, merged, seed, checkpoint, train)
+        return FunctionTrial(recipe, merged, seed, checkpoint, train, inside)
     check(recipe.model, merged)
     check_together(recipe.model, merged)
     from lanewise.trainables.training import ModelTrial

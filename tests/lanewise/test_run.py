@@ -313,7 +313,7 @@ def test_code_of_a_sweep_runs_where_it_was_launched_and_so_does_a_resume(tmp_pat
 
     first = call(here, "run", str(code / "here.yaml"))
     assert first.returncode == 0, first.stderr
-    assert len(list(here.glob("built-*"))) == 3
+    assert len(list(here.glob("built-*"))) >= 3
     reopen(home)
     for path in here.glob("built-*"):
         path.unlink()

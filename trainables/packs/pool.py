@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lanewise.trainables.config import check, check_together
 from lanewise.trainables.kinds import KINDS
 from lanewise.trainables.packs.packing import Packing, no_gain, together
-from lanewise.trainables.trial import Recipe, Row, Trial, open_trial
+from lanewise.trainables.trial import Inside, Recipe, Row, Trial, open_trial
 
 if TYPE_CHECKING:
     from lanewise.trainables.packs.packer import Packer
@@ -123,7 +124,13 @@ class Pool:
             return 1
         return min(self._packer.lanes, self._most or self._packer.lanes)
 
-    def open(self, config: Mapping[str, Any], seed: int, checkpoint: Path | None = None) -> Member:
+    def open(
+        self,
+        config: Mapping[str, Any],
+        seed: int,
+        checkpoint: Path | None = None,
+        inside: Inside = nullcontext,
+    ) -> Member:
         """A trial, new or continued from a checkpoint, as `trial.open_trial` opens it."""
         if self.recipe.train is not None:
             why = "a training function of your own"
@@ -138,7 +145,7 @@ class Pool:
             why = made
             if why not in map(no_gain, gains):
                 self.packing = together([self.packing, Packing(alone=(why,))])
-        alone = Alone(self, open_trial(self.recipe, config, seed, checkpoint), why)
+        alone = Alone(self, open_trial(self.recipe, config, seed, checkpoint, inside), why)
         self._groups.append(alone)
         return alone
 

@@ -11,11 +11,11 @@ import pytest
 from lanewise.cluster.checkpoints import Checkpoints, Storage
 from lanewise.cluster.controller import Controller
 from lanewise.cluster.executor import Executor, Start
-from lanewise.cluster.folder import enter, kept
 from lanewise.cluster.inline import InlineExecutor
 from lanewise.cluster.pack_worker import PackWorker
 from lanewise.cluster.packed import PackedExecutor
 from lanewise.cluster.resources import Resources
+from lanewise.cluster.surroundings import enter, kept
 from lanewise.cluster.tune import TuneExecutor
 from lanewise.cluster.worker import Worker
 from lanewise.search.journal import Journal

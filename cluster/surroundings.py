@@ -1,11 +1,23 @@
-"""The folder that a person's code runs in: the one that the command was given in."""
+"""What a person's code runs in: the folder that the command was given in, and the recipe's."""
 
 from __future__ import annotations
 
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lanewise.search.sweep import Run
+    from lanewise.trainables.trial import Recipe
+
+
+def around(recipe: Recipe, run: Run | None) -> AbstractContextManager[object]:
+    """What the code of an attempt runs in; of None, code that runs for several at once."""
+    if recipe.around is None:
+        return nullcontext()
+    return recipe.around(None, {}) if run is None else recipe.around(run.number, run.params)
 
 
 def enter(folder: str | None) -> str:
