@@ -11,9 +11,9 @@ import ray
 from ray import tune
 
 from lanewise.cluster.executor import Best, Outcome
-from lanewise.cluster.folder import enter
 from lanewise.cluster.limits import Limits
 from lanewise.cluster.rungs import next_until
+from lanewise.cluster.surroundings import enter
 from lanewise.search.events import Failure
 from lanewise.search.sweep import Run
 

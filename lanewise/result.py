@@ -126,13 +126,15 @@ class Result:
 
     def _model(self, number: int) -> TrainedModel:
         from lanewise.cluster.checkpoints import Storage
+        from lanewise.dashboards.user_runs import unlogged
         from lanewise.trainables.fidelity import stored_best
 
         plan = self._plan()
         if plan.file.train is not None:
             raise LookupError("a training function keeps its own models; there is none to load")
         storage = Storage(str(self._home.checkpoints(self.sweep)), 0)
-        return stored_best(storage.weights(number), plan.recipe(), number, self.best.epoch)
+        with unlogged():  # the person's code builds a module, for no trial
+            return stored_best(storage.weights(number), plan.recipe(), number, self.best.epoch)
 
     def __repr__(self) -> str:
         best, trials = self.summary["best"], self.summary["trials"]["asked"]

@@ -22,7 +22,7 @@ from lanewise.search.sweep import Run
 from lanewise.trainables.errors import BadValue
 from lanewise.trainables.packs.packing import Packing
 from lanewise.trainables.packs.pool import Pool
-from lanewise.trainables.trial import Recipe
+from lanewise.trainables.trial import Inside, Recipe
 
 TRAIN = """
 import pathlib, time
@@ -191,13 +191,15 @@ class Breaking:
     """A pool with one pack of everybody, which fails as its members' configurations say."""
 
     lanes = 8
-    recipe = SimpleNamespace(folder=None)  # nothing of a person's runs in it
+    recipe = SimpleNamespace(folder=None, around=None)  # nothing of a person's runs in it
 
     def __init__(self) -> None:
         self.packing = Packing()
         self.members: list[Lane] = []
 
-    def open(self, config: Mapping[str, Any], seed: int, checkpoint: Path | None = None) -> Lane:
+    def open(
+        self, config: Mapping[str, Any], seed: int, checkpoint: Path | None, inside: Inside
+    ) -> Lane:
         self.members.append(Lane(self, config))
         return self.members[-1]
 
