@@ -92,8 +92,9 @@ class Projection:
         now = self.history.best
         numbers = {before[0] if before else None, now.number if now else None}
         if len(numbers) > 1:
-            for number in numbers - {None}:
-                self.trials[number].touch(record.seq)
+            for number in numbers:
+                if number is not None:
+                    self.trials[number].touch(record.seq)
 
     def _concerned(self, event: ev.Event) -> list[Trial]:
         """The open trials that an event may change."""
