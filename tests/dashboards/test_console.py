@@ -34,7 +34,9 @@ def table() -> Table:
     return made
 
 
-@pytest.mark.parametrize("what", [HOSTILE, Text(HOSTILE, style="bold"), table()], ids=["str", "Text", "Table"])
+@pytest.mark.parametrize(
+    "what", [HOSTILE, Text(HOSTILE, style="bold"), table()], ids=["str", "Text", "Table"]
+)
 def test_text_in_whatever_form_is_only_text(what: object, stream: io.TextIOWrapper) -> None:
     console = PlainConsole(file=stream, force_terminal=True, color_system="standard", width=120)
     console.print(what, markup=False, highlight=False)

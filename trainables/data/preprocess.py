@@ -53,8 +53,9 @@ class Category:
     """The values of one category column that get a column each.
 
     missing: whether a column for missing values follows. nothing: where none is missing, the level
-    that others may take for missing, such as "NA"; "" for none. is_exact: two values differ in
-    their spelling alone. covered: share of the training rows whose value is a level, or missing.
+    that others may take for missing, such as "NA"; "" for none or several. is_exact: two values
+    differ in their spelling alone. covered: share of the training rows whose value is a level, or
+    missing.
     """
 
     name: str
@@ -68,6 +69,11 @@ class Category:
     def spelling(self) -> Spelling:
         """The place of each level."""
         return Spelling(self.levels, is_exact=self.is_exact)
+
+    @cached_property
+    def lost(self) -> tuple[str, ...]:
+        """Levels that pandas takes for missing values, where training has no other missing ones."""
+        return () if self.missing else tuple(filter(is_nothing, self.levels))
 
 
 @dataclass(frozen=True)
@@ -145,9 +151,14 @@ class Preprocess(OneTarget):
         return Table(x_ND, names, texts, self.columns, np.zeros(rows), "", types=self.types)
 
     def unseen(self, table: Table) -> Iterator[str]:
-        """Columns most of whose values training has not seen, a sentence each."""
+        """Columns most of whose values are new, or some of whose are lost, a sentence each."""
         for category in self.categories:
             codes = _codes(category, table.categories[category.name])
+            missing = sum(value is None for value in table.categories[category.name])
+            if missing and len(category.lost) > 1:
+                told = f"{missing} of {len(codes)} values in {category.name} are missing"
+                words = listing(map(repr, category.lost))
+                yield f"{told}; pandas reads {words} so, which keep_default_na=False keeps apart"
             share = float((codes < 0).mean()) if len(codes) else 0.0
             if len(codes) >= _ENOUGH and share > 0.5 and share > 2 * (1 - category.covered):
                 value = table.categories[category.name][int(np.argmin(codes))]
@@ -214,7 +225,8 @@ def _fit_category(name: str, column: Array) -> Category:
     # The most frequent, by name among equals, then sorted: the order of rows has no say.
     frequent = sorted(counts, key=lambda level: (-counts[level], level))[:MOST_LEVELS]
     missing = len(column) - sum(counts.values())
-    nothing = next((level for level in frequent if is_nothing(level)), "") if not missing else ""
+    lost = [level for level in frequent if is_nothing(level)]
+    nothing = lost[0] if len(lost) == 1 and not missing else ""
     covered = sum(counts[level] for level in frequent) + missing
     is_exact = share_a_meaning(counts)
     levels = tuple(sorted(frequent))

@@ -203,6 +203,16 @@ def test_words_for_nothing_are_values_among_words(word, tmp_path):
     assert equal(fit, [[None]], [[word]], [[np.nan]], pd.DataFrame({"region": [pd.NA]}))
 
 
+def test_two_words_for_nothing_that_pandas_makes_one_are_never_one_in_silence(tmp_path):
+    save(tmp_path, "rows.csv", {"region": ["NA", "null", "EU"] * 20, "y": [0, 1, 1] * 20})
+    fit, table = learned(tmp_path, "csv:rows.csv")
+    kept = pd.read_csv(tmp_path / "rows.csv", keep_default_na=False)
+    assert equal(fit, table, kept)
+    assert not list(fit.unseen(fit.read(kept)))
+    (told,) = fit.unseen(fit.read(pd.read_csv(tmp_path / "rows.csv")))
+    assert told.startswith("40 of 60 values in region are missing; pandas reads 'NA', 'null' so")
+
+
 def test_words_for_nothing_are_missing_beside_numbers(tmp_path):
     numbers = [str(n) for n in range(50)] + ["NA", "n/a", "", "null", "NaN"]
     fit, table = fitted(tmp_path, {"a": numbers, "b": ["x"] * 55})
