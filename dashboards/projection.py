@@ -17,6 +17,7 @@ from lanewise.dashboards.runs import (
     as_json,
     cut,
     data_tags,
+    key_of,
     milliseconds,
     note_tags,
     order_key,
@@ -24,6 +25,7 @@ from lanewise.dashboards.runs import (
     points_of,
     sweep_params,
 )
+from lanewise.dashboards.shared_view import MOST_PARAMS, order_of, view, view_key
 from lanewise.dashboards.words import last_line
 from lanewise.search import events as ev
 from lanewise.search.events import Launched
@@ -56,6 +58,8 @@ class Projection:
         self.trials: dict[int, Draft] = {}
         self.finished = 0
         self.failed = 0
+        self._first: dict[str, str] = {}  # parameter -> the first value that a trial had
+        self._varied: dict[str, None] = {}  # those of which another trial had another value
 
     # -- records in --------------------------------------------------------------------------
 
@@ -113,6 +117,14 @@ class Projection:
         draft = Draft(milliseconds(record.at), self._executor, unsent=record.seq)
         draft.files["config.json"] = as_json(trial.params)
         self.trials[trial.number] = draft
+        self._compare(trial)
+
+    def _compare(self, trial: Trial) -> None:
+        """The first parameters that differ between trials, as many as their table has room for."""
+        if len(self._varied) < MOST_PARAMS:
+            for key, value in params_of(trial.params).items():
+                if self._first.setdefault(key, value) != value:
+                    self._varied[key] = None
 
     def _report(
         self,
@@ -313,7 +325,20 @@ class Projection:
             points=list(draft.points),
             files=files,
             datasets=self.datasets,
+            experiment_tags=self._view(),
         )
+
+    def _view(self) -> dict[str, str]:
+        """How MLflow is to list the trials; nothing before there are scores to list."""
+        best, objective = self.history.best, self.spec.objective
+        if best is None or best.best is None:
+            return {}
+        others = [key for key in best.best_metrics if key != objective.metric]
+        others.sort(key=lambda key: not key.startswith("val_"))
+        metrics = [key_of(f"best_{key}") for key in (objective.metric, *others)]
+        order = order_of(objective.metric, objective.mode, objective.ties)
+        sweep = self.launch.sweep
+        return {view_key(sweep): view(sweep, order, metrics, self._varied, self.sweep.start)}
 
     @property
     def status(self) -> str:

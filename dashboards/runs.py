@@ -49,7 +49,11 @@ class Draft:
 
 @dataclass(frozen=True)
 class Run:
-    """One run as it should be now; points and files are only what is new."""
+    """One run as it should be now; points and files are only what is new.
+
+    Attributes:
+        experiment_tags: those of the experiment that come with it.
+    """
 
     number: int | None  # None: the sweep's own
     name: str
@@ -61,13 +65,14 @@ class Run:
     points: list[Point]
     files: dict[str, str]
     datasets: tuple[Dataset, ...] = ()
+    experiment_tags: dict[str, str] = field(default_factory=dict)
 
 
 def points_of(record: Record, step: int, metrics: Metrics) -> list[Point]:
     """MLflow would clamp infinities and plot NaN as 0: what is not finite is not sent."""
     at = milliseconds(record.at)
     return [
-        Point(_key(key), float(value), at, step)
+        Point(key_of(key), float(value), at, step)
         for key, value in metrics.items()
         if isinstance(value, int | float) and math.isfinite(value)
     ]
@@ -75,7 +80,7 @@ def points_of(record: Record, step: int, metrics: Metrics) -> list[Point]:
 
 def params_of(config: dict[str, Any]) -> dict[str, str]:
     """A configuration flattened, one parameter for each value."""
-    return {_key(key): cut(str(value), LONGEST_PARAM) for key, value in flatten(config).items()}
+    return {key_of(key): cut(str(value), LONGEST_PARAM) for key, value in flatten(config).items()}
 
 
 def sweep_params(launch: Launched, spec: Spec) -> dict[str, str]:
@@ -103,11 +108,11 @@ def data_tags(launch: Launched) -> dict[str, str]:
 
 def note_tags(notes: Mapping[str, str]) -> dict[str, str]:
     """What a person should know of a sweep, as tags: topic ``packing`` as ``lanewise.packing``."""
-    return {_key(f"lanewise.{topic}"): cut(text, LONGEST_TAG) for topic, text in notes.items()}
+    return {key_of(f"lanewise.{topic}"): cut(text, LONGEST_TAG) for topic, text in notes.items()}
 
 
 @lru_cache(maxsize=4096)
-def _key(name: str) -> str:
+def key_of(name: str) -> str:
     """The name as MLflow allows it: no odd characters, no path that leads elsewhere."""
     clean = re.sub(r"[^\w.\-/: ]", "_", name)[:250]
     if clean == posixpath.normpath(clean) and not clean.startswith((".", "/")):

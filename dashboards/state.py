@@ -46,6 +46,7 @@ class Cursor:
         hopeless_at: when that was, where waiting does not help (seconds since 1970); else None.
         report: DUE, LOGGED or NONE (it could not be built) once the sweep is over or interrupted
             and drained; None before, and where no report is wanted.
+        has_view: the experiment has the view of the sweep's trials.
     """
 
     seq: int = -1
@@ -56,6 +57,7 @@ class Cursor:
     error: str | None = None
     hopeless_at: float | None = None
     report: str | None = None
+    has_view: bool = False
 
 
 def cursor_path(home: Home, sweep: str) -> Path:

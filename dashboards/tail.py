@@ -19,6 +19,7 @@ from lanewise.dashboards.projection import Projection
 from lanewise.dashboards.reasons import in_one_line
 from lanewise.dashboards.reasons import is_permanent as is_permanent_reason
 from lanewise.dashboards.reporter import Reporter
+from lanewise.dashboards.shared_view import view_key
 from lanewise.dashboards.state import DUE, Cursor, local_uri, mask, read_cursor, write_cursor
 from lanewise.dashboards.wishes import grant, wishes
 from lanewise.search.errors import SearchError
@@ -371,6 +372,7 @@ class Tail:
                 error=None,
                 hopeless_at=None,
                 report=self._reporter.state(self.cursor, seq, at_rest=at_rest),
+                has_view=view_key(self.launch.sweep) in self._writer.experiment_tags,
             )
         )
 

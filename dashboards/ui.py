@@ -6,6 +6,7 @@ import shutil
 import sys
 from urllib.parse import quote
 
+from lanewise.dashboards.shared_view import order_of, trials_of
 from lanewise.dashboards.state import artifacts, local_uri, mask
 from lanewise.search.errors import SearchError
 from lanewise.search.home import Home
@@ -53,6 +54,7 @@ def page(
     metric: str | None = None,
     mode: str = "max",
     ties: str = "loss",
+    has_view: bool = False,
     host: str = "127.0.0.1",
     port: int = 5000,
 ) -> str:
@@ -61,18 +63,19 @@ def page(
     Args:
         sweep: only the trials of this sweep (by id).
         metric, mode, ties: of the objective; trials stand in the sweep's order, best first.
+        has_view: the sweep's own view is there, which has its filter, order and columns.
     """
     base = f"http://{host}:{port}/#/experiments"
     if experiment_id is None:
         return f"{base}?{TRAINING}"
     words = [TRAINING]
+    if sweep is not None and has_view:
+        # Beside a filter or an order in the address, MLflow would not look at the view.
+        words.append(f"viewStateShareKey={quote(sweep)}")
+        return f"{base}/{experiment_id}/runs?{'&'.join(words)}"
     if sweep is not None:
-        only = f"tags.`lanewise.sweep` = '{sweep}' and tags.`lanewise.kind` = 'trial'"
-        words.append(f"searchFilter={quote(only)}")
+        words.append(f"searchFilter={quote(trials_of(sweep))}")
     if metric is not None:
-        # Runs of a sweep of an older release have no such tag; its ties go by age anyway.
-        order, rises = "tags.`lanewise.order`", True
-        if ties == "age":
-            order, rises = f"metrics.`best_{metric}`", mode == "min"
+        order, rises = order_of(metric, mode, ties)
         words += [f"orderByKey={quote(order)}", f"orderByAsc={str(rises).lower()}"]
     return f"{base}/{experiment_id}/runs?{'&'.join(words)}"

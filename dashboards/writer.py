@@ -60,6 +60,7 @@ class Writer:
 
     Attributes:
         runs: number (None: the sweep's own) -> the run as MLflow has it.
+        experiment_tags: those of the experiment, as MLflow has them.
         repaired: the trials that had several runs: the one that stayed may lack something.
         has_doubt: a run was asked for, and whether it was made, or will be, is not known.
 
@@ -89,7 +90,11 @@ class Writer:
         self.uri = uri
         self.sweep = sweep
         self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-        self.experiment_id, artifact_root = self._experiment(experiment)
+        found = self._experiment(experiment)
+        self.experiment_id = str(found.experiment_id)
+        artifact_root = str(found.artifact_location).rstrip("/")
+        self.experiment_tags: dict[str, str] = dict(found.tags)
+        self._refused: set[str] = set()
         self.runs: dict[Number, Known] = {}
         self.repaired: set[Number] = set()
         self.has_doubt = False
@@ -132,6 +137,7 @@ class Writer:
         for name, text in run.files.items():
             self._store(known, name, text)
         self._turn(known, run)
+        self._tag_experiment(run.experiment_tags)
 
     def attach(self, number: Number, path: Path, name: str) -> None:
         """Logs a file as an artifact of that name, in place of one that is there."""
@@ -146,8 +152,7 @@ class Writer:
 
     # -- the experiment ----------------------------------------------------------------------
 
-    def _experiment(self, name: str) -> tuple[str, str]:
-        """(id, artifact location) of the experiment."""
+    def _experiment(self, name: str) -> Any:
         found = self.client.get_experiment_by_name(name)
         if found is None:
             found = self._make_experiment(name)
@@ -157,7 +162,7 @@ class Writer:
                 f"(mlflow experiments restore --experiment-id {found.experiment_id}) or give "
                 "another name"
             )
-        return str(found.experiment_id), str(found.artifact_location).rstrip("/")
+        return found
 
     def _make_experiment(self, name: str) -> Any:
         try:
@@ -177,6 +182,23 @@ class Writer:
             return None
         folder = "".join(c if c.isalnum() or c in "-_." else "_" for c in name).strip(".")
         return (artifacts(self.home) / (folder or "experiment")).as_uri()
+
+    def _tag_experiment(self, tags: Mapping[str, str]) -> None:
+        """What the experiment should say of the sweep; a refusal holds nothing else up.
+
+        Some servers let a person log runs and change nothing of the experiment.
+        """
+        for key, value in tags.items():
+            if self.experiment_tags.get(key) == value or key in self._refused:
+                continue
+            try:
+                self.client.set_experiment_tag(self.experiment_id, key, value)
+            except MlflowException as error:
+                if error.error_code not in REFUSALS:
+                    raise
+                self._refused.add(key)
+            else:
+                self.experiment_tags[key] = value
 
     # -- runs --------------------------------------------------------------------------------
 

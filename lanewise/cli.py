@@ -373,8 +373,9 @@ def ui(
         say(f"all sweeps (Ctrl-C ends it):\n{page(host=host, port=port)}")
     else:
         objective, name = view.spec.objective, view.launch.sweep
-        experiment = read_cursor(place, name).experiment_id
-        address = page(experiment, name, **vars(objective), host=host, port=port)
+        cursor = read_cursor(place, name)
+        shown = {**vars(objective), "has_view": cursor.has_view, "host": host, "port": port}
+        address = page(cursor.experiment_id, name, **shown)
         say(f"{view.launch.name}, best trials first (Ctrl-C ends it):\n{address}")
     os.execv(words[0], words)
 

@@ -79,6 +79,114 @@ def test_the_parent_tells_the_sweep(lab):
     assert {point.step for point in steps} == set(range(1, 9))
 
 
+def listed(lab, sweep="s1"):
+    """What MLflow's table shows by a sweep's link: (settings, the same for older releases)."""
+    tags = lab.client().get_experiment_by_name("exp").tags
+    whole = json.loads(tags[f"mlflow.sharedViewState.{sweep}"])
+    return json.loads(whole["state"]), whole
+
+
+def test_the_link_lists_the_trials_with_their_scores(lab):
+    lab.write(lab.simulated(8))
+    lab.write(lab.simulated(4, sweep="s2"), "s2")
+    lab.drain("s1")
+    lab.drain("s2")
+    client, best = lab.client(), open_view(lab.journal, "s1").history.best
+    experiment = client.get_experiment_by_name("exp").experiment_id
+    for sweep, trials in (("s1", 8), ("s2", 4)):
+        state, older = listed(lab, sweep)
+        assert state.items() <= older.items()
+        assert state["orderByAsc"] is True
+        found = client.search_runs(
+            [experiment], state["searchFilter"], order_by=[f"{state['orderByKey']} ASC"]
+        )
+        assert len(found) == trials
+        columns = state["selectedColumns"]
+        assert columns[:2] == ["metrics.`best_val_accuracy`", "metrics.`best_loss`"]
+        assert {"params.`lr`", "params.`optimizer`", "tags.`lanewise.outcome`"} <= {*columns}
+        assert "params.`batch_size`" not in columns  # the same in all trials
+        for column in columns:
+            kind, _, name = column.partition(".")
+            assert any(name.strip("`") in getattr(run.data, kind) for run in found), column
+        if sweep == "s1":
+            assert found[0].data.tags["lanewise.trial"] == str(best.number)
+        assert read_cursor(lab.home, sweep).has_view
+
+
+def test_the_columns_are_few_and_fit(lab):
+    names = [letter * 240 for letter in "abcdefghij"]
+    space = Space({name: Float(0.0, 1.0) for name in names})
+    sweep = lab.begun(lab.spec(2, space=space))
+    noise = {f"train_{n}": 0.5 for n in range(9)} | {"val_f1": 0.5}
+    for value in (0.5, 0.6):
+        trial = sweep.ask()
+        sweep.report(trial.number, [(1, noise | {"val_accuracy": value})])
+        sweep.complete(trial.number)
+    lab.take(sweep)
+    lab.drain()
+    columns = listed(lab)[0]["selectedColumns"]
+    assert columns[:3] == [
+        "metrics.`best_val_accuracy`",
+        "metrics.`best_val_f1`",
+        "metrics.`best_train_0`",
+    ]
+    assert [column.partition(".")[0] for column in columns].count("metrics") == 6
+    assert "params.`" + names[0] + "`" in columns
+    assert "params.`" + names[6] + "`" not in columns
+    tags = lab.client().get_experiment_by_name("exp").tags
+    assert max(map(len, tags.values())) <= 5000
+
+
+def test_the_view_is_written_once_and_again_where_it_is_missing(lab, new_database, monkeypatch):
+    from mlflow import MlflowClient
+
+    calls, real = [], MlflowClient.set_experiment_tag
+
+    def counted(client, *args):
+        calls.append(args)
+        return real(client, *args)
+
+    monkeypatch.setattr(MlflowClient, "set_experiment_tag", counted)
+    events = lab.simulated(4)
+    lab.write(events[:2])
+    lab.drain()
+    assert (calls, read_cursor(lab.home, "s1").has_view) == ([], False)  # no scores yet
+    lab.write(events[2:])
+    lab.drain()
+    lab.drain(rebuild=True)
+    assert len(calls) == 1
+    new_database()
+    lab.drain(rebuild=True)
+    assert len(calls) == 2
+    assert listed(lab)
+
+
+@pytest.mark.parametrize(
+    ("code", "goes_on"), [("PERMISSION_DENIED", True), ("INTERNAL_ERROR", False)]
+)
+def test_a_server_that_refuses_the_view_gets_all_else(lab, monkeypatch, code, goes_on):
+    from mlflow import MlflowClient
+    from mlflow.exceptions import RestException
+
+    lab.write(lab.simulated(4))
+
+    def refused(client, *args):
+        raise RestException({"error_code": code, "message": "no"})
+
+    monkeypatch.setattr(MlflowClient, "set_experiment_tag", refused)
+    if goes_on:
+        assert lab.drain() == 0
+        assert not read_cursor(lab.home, "s1").has_view
+        monkeypatch.undo()
+    else:
+        with pytest.raises(ProjectionError, match="no"):
+            lab.drain(attempts=1)
+        monkeypatch.undo()
+        assert lab.drain() == 0
+        assert listed(lab)
+    assert len(lab.runs()[1]) == 4
+
+
 def test_one_trial_is_tagged_as_the_best_at_any_time(lab):
     """And each says in its description what came out, with which configuration."""
     events = lab.simulated(8)

@@ -89,3 +89,6 @@ def test_addresses_of_pages():
     assert page.endswith("orderByKey=tags.%60lanewise.order%60&orderByAsc=true")
     older = ui.page("1", "s-1", "val_accuracy", "max", "age")  # its runs have no such tag
     assert older.endswith("orderByKey=metrics.%60best_val_accuracy%60&orderByAsc=false")
+    viewed = ui.page("1", "s-1", "val_loss", "min", has_view=True)
+    # Anything more in it that a view has, too, and MLflow does not look at the view.
+    assert viewed.partition("?")[2] == "workflowType=machine_learning&viewStateShareKey=s-1"
