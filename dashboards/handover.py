@@ -71,13 +71,21 @@ def _holder(lock: Path, what: str) -> int:
     deadline = time.monotonic() + PATIENCE
     while True:
         # One that has just taken the lock signs a moment later; another sync never does.
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            signed = json.loads(lock.read_text("utf-8"))
-            if signed["host"] != socket.gethostname():
-                raise LockedError(f"{what} is in use by a process on {signed['host']}")
-            with suppress(psutil.Error):
-                if "lanewise.dashboards.projector" in psutil.Process(signed["pid"]).cmdline():
-                    return int(signed["pid"])
+        pid, host = _signed(lock)
+        if host and host != socket.gethostname():
+            raise LockedError(f"{what} is in use by a process on {host}")
+        with suppress(psutil.Error):
+            if pid and "lanewise.dashboards.projector" in psutil.Process(pid).cmdline():
+                return pid
         if time.monotonic() > deadline:
             raise LockedError(f"{what} is in use by another process")
         time.sleep(0.1)
+
+
+def _signed(lock: Path) -> tuple[int, str]:
+    """The process and the machine that the lock file names; 0 and "" where it names none."""
+    try:
+        signed = json.loads(lock.read_text("utf-8"))
+        return int(signed["pid"]), str(signed["host"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0, ""

@@ -80,4 +80,4 @@ def test_a_home_without_a_sweep_is_one_line(
 ) -> None:
     Home(tmp_path).journal(create=True).close()
     assert main(["--home", str(tmp_path)]) == 2
-    assert "there is no sweep" in capsys.readouterr().err
+    assert "there are no sweeps" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from lanewise.search import events as ev
-from lanewise.search.errors import UnknownSweepError
+from lanewise.search.errors import UnknownSweepError, no_sweeps
 from lanewise.search.events import Failure
 from lanewise.search.home import Home
 from lanewise.search.simulate import simulate
@@ -125,10 +125,12 @@ def test_what_is_not_found_gets_one_line_with_the_known_names(journal, home):
         with pytest.raises(UnknownSweepError, match=f"^{re.escape(text)}$"):
             find(journal, name)
 
-    told(None, f"there is no sweep in {home.root} (known: none yet)")
-    told("digits", f"there is no sweep 'digits' in {home.root} (known: none yet)")
+    told(None, str(no_sweeps(home.root)))
+    told("digits", str(no_sweeps(home.root)))
     for sweep, name in [("s1", "digits"), ("s2", "wine"), ("s3", "digits")]:
         launch(journal, sweep, name)
-    told("iris", f"there is no sweep 'iris' in {home.root} (known: digits, wine)")
+    told("boston", f"there is no sweep 'boston' in {home.root} (known: digits, wine)")
+    near = "did you mean 'digits'? (known: digits, wine)"
+    told("digit", f"there is no sweep 'digit' in {home.root}, {near}")
     with pytest.raises(UnknownSweepError, match=f"^there is no sweep 's9' in {home.root}$"):
         open_view(journal, "s9")

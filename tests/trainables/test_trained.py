@@ -30,7 +30,7 @@ def test_best_weights_reproduce_the_best_row(recipe, tmp_path, source, monitor, 
     """With a learning rate so high that the last epoch is not the best."""
     shared = recipe(source, monitor=monitor, metrics=extra, folds=folds, seeds=2)
     trial, model = loaded(shared, {"lr": 0.05, "dropout": 0.2}, 8, tmp_path)
-    best = max(trial.rows, key=lambda row: row[1][monitor])
+    best = max(trial.rows, key=lambda row: (row[1][monitor], -row[1]["val_loss"]))
     assert (model.epoch, model.metrics) == best
     found = model.evaluate()
     assert {*found, "train_loss"} == set(best[1])
