@@ -129,6 +129,7 @@ def test_light_imports_pull_in_nothing_heavy(module: str) -> None:
     assert found.stdout.strip() == "[]"
 
 
+@pytest.mark.long
 def test_a_script_tunes_beside_files_and_folders_of_our_rooms_names(tmp_path: Path) -> None:
     for name in ("search.py", "cluster.py", "trainables.py"):
         (tmp_path / name).write_text("raise ImportError('the user's own, imported by mistake')\n")

@@ -188,6 +188,7 @@ def test_a_reason_that_no_waiting_helps_against_ends_the_wait(lab):
     assert time.monotonic() - began < 100
 
 
+@pytest.mark.long
 def test_sync_takes_over_from_a_projector(lab, start):
     """It is asked to end, and does; the one that a sync takes over from may be at work or wait."""
     with lab.home.controller_lock("s1"):
