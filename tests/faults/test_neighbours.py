@@ -29,7 +29,8 @@ def test_where_rays_own_process_dies_the_command_says_so_and_the_sweep_resumes(
     victim.kill()
     assert process.wait(timeout=120) == 4
     said = (lanewise.folder / "stderr").read_text()
-    (line,) = said.splitlines()
+    *notes, line = said.splitlines()
+    assert all(note.startswith("lanewise: data: ") for note in notes), said
     assert line.startswith("lanewise: ray: its ")
     assert f"(process {victim.pid}) has ended" in line
     before = view_of(lanewise, "killed")
