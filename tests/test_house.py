@@ -147,7 +147,7 @@ def test_a_script_tunes_beside_files_and_folders_of_our_rooms_names(tmp_path: Pa
         [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=200
     )
     assert run.returncode == 0, run.stderr
-    assert "own" not in run.stderr
+    assert "the user's own" not in run.stderr
 
 
 def test_a_tree_whose_links_were_written_as_text_is_refused_in_one_line(tmp_path: Path) -> None:
