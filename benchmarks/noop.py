@@ -20,10 +20,11 @@ from contextlib import closing
 from pathlib import Path
 
 from comparison.machine import machine
-from lanewise.search.events import Event, Launched
-from lanewise.search.journal import Journal
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Run, Sweep
+from lanewise.search.core.events import Event, Launched
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.core.sweep import Run, Sweep
+from lanewise.search.store.journal import Journal
+from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Choice, Float, Int, Repeat, Space
 
 BATCHES = (1, 32)
@@ -73,7 +74,7 @@ class Timed:
 def costs(sampler: str, batch: int, trials: int) -> tuple[float, float]:
     """Milliseconds per trial: all in all, and the appends."""
     budget, objective = Budget(epochs=27, trials=trials), Objective("val_accuracy", "max")
-    sweep = Sweep(Spec(SPACE, objective, budget, Plugin(sampler), Plugin("asha")))
+    sweep = make_sweep(Spec(SPACE, objective, budget, Plugin(sampler), Plugin("asha")))
     with (
         tempfile.TemporaryDirectory() as folder,
         closing(Journal(Path(folder) / "journal.db", create=True)) as journal,

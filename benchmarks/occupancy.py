@@ -24,8 +24,8 @@ from comparison.machine import machine, versions
 from comparison.occupied import Occupancy, occupancy
 from comparison.runner import RunError, run_in, use_two_cores
 from lanewise.search.errors import SearchError
-from lanewise.search.home import Home
-from lanewise.search.view import View, find, open_view
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import View, find, open_view
 
 BAD_INPUT, FAILED = 2, 1
 

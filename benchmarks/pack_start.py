@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lanewise.cluster.checkpoints import Storage
-from lanewise.cluster.executor import Start
 from lanewise.cluster.limits import NO_LIMITS
 from lanewise.cluster.pack_actor import Job, News, PackActor
 from lanewise.cluster.ray_session import RaySession
-from lanewise.search.sweep import Run
+from lanewise.search.control.executor import Start
+from lanewise.search.core.sweep import Run
 
 if TYPE_CHECKING:
     from lanewise.trainables.trial import Recipe

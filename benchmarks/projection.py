@@ -33,12 +33,12 @@ from lanewise.dashboards.drain import drain
 from lanewise.dashboards.launcher import start
 from lanewise.dashboards.service import quiet
 from lanewise.dashboards.state import pending, read_cursor
-from lanewise.search.events import Event, Launched, Opened
-from lanewise.search.home import Home
-from lanewise.search.journal import Journal
-from lanewise.search.simulate import simulate
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Sweep
+from lanewise.search.control.simulate import simulate
+from lanewise.search.core.events import Event, Launched, Opened
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.store.home import Home
+from lanewise.search.store.journal import Journal
+from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Choice, Float, Int, Repeat, Space
 
 SWEEP = "bench"
@@ -96,7 +96,7 @@ def sweep_of(trials: int) -> list[Event]:
     }
     launched = Launched(SWEEP, "projection", spec.to_json(), details)
     opened = Opened("packed", "a benchmark", {})
-    return [launched, opened, *simulate(Sweep(spec), curve, workers=LANES)]
+    return [launched, opened, *simulate(make_sweep(spec), curve, workers=LANES)]
 
 
 def curve(params: dict[str, Any], epoch: int) -> dict[str, float]:

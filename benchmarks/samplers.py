@@ -21,9 +21,10 @@ from itertools import pairwise, product
 from typing import Any
 
 from comparison.machine import machine
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.core.sweep import Run, Sweep
 from lanewise.search.samplers import make_sampler
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Run, Sweep
+from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Choice, Float, Int, Repeat, Space
 
 Config = Mapping[str, Any]
@@ -89,7 +90,7 @@ def best(sampler: str, function: str, seed: int, trials: int, batch: int) -> flo
 
 def begun(space: Space, sampler: str, trials: int, seed: int) -> Sweep:
     budget = Budget(epochs=1, trials=trials)
-    return Sweep(Spec(space, Objective("value", "min"), budget, Plugin(sampler), seed=seed))
+    return make_sweep(Spec(space, Objective("value", "min"), budget, Plugin(sampler), seed=seed))
 
 
 def share_better(ours: Sequence[float], theirs: Sequence[float]) -> float:

@@ -29,8 +29,8 @@ from typing import Any
 
 from lanewise.launch import Options, launch
 from lanewise.plan import Plan, make_plan
-from lanewise.search.home import Home
-from lanewise.search.view import View, open_view
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import View, open_view
 from lanewise.sweepfile import read
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "digits.yaml"

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from lanewise.cluster.checkpoints import Storage
-from lanewise.cluster.executor import Outcome
 from lanewise.cluster.limits import Limits, timeout_message
-from lanewise.search.events import Failure, Row
-from lanewise.search.sweep import Run
+from lanewise.search.control.executor import Outcome
+from lanewise.search.core.events import Failure, Row
+from lanewise.search.core.sweep import Run
 from lanewise.trainables.errors import CheckpointError, ModelError
 from lanewise.trainables.failures import failure_kind
 

@@ -7,8 +7,8 @@ import queue
 import threading
 from dataclasses import dataclass, field
 
-from lanewise.cluster.executor import Order, Outcome
-from lanewise.search.sweep import Run
+from lanewise.search.control.executor import Order, Outcome
+from lanewise.search.core.sweep import Run
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from lanewise.search.history import History
+from lanewise.search.core.history import History
 
 
 @dataclass(frozen=True)

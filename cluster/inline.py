@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lanewise.cluster.executor import Best, Halt, Order, Outcome, Proceed, Start
 from lanewise.cluster.limits import NO_LIMITS, Limits
+from lanewise.search.control.executor import Best, Halt, Order, Outcome, Proceed, Start
 from lanewise.search.plain import say
 
 if TYPE_CHECKING:

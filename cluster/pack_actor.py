@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lanewise.cluster.checkpoints import Storage
-from lanewise.cluster.executor import Best, Order, Outcome
 from lanewise.cluster.limits import Limits
+from lanewise.search.control.executor import Best, Order, Outcome
 
 if TYPE_CHECKING:
     from lanewise.cluster.pack_worker import PackWorker

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from lanewise.cluster.attempt import Attempt
 from lanewise.cluster.checkpoints import Storage
-from lanewise.cluster.executor import Best, Halt, Order, Outcome, Proceed, Start
 from lanewise.cluster.limits import NO_LIMITS, Limits, PackAlarm
 from lanewise.cluster.surroundings import around, enter
 from lanewise.cluster.worker import SLICE, verify
-from lanewise.search.sweep import Run
+from lanewise.search.control.executor import Best, Halt, Order, Outcome, Proceed, Start
+from lanewise.search.core.sweep import Run
 from lanewise.trainables.packs.packing import Packing
 from lanewise.trainables.packs.pool import Member, Pool
 

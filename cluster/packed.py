@@ -17,7 +17,6 @@ from uuid import uuid4
 
 from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.errors import ClusterError
-from lanewise.cluster.executor import Best, Halt, Order, Outcome, Proceed, Start
 from lanewise.cluster.limits import (
     NO_LIMITS,
     Limits,
@@ -32,8 +31,9 @@ from lanewise.cluster.pack_worker import Apart
 from lanewise.cluster.placement import Seating, choose, shape_of
 from lanewise.cluster.ray_session import RaySession, quiet
 from lanewise.cluster.resources import Resources
-from lanewise.search.events import Failure
-from lanewise.search.sweep import Run
+from lanewise.search.control.executor import Best, Halt, Order, Outcome, Proceed, Start
+from lanewise.search.core.events import Failure
+from lanewise.search.core.sweep import Run
 from lanewise.trainables.packs.packing import Packing, together
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ decides otherwise, the executor halts the trial and starts its attempt again.
 
 from __future__ import annotations
 
-from lanewise.search.rungs import next_rung
+from lanewise.search.core.rungs import next_rung
 
 
 def next_until(rungs: tuple[int, ...], until: int, epoch: int) -> int:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lanewise.search.sweep import Run
+    from lanewise.search.core.sweep import Run
     from lanewise.trainables.trial import Recipe
 
 

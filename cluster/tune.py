@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 from lanewise.cluster.bridge import Bridge, Loss, Want
 from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.errors import ClusterError
-from lanewise.cluster.executor import Best, Halt, Order, Outcome, Proceed, Start
 from lanewise.cluster.limits import NO_LIMITS, Limits, hang_message, process_of, where_it_hung
 from lanewise.cluster.memory import greediest, is_low_memory
 from lanewise.cluster.ray_session import RaySession, quiet
 from lanewise.cluster.resources import Resources
 from lanewise.cluster.rungs import next_until
-from lanewise.search.events import Failure
-from lanewise.search.sweep import Run
+from lanewise.search.control.executor import Best, Halt, Order, Outcome, Proceed, Start
+from lanewise.search.core.events import Failure
+from lanewise.search.core.sweep import Run
 
 if TYPE_CHECKING:
     from lanewise.trainables.trial import Recipe

@@ -14,10 +14,10 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from lanewise.cluster.bridge import Bridge, Loss, Want
-from lanewise.cluster.executor import Proceed
 from lanewise.cluster.memory import is_low_memory
 from lanewise.cluster.tune_worker import OUTCOME, RUN, decode_outcome, decode_run, encode_run
-from lanewise.search.sweep import Run
+from lanewise.search.control.executor import Proceed
+from lanewise.search.core.sweep import Run
 
 _LONGEST = 1 << 20  # bytes of a pickled error that are looked at
 

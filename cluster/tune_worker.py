@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray import tune
 
-from lanewise.cluster.executor import Best, Outcome
 from lanewise.cluster.limits import Limits
 from lanewise.cluster.rungs import next_until
 from lanewise.cluster.surroundings import enter
-from lanewise.search.events import Failure
-from lanewise.search.sweep import Run
+from lanewise.search.control.executor import Best, Outcome
+from lanewise.search.core.events import Failure
+from lanewise.search.core.sweep import Run
 
 if TYPE_CHECKING:
     from lanewise.cluster.checkpoints import Storage

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from lanewise.cluster.attempt import Attempt
 from lanewise.cluster.checkpoints import Storage
-from lanewise.cluster.executor import Best, Outcome
 from lanewise.cluster.limits import NO_LIMITS, Limits, alarm
 from lanewise.cluster.surroundings import around, enter
-from lanewise.search.sweep import Run
+from lanewise.search.control.executor import Best, Outcome
+from lanewise.search.core.sweep import Run
 from lanewise.trainables.trial import Recipe, Trial, open_trial
 
 SLICE = 5.0  # seconds after which a slice ends at the next epoch, so that reports travel

@@ -17,7 +17,7 @@ from lanewise.dashboards.feed import OPEN, Feed, Snapshot
 from lanewise.dashboards.phases import IN_TRAINING, Phase
 from lanewise.dashboards.plot import plot
 from lanewise.dashboards.words import duration, ending, last_line, one_line, rate, settings
-from lanewise.search.history import Trial
+from lanewise.search.core.history import Trial
 
 NAME = 9  # columns of the names at the left
 ROOMY = 20  # lines of a screen that has notes, too

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lanewise.dashboards.digits import metric, rows_of
 from lanewise.dashboards.runs import cut
 from lanewise.dashboards.words import settings
-from lanewise.search.history import Trial
+from lanewise.search.core.history import Trial
 
 if TYPE_CHECKING:
     from lanewise.dashboards.projection import Projection

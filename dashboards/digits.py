@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from lanewise.search.events import Launched
+from lanewise.search.core.events import Launched
 
 SIGNIFICANT = 4
 FEWEST = 2  # decimals of a share

@@ -9,7 +9,7 @@ from lanewise.dashboards.handover import taken_over
 from lanewise.dashboards.service import POLL, find_launch, known_uri, open_journal, quiet
 from lanewise.dashboards.state import lock_path, pending, tracking_uri
 from lanewise.dashboards.tail import Tail
-from lanewise.search.home import Home
+from lanewise.search.store.home import Home
 
 
 def drain(

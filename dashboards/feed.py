@@ -13,11 +13,19 @@ from typing import NamedTuple
 from lanewise.dashboards.digits import metric, rows_of
 from lanewise.dashboards.summary import running_seconds
 from lanewise.dashboards.words import settings
-from lanewise.search import events as ev
-from lanewise.search.events import Failure, Stop
-from lanewise.search.history import CANCELLED, COMPLETED, FAILED, RUNNING, STOPPED, WAITING, Trial
-from lanewise.search.journal import Record
-from lanewise.search.view import View
+from lanewise.search.core import events as ev
+from lanewise.search.core.events import Failure, Stop
+from lanewise.search.core.history import (
+    CANCELLED,
+    COMPLETED,
+    FAILED,
+    RUNNING,
+    STOPPED,
+    WAITING,
+    Trial,
+)
+from lanewise.search.store.journal import Record
+from lanewise.search.store.view import View
 
 WINDOW = 60.0  # seconds over which rates are taken
 LEAST = 1.0  # seconds before there is a rate

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lanewise.dashboards.words import last_line
-from lanewise.search.events import Failure
-from lanewise.search.history import FAILED, History
+from lanewise.search.core.events import Failure
+from lanewise.search.core.history import FAILED, History
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lanewise.search.errors import LockedError
-from lanewise.search.locks import FileLock
+from lanewise.search.store.locks import FileLock
 
 PATIENCE = 10.0  # seconds for a call under way
 

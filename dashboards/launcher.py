@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from lanewise.dashboards.state import URI_VARIABLE, is_masked, lock_path, mask
-from lanewise.search.home import Home
-from lanewise.search.locks import is_locked
+from lanewise.search.store.home import Home
+from lanewise.search.store.locks import is_locked
 
 # Kept, since a Popen that is dropped while its process runs warns; it is not ours to wait for it.
 _STARTED: list[subprocess.Popen[bytes]] = []

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from lanewise.dashboards.state import artifacts
-from lanewise.search.home import Home
+from lanewise.search.store.home import Home
 
 # Where MLflow's tables hold addresses below an experiment's.
 _COLUMNS = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lanewise.dashboards.state import DUE, pending, read_cursor
-from lanewise.search.home import Home
-from lanewise.search.view import View
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import View
 
 TRAINING = "training"
 

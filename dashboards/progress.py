@@ -14,9 +14,9 @@ from lanewise.dashboards.board import header, in_states, left_of, named, rates_o
 from lanewise.dashboards.feed import Feed, Snapshot
 from lanewise.dashboards.phases import IN_TRAINING, Phase, phase_of
 from lanewise.dashboards.words import duration
-from lanewise.search.home import Home
-from lanewise.search.journal import Journal
-from lanewise.search.view import unread_view
+from lanewise.search.store.home import Home
+from lanewise.search.store.journal import Journal
+from lanewise.search.store.view import unread_view
 
 EVERY = 0.5  # seconds between looks
 PLAIN_EVERY = 5.0  # seconds between lines without a terminal

@@ -27,12 +27,20 @@ from lanewise.dashboards.runs import (
 )
 from lanewise.dashboards.shared_view import MOST_PARAMS, order_of, view, view_key
 from lanewise.dashboards.words import last_line
-from lanewise.search import events as ev
-from lanewise.search.events import Launched
-from lanewise.search.history import CANCELLED, COMPLETED, FAILED, STOPPED, WAITING, History, Trial
-from lanewise.search.journal import Record
-from lanewise.search.seeds import trial_seed
-from lanewise.search.spec import Spec
+from lanewise.search.core import events as ev
+from lanewise.search.core.events import Launched
+from lanewise.search.core.history import (
+    CANCELLED,
+    COMPLETED,
+    FAILED,
+    STOPPED,
+    WAITING,
+    History,
+    Trial,
+)
+from lanewise.search.core.seeds import trial_seed
+from lanewise.search.core.spec import Spec
+from lanewise.search.store.journal import Record
 
 ENDINGS = {COMPLETED: "FINISHED", STOPPED: "FINISHED", FAILED: "FAILED", CANCELLED: "KILLED"}
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from threading import Thread
 
 from lanewise.dashboards.service import quiet, serve
-from lanewise.search.home import Home
+from lanewise.search.store.home import Home
 
 NICENESS = 10  # added while a sweep trains
 

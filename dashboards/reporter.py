@@ -11,9 +11,9 @@ import time
 from typing import TYPE_CHECKING
 
 from lanewise.dashboards.state import DUE, LOGGED, NONE, Cursor
-from lanewise.search.events import Launched
-from lanewise.search.home import Home
+from lanewise.search.core.events import Launched
 from lanewise.search.plain import say
+from lanewise.search.store.home import Home
 
 if TYPE_CHECKING:
     from lanewise.dashboards.writer import Writer

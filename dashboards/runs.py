@@ -13,10 +13,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from lanewise.dashboards.datasets import Dataset
-from lanewise.search.events import Launched, Metrics
-from lanewise.search.journal import Record
-from lanewise.search.ranking import Rank
-from lanewise.search.spec import Spec
+from lanewise.search.core.events import Launched, Metrics
+from lanewise.search.core.ranking import Rank
+from lanewise.search.core.spec import Spec
+from lanewise.search.store.journal import Record
 from lanewise.spaces import flatten
 
 LONGEST_TAG = 5000

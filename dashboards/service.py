@@ -21,11 +21,11 @@ from lanewise.dashboards.state import (
     tracking_uri,
 )
 from lanewise.dashboards.tail import Tail
+from lanewise.search.core.events import Launched
 from lanewise.search.errors import LockedError
-from lanewise.search.events import Launched
-from lanewise.search.home import Home
-from lanewise.search.journal import Journal
-from lanewise.search.locks import FileLock
+from lanewise.search.store.home import Home
+from lanewise.search.store.journal import Journal
+from lanewise.search.store.locks import FileLock
 
 POLL, SLOWEST_POLL = 0.2, 0.5  # seconds between looks at the journal
 GRACE = 2.0  # seconds without work before a projector without a controller ends

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lanewise.search.core.events import Launched
 from lanewise.search.errors import SearchError
-from lanewise.search.events import Launched
-from lanewise.search.home import Home
-from lanewise.search.journal import Journal
+from lanewise.search.store.home import Home
+from lanewise.search.store.journal import Journal
 
 # How a launcher hands a tracking URI with a password to its projector; journals hold it masked.
 URI_VARIABLE = "LANEWISE_TRACKING_URI"

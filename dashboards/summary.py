@@ -11,11 +11,11 @@ from lanewise.dashboards.grouping import FailureGroup, final_failures, group_fai
 from lanewise.dashboards.report.build import report_of
 from lanewise.dashboards.state import Cursor, mask, read_cursor, shown_uri
 from lanewise.dashboards.state import pending as pending_records
+from lanewise.search.core.history import CANCELLED, COMPLETED, FAILED, STOPPED, Trial
 from lanewise.search.errors import JournalError
-from lanewise.search.history import CANCELLED, COMPLETED, FAILED, STOPPED, Trial
-from lanewise.search.home import Home
-from lanewise.search.journal import Journal
-from lanewise.search.view import View, open_view
+from lanewise.search.store.home import Home
+from lanewise.search.store.journal import Journal
+from lanewise.search.store.view import View, open_view
 
 LATE = 600.0  # seconds after the last record within which draining still belongs to the run
 ENDED = (COMPLETED, STOPPED, FAILED, CANCELLED)

@@ -22,11 +22,11 @@ from lanewise.dashboards.reporter import Reporter
 from lanewise.dashboards.shared_view import view_key
 from lanewise.dashboards.state import DUE, Cursor, local_uri, mask, read_cursor, write_cursor
 from lanewise.dashboards.wishes import grant, wishes
+from lanewise.search.core.events import Launched
 from lanewise.search.errors import SearchError
-from lanewise.search.events import Launched
-from lanewise.search.home import Home
-from lanewise.search.journal import Journal
 from lanewise.search.plain import say
+from lanewise.search.store.home import Home
+from lanewise.search.store.journal import Journal
 
 if TYPE_CHECKING:
     from lanewise.dashboards.writer import Writer

@@ -30,9 +30,9 @@ from lanewise.dashboards.words import (
     numbered,
     settings,
 )
-from lanewise.search.history import Trial
-from lanewise.search.home import Home
-from lanewise.search.view import View
+from lanewise.search.core.history import Trial
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import View
 
 MOST_TRIALS = 50  # in the table of `show`; `show --json` has all
 LONGEST_CELL = 32  # cells of a value in a table on a terminal

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from lanewise.dashboards.shared_view import order_of, trials_of
 from lanewise.dashboards.state import artifacts, local_uri, mask
 from lanewise.search.errors import SearchError
-from lanewise.search.home import Home
+from lanewise.search.store.home import Home
 
 # MLflow's pages open as those for prompts and traces; this shows the ones for model training.
 TRAINING = "workflowType=machine_learning"

@@ -23,7 +23,7 @@ from lanewise.dashboards import mlflow_hooks
 from lanewise.dashboards.runs import params_of
 from lanewise.dashboards.state import mask, read_cursor
 from lanewise.dashboards.wishes import wait
-from lanewise.search.home import Home
+from lanewise.search.store.home import Home
 
 PATIENCE = 60.0  # seconds that a call of MLflow's waits for the run
 DOWN = 10.0  # the same where the projector says that MLflow does not work

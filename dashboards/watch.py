@@ -22,7 +22,7 @@ from lanewise.dashboards.phases import IN_TRAINING, Phase, phase_of
 from lanewise.dashboards.progress import clocked, told
 from lanewise.dashboards.state import pending, read_cursor
 from lanewise.dashboards.summary import summary
-from lanewise.search.home import Home
+from lanewise.search.store.home import Home
 
 QUIET = 12.0  # seconds: a controller writes a record at least every 5, but for its start
 FAR_QUIET = 90.0  # the same of a controller on another host, where its lock may not be seen

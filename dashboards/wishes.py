@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from lanewise.search.home import Home
+from lanewise.search.store.home import Home
 
 SWEEP = "sweep"  # the name of the wish for the sweep's own run
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from lanewise.search.history import FAILED, STOPPED, Trial
+from lanewise.search.core.history import FAILED, STOPPED, Trial
 
 
 def number(value: object, digits: int = 6) -> str:

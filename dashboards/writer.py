@@ -30,7 +30,7 @@ from lanewise.dashboards.files import Files
 from lanewise.dashboards.moved import relocate
 from lanewise.dashboards.runs import Run
 from lanewise.dashboards.state import artifacts, local_file, local_uri, mask
-from lanewise.search.home import Home
+from lanewise.search.store.home import Home
 
 TERMINAL = ("FINISHED", "FAILED", "KILLED")
 # Without it, MLflow's pages show the experiment as one of prompts and traces.

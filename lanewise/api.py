@@ -14,9 +14,9 @@ from lanewise.launch import Options, run
 from lanewise.launch import resume as resume_sweep
 from lanewise.plan import Plan, plan_again
 from lanewise.result import Result
-from lanewise.search.home import Home
 from lanewise.search.plain import say
-from lanewise.search.view import View, open_view
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import View, open_view
 from lanewise.spaces import Space
 from lanewise.sweepfile import SweepFile
 from lanewise.trainables.contract import check_given

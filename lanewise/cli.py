@@ -37,9 +37,9 @@ from lanewise.options import (
     TrackingOption,
 )
 from lanewise.search.errors import JournalError, LockedError, SearchError, no_sweeps
-from lanewise.search.home import Home
 from lanewise.search.plain import say, tolerate
-from lanewise.search.view import View, find, open_view
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import View, find, open_view
 from lanewise.sections import EXECUTORS
 from lanewise.spaces import SpaceError
 from lanewise.spaces.errors import nearest
@@ -272,7 +272,7 @@ def watch(
     from lanewise.dashboards.summary import summary
     from lanewise.dashboards.terminal import render_summary
     from lanewise.dashboards.watch import Watcher, in_lines, on_screen
-    from lanewise.search.view import unread_view
+    from lanewise.search.store.view import unread_view
 
     place, console = Home.find(home), _console()
     journal = place.journal()

@@ -9,7 +9,7 @@ from lanewise import sweepfile, yaml
 from lanewise.dashboards.state import is_masked, mask
 from lanewise.plan import Plan
 from lanewise.search.schedulers import make_scheduler
-from lanewise.search.view import View
+from lanewise.search.store.view import View
 
 
 def describe(plan: Plan) -> dict[str, Any]:

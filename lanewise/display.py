@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from lanewise.search.home import Home
+from lanewise.search.store.home import Home
 
 if TYPE_CHECKING:
     from lanewise.dashboards.console import PlainConsole

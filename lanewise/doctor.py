@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from lanewise.launch import LIBRARIES
-from lanewise.search.home import Home
+from lanewise.search.store.home import Home
 
 
 @dataclass(frozen=True)

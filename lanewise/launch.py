@@ -36,21 +36,22 @@ from lanewise.dashboards.user_runs import TrialRuns, variables
 from lanewise.display import progress, waiting
 from lanewise.errors import INTERRUPTED, SweepFileError
 from lanewise.plan import Plan, check_folder, has_own_code, identity, make_plan, plan_again
+from lanewise.search.core.events import Launched
+from lanewise.search.core.spec import Spec
+from lanewise.search.core.sweep import Sweep
 from lanewise.search.errors import JournalError
-from lanewise.search.events import Launched
-from lanewise.search.home import Home
-from lanewise.search.journal import Journal
 from lanewise.search.plain import say
-from lanewise.search.spec import Spec
-from lanewise.search.sweep import Sweep
-from lanewise.search.view import View, find, open_view
+from lanewise.search.store.home import Home
+from lanewise.search.store.journal import Journal
+from lanewise.search.store.view import View, find, open_view
+from lanewise.search.sweeps import make_sweep, replay
 from lanewise.showing import Projector, finish
 from lanewise.sweepfile import SweepFile
 
 if TYPE_CHECKING:
     from lanewise.cluster.checkpoints import Storage
-    from lanewise.cluster.controller import Controller
-    from lanewise.cluster.executor import Executor
+    from lanewise.search.control.controller import Controller
+    from lanewise.search.control.executor import Executor
     from lanewise.trainables.trial import Recipe
 
 LIBRARIES = ("lanewise", "ray", "torch", "optuna", "mlflow", "scikit-learn", "numpy")
@@ -106,7 +107,7 @@ def launch(plan: Plan, options: Options, *, new: bool = False) -> dict[str, Any]
             tell(plan)
             projector = Projector(options.home, launched.sweep, uri)
             display.enter_context(_progress(options, launched.sweep, plan.file))
-            status = _drive(plan, options, Sweep(plan.spec), journal, 0, projector)
+            status = _drive(plan, options, make_sweep(plan.spec), journal, 0, projector)
         return finish(journal, projector, status)
 
 
@@ -147,7 +148,7 @@ def stop(name: str | None, home: Home) -> str:
     Returns:
         What was done, as a sentence.
     """
-    from lanewise.search.events import BY_A_PERSON
+    from lanewise.search.core.events import BY_A_PERSON
 
     journal = home.journal()
     sweep_id = find(journal, name)
@@ -265,7 +266,7 @@ def _drop_broken(home: Home, view: View) -> None:
 def _replayed(view: View) -> Sweep:
     """The core as the journal left it; nothing is asked again."""
     records = view.journal.read(view.launch.sweep)
-    return Sweep.replay(view.spec, (record.event for record in records))
+    return replay(view.spec, (record.event for record in records))
 
 
 def _known_uri(launch: Launched, options: Options) -> str | None:
@@ -305,7 +306,7 @@ def _drive(
     """Runs the sweep until it ends or is left; returns its status."""
     sweep_id = projector.sweep
     from lanewise.cluster.checkpoints import Checkpoints, Storage
-    from lanewise.cluster.controller import BEST_MODEL, Controller
+    from lanewise.search.control.controller import BEST_MODEL, Controller
 
     asked = options.executor or plan.file.executor
     name, why = choose_executor(asked, plan.file)

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 from lanewise.cluster.surroundings import enter, kept
 from lanewise.dashboards.state import is_masked
 from lanewise.errors import SweepFileError
+from lanewise.search.core.spec import RETRIES, Budget, Objective, Plugin, Spec
 from lanewise.search.samplers import check_sampler
 from lanewise.search.schedulers import make_scheduler
-from lanewise.search.spec import RETRIES, Budget, Objective, Plugin, Spec
-from lanewise.search.view import View
+from lanewise.search.store.view import View
 from lanewise.sections import Data
 from lanewise.spaces import Space, SpaceError
 from lanewise.spaces.presets import PRESETS

@@ -15,9 +15,9 @@ from string import Template
 from typing import Any
 
 from lanewise.schema import json_schema
+from lanewise.search.core.spec import RETRIES
 from lanewise.search.samplers import SAMPLERS
 from lanewise.search.schedulers import SCHEDULERS
-from lanewise.search.spec import RETRIES
 from lanewise.spaces.form import READERS
 from lanewise.trainables.config import MODEL_KNOBS, OPTIMIZERS, SCHEDULES, TRAINING
 from lanewise.trainables.knobs import Family, Knob, Maybe

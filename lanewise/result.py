@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lanewise.plan import Plan
-    from lanewise.search.home import Home
+    from lanewise.search.store.home import Home
     from lanewise.trainables.trained import TrainedModel
 
 
@@ -101,7 +101,7 @@ class Result:
     def report(self) -> Path:
         """The HTML report of the sweep as it is now; it is built if it is missing."""
         from lanewise.dashboards.report.build import build, report_of
-        from lanewise.search.view import open_view
+        from lanewise.search.store.view import open_view
 
         journal = self._home.journal()
         try:

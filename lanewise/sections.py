@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from lanewise.search.spec import Mode
+from lanewise.search.core.spec import Mode
 from lanewise.trainables.data.columns import Text as TextColumn
 from lanewise.trainables.data.columns import Windows
 

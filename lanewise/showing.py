@@ -17,11 +17,11 @@ from lanewise.dashboards.state import (
     wait_drained,
     wait_reported,
 )
-from lanewise.search.home import Home
-from lanewise.search.journal import Journal
-from lanewise.search.locks import is_locked
 from lanewise.search.plain import say
-from lanewise.search.view import open_view
+from lanewise.search.store.home import Home
+from lanewise.search.store.journal import Journal
+from lanewise.search.store.locks import is_locked
+from lanewise.search.store.view import open_view
 
 LOOK_EVERY = 1.0  # seconds
 LONGEST_PAUSE = 60.0  # seconds before a projector that has died again and again is started again

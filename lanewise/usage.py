@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from lanewise.search.home import Home
+from lanewise.search.store.home import Home
 
 
 def told(error: Any) -> str:

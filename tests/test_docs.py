@@ -91,9 +91,9 @@ def test_the_python_tour_runs(tmp_path: Path) -> None:
 
 def test_every_registered_name_is_in_the_reference() -> None:
     from lanewise.plan import MODELS
+    from lanewise.search.core.spec import RETRIES
     from lanewise.search.samplers import SAMPLERS
     from lanewise.search.schedulers import SCHEDULERS
-    from lanewise.search.spec import RETRIES
     from lanewise.trainables.config import (
         MODEL_KNOBS,
         OPTIMIZERS,

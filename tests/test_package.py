@@ -82,5 +82,5 @@ def test_type_checkers_see_the_rooms(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=HOUSE, capture_output=True, text=True)
     assert done.returncode == 1, done.stdout + done.stderr
     (error,) = [line for line in done.stdout.splitlines() if "error:" in line]
-    assert "lanewise/search/seeds.py" in error
+    assert "lanewise/search/core/seeds.py" in error
     assert "Incompatible types" in error

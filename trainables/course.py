@@ -96,7 +96,7 @@ class Course:
     def _rank(self, row: Mapping[str, float]) -> tuple[float, float]:
         """What epochs are compared by, more is better; of equals the earlier stays the best.
 
-        The same order as `search.ranking`, by which the sweep names the best epoch: a test holds
+        The same order as `core.ranking`, by which the sweep names the best epoch: a test holds
         them together.
         """
         value = row[self.recipe.monitor]

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from lanewise.search.events import (
+from lanewise.search.core.events import (
     Asked,
     Closed,
     Completed,
@@ -28,7 +28,7 @@ from lanewise.search.events import (
     Rerun,
     Stop,
 )
-from lanewise.search.journal import Record
+from lanewise.search.store.journal import Record
 
 TOPIC = "lanes"
 _ONE_COMMIT = 0.001

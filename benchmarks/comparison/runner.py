@@ -21,8 +21,8 @@ from comparison.contenders import Contender
 from comparison.occupied import occupancy
 from comparison.records import Run
 from digits_mlp import workload
-from lanewise.search.home import Home
-from lanewise.search.view import open_view
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import open_view
 
 BENCHMARKS = Path(__file__).parent.parent
 _MARK = "LANEWISE_COMPARISON"  # in the environment of a run's processes, its daemons included

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from lanewise.dashboards.report.build import build
-from lanewise.search.home import Home
-from lanewise.search.view import open_view
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import open_view
 
 
 def main() -> None:

@@ -6,8 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from lanewise.search.home import Home
-from lanewise.search.view import View
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import View
 
 
 def build(view: View, home: Home, out: Path | None = None) -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 
 from lanewise.dashboards.report.figure import ORANGE, Axis, Body, body, shown
 from lanewise.dashboards.report.points import Parameter, Point, thinned
-from lanewise.search.spec import Objective
+from lanewise.search.core.spec import Objective
 
 MOST_POINTS = 150  # that are marked; all count
 CELLS = 40  # along each axis

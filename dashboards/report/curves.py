@@ -26,10 +26,10 @@ from lanewise.dashboards.report.figure import (
     shown,
     steady,
 )
-from lanewise.search.events import Row
-from lanewise.search.history import Trial
-from lanewise.search.spec import Mode, Objective
-from lanewise.search.view import View
+from lanewise.search.core.events import Row
+from lanewise.search.core.history import Trial
+from lanewise.search.core.spec import Mode, Objective
+from lanewise.search.store.view import View
 
 MOST_CURVES = 150
 MOST_EPOCHS = 200  # points of one curve

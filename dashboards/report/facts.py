@@ -17,9 +17,9 @@ from lanewise.dashboards.report.advice import Caution, cautions
 from lanewise.dashboards.report.fit import OVERFITS, UNKNOWN, UNSTABLE, Fit, diagnose
 from lanewise.dashboards.summary import counts, running_seconds
 from lanewise.dashboards.words import counted, duration, ending, number, settings
-from lanewise.search.history import STOPPED, History, Trial
-from lanewise.search.home import Home
-from lanewise.search.view import View
+from lanewise.search.core.history import STOPPED, History, Trial
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import View
 
 Pairs = tuple[tuple[str, str], ...]
 

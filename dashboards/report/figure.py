@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from lanewise.search.spec import Mode
+from lanewise.search.core.spec import Mode
 
 Body = dict[str, Any]  # Plotly's data and layout
 Axis = dict[str, Any]  # Plotly's settings of an axis

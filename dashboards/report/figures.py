@@ -39,7 +39,7 @@ from lanewise.dashboards.report.parallel import (
     parallel,
 )
 from lanewise.dashboards.report.points import Parameter, Point, Points, thinned
-from lanewise.search.spec import Objective
+from lanewise.search.core.spec import Objective
 
 MOST_SLICES = 12
 MANY = 6  # values of a parameter that make a plane out of lines

@@ -24,8 +24,8 @@ from functools import cached_property
 from statistics import fmean, median
 
 from lanewise.dashboards.digits import metric
-from lanewise.search.events import Metrics, Row
-from lanewise.search.spec import Objective
+from lanewise.search.core.events import Metrics, Row
+from lanewise.search.core.spec import Objective
 
 OVERFITS, UNDERFITS, UNFINISHED = "overfits", "underfits", "is still learning"
 UNSTABLE, FITS, UNKNOWN = "is unstable", "fits well", "cannot tell"

@@ -20,7 +20,7 @@ from lanewise.dashboards.report.figure import (
     ticks,
 )
 from lanewise.dashboards.report.points import Parameter, Point
-from lanewise.search.spec import Objective
+from lanewise.search.core.spec import Objective
 
 MOST_AXES = 8  # with the value's
 MOST_LINES = 200

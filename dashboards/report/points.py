@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from lanewise.dashboards.report.figure import LONGEST_LABEL, LONGEST_TICK, shown
-from lanewise.search.view import View
+from lanewise.search.store.view import View
 from lanewise.spaces import Int
 from lanewise.spaces.choices import Labels
 from lanewise.spaces.domain import Axis

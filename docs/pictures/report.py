@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 from lanewise.dashboards.report.build import build
-from lanewise.search.home import Home
-from lanewise.search.view import find, open_view
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import find, open_view
 
 SHOWN = Home(Path("/home/ada/digits/.lanewise"))  # in the commands, so that no machine is named
 SIZE = "1200,1900"

@@ -12,8 +12,8 @@ from rich.terminal_theme import MONOKAI
 from lanewise.dashboards.board import screen
 from lanewise.dashboards.feed import Feed
 from lanewise.dashboards.watch import Watcher
-from lanewise.search.home import Home
-from lanewise.search.view import find, unread_view
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import find, unread_view
 
 WIDTH, HEIGHT = 104, 32
 

@@ -9,7 +9,7 @@ import pytest
 from occupancy import main
 
 from comparison.occupied import occupancy
-from lanewise.search.events import (
+from lanewise.search.core.events import (
     Asked,
     Completed,
     Continue,
@@ -20,8 +20,8 @@ from lanewise.search.events import (
     Rerun,
     Stop,
 )
-from lanewise.search.home import Home
-from lanewise.search.journal import Record
+from lanewise.search.store.home import Home
+from lanewise.search.store.journal import Record
 
 
 def asked(number: int) -> Event:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from lanewise.cluster.checkpoints import Checkpoints, Storage
-from lanewise.search.events import Asked, Continue, Reported, Stop
-from lanewise.search.history import History
-from lanewise.search.spec import Objective
+from lanewise.search.core.events import Asked, Continue, Reported, Stop
+from lanewise.search.core.history import History
+from lanewise.search.core.spec import Objective
 
 
 def ended(values: list[float]) -> History:

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from lanewise.cluster.checkpoints import Checkpoints, Storage
-from lanewise.cluster.controller import Controller
-from lanewise.cluster.executor import Executor
 from lanewise.cluster.inline import InlineExecutor
 from lanewise.cluster.packed import PackedExecutor
 from lanewise.cluster.resources import Resources
 from lanewise.cluster.rungs import next_until
 from lanewise.cluster.tune import TuneExecutor
-from lanewise.search.history import History
-from lanewise.search.journal import Journal
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Sweep
+from lanewise.search.control.controller import Controller
+from lanewise.search.control.executor import Executor
+from lanewise.search.core.history import History
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.store.journal import Journal
+from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Float, Int, Space
 from lanewise.trainables.trial import Recipe
 
@@ -83,7 +83,7 @@ class Bench:
 
     def run(self, *, kind: str = "", **changes: Any) -> History:
         spec = self.spec(kind, **changes)
-        sweep = Sweep(spec)
+        sweep = make_sweep(spec)
         storage = Storage(str(self.folder / "checkpoints"), 300)
         Path(storage.folder).mkdir(exist_ok=True)
         executor = self.executor(spec, sweep.scheduler.rungs, storage)
@@ -173,7 +173,7 @@ def test_a_finite_space_ends(bench: Bench) -> None:
         sampler=Plugin("grid"),
         scheduler=Plugin("none"),
     )
-    sweep = Sweep(spec)
+    sweep = make_sweep(spec)
     storage = Storage(str(bench.folder), 300)
     executor = bench.executor(spec, sweep.scheduler.rungs, storage)
     limits = Checkpoints(storage, 10**9)

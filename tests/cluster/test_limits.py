@@ -11,7 +11,7 @@ import pytest
 from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.limits import Limits, alarm, process_of, where_it_hung
 from lanewise.cluster.worker import Worker
-from lanewise.search.sweep import Run
+from lanewise.search.core.sweep import Run
 from lanewise.trainables.trial import Recipe
 
 SLOW = """
@@ -88,7 +88,7 @@ import sys
 from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.limits import Limits
 from lanewise.cluster.worker import Worker
-from lanewise.search.sweep import Run
+from lanewise.search.core.sweep import Run
 from lanewise.trainables.trial import Recipe
 
 folder = sys.argv[1]

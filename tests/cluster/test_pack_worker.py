@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from lanewise.cluster.checkpoints import Storage
-from lanewise.cluster.executor import Halt, Outcome, Proceed, Start
 from lanewise.cluster.limits import Limits, where_it_hung, who_trained
 from lanewise.cluster.pack_actor import Job, Leave, PackActor
 from lanewise.cluster.pack_worker import Apart, PackWorker
-from lanewise.search.sweep import Run
+from lanewise.search.control.executor import Halt, Outcome, Proceed, Start
+from lanewise.search.core.sweep import Run
 from lanewise.trainables.errors import BadValue
 from lanewise.trainables.packs.packing import Packing
 from lanewise.trainables.packs.pool import Pool
@@ -278,7 +278,7 @@ import sys
 sys.path += [sys.argv[1], sys.argv[3]]
 from test_pack_worker import Breaking, run
 from lanewise.cluster.checkpoints import Storage
-from lanewise.cluster.executor import Start
+from lanewise.search.control.executor import Start
 from lanewise.cluster.limits import Limits
 from lanewise.cluster.pack_worker import PackWorker
 

@@ -15,18 +15,19 @@ from typing import Any
 import pytest
 
 from lanewise.cluster.checkpoints import Checkpoints, Storage
-from lanewise.cluster.controller import Controller
 from lanewise.cluster.errors import ClusterError
-from lanewise.cluster.executor import Executor, Halt, Outcome
 from lanewise.cluster.inline import InlineExecutor
 from lanewise.cluster.limits import Limits, process_of
 from lanewise.cluster.packed import PackedExecutor, _Worker
 from lanewise.cluster.placement import Seating
 from lanewise.cluster.resources import Resources
-from lanewise.search import events as ev
-from lanewise.search.journal import Journal
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Run, Sweep
+from lanewise.search.control.controller import Controller
+from lanewise.search.control.executor import Executor, Halt, Outcome
+from lanewise.search.core import events as ev
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.core.sweep import Run, Sweep
+from lanewise.search.store.journal import Journal
+from lanewise.search.sweeps import make_sweep, replay
 from lanewise.spaces import Choice, Float, Int, Repeat, Space
 from lanewise.trainables.data.dataset import prepare
 from lanewise.trainables.data.source import load
@@ -83,7 +84,7 @@ def controller(executor: Executor, folder: Path, spec: Spec = SPEC) -> Controlle
     folder.mkdir(exist_ok=True)
     journal = Journal(folder / "journal.db", create=True)
     checkpoints = Checkpoints(Storage(str(folder), 300), 10**9)
-    return Controller(Sweep(spec), "s", journal, journal.last("s"), executor, checkpoints)
+    return Controller(make_sweep(spec), "s", journal, journal.last("s"), executor, checkpoints)
 
 
 def drive(executor: Executor, folder: Path, spec: Spec = SPEC) -> list[ev.Event]:
@@ -136,7 +137,7 @@ def test_a_fresh_core_that_hears_the_same_decides_the_same(
 ) -> None:
     spec = replace(SPEC, sampler=Plugin(sampler))
     events = drive(packed(recipe, tmp_path, enough=4), tmp_path, spec)
-    sweep = Sweep(spec)
+    sweep = make_sweep(spec)
     left = deque(events)
     while left:
         tell(sweep, left[0])
@@ -273,7 +274,7 @@ def test_trials_of_a_killed_worker_go_on_elsewhere(
     assert failed  # and others, perhaps, which were sent to it when it was dead already
     assert {event.failure.kind for event in failed} <= {"node_lost", "preempted"}
     assert all(event.retry for event in failed)
-    sweep = Sweep.replay(SPEC, events)
+    sweep = replay(SPEC, events)
     assert sorted(sweep.history.trials) == list(range(12))
     for trial in sweep.history:
         assert trial.status in ("completed", "stopped")
@@ -304,7 +305,7 @@ sys.path += [sys.argv[1], sys.argv[3]]
 from ray.cluster_utils import Cluster
 from test_packed import SPEC, controller, iris, packed
 from dataclasses import replace
-from lanewise.search.spec import Budget
+from lanewise.search.core.spec import Budget
 
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
 folder = Path(sys.argv[2])

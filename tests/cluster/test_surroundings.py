@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from lanewise.cluster.checkpoints import Checkpoints, Storage
-from lanewise.cluster.controller import Controller
-from lanewise.cluster.executor import Executor, Start
 from lanewise.cluster.inline import InlineExecutor
 from lanewise.cluster.pack_worker import PackWorker
 from lanewise.cluster.packed import PackedExecutor
@@ -18,9 +16,12 @@ from lanewise.cluster.resources import Resources
 from lanewise.cluster.surroundings import enter, kept
 from lanewise.cluster.tune import TuneExecutor
 from lanewise.cluster.worker import Worker
-from lanewise.search.journal import Journal
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Run, Sweep
+from lanewise.search.control.controller import Controller
+from lanewise.search.control.executor import Executor, Start
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.core.sweep import Run
+from lanewise.search.store.journal import Journal
+from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Float, Space
 from lanewise.trainables.packs.pool import Pool
 from lanewise.trainables.trial import Recipe
@@ -144,7 +145,7 @@ def test_every_executor_runs_it_there(
         Budget(epochs=2, trials=4),
         Plugin("random"),
     )
-    sweep = Sweep(spec)
+    sweep = make_sweep(spec)
     storage = Storage(str(place / "checkpoints"), 300)
     Path(storage.folder).mkdir()
     shared = recipe(place, str(place / folder))

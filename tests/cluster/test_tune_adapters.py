@@ -14,7 +14,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryErr
 from lanewise.cluster.bridge import Bridge, Loss
 from lanewise.cluster.tune_adapters import Adapter
 from lanewise.cluster.tune_worker import RUN, encode_run
-from lanewise.search.sweep import Run
+from lanewise.search.core.sweep import Run
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 

@@ -8,7 +8,7 @@ import pytest
 
 from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.worker import Worker
-from lanewise.search.sweep import Run
+from lanewise.search.core.sweep import Run
 from lanewise.trainables.trial import Recipe
 
 TRAIN = """

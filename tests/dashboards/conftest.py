@@ -15,11 +15,12 @@ import pytest
 from lanewise.dashboards.drain import drain
 from lanewise.dashboards.service import quiet
 from lanewise.dashboards.state import local_uri
-from lanewise.search.events import Event, Failure, Launched, Opened
-from lanewise.search.home import Home
-from lanewise.search.simulate import simulate
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Run, Sweep
+from lanewise.search.control.simulate import simulate
+from lanewise.search.core.events import Event, Failure, Launched, Opened
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.core.sweep import Run, Sweep
+from lanewise.search.store.home import Home
+from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Choice, Float, Int, Repeat, Space
 
 SPACE = Space(
@@ -88,12 +89,16 @@ class Lab:
         """All events of a finished sweep."""
         asked = spec(trials)
         first = launched(asked, sweep, **mlflow)
-        return [first, Opened("inline", "asked for", {}), *simulate(Sweep(asked), curve, workers=3)]
+        return [
+            first,
+            Opened("inline", "asked for", {}),
+            *simulate(make_sweep(asked), curve, workers=3),
+        ]
 
     def begun(self, asked: Spec | None = None, sweep: str = "s1", **mlflow: Any) -> Sweep:
         """A sweep whose launch is in the journal; the test goes on with it (``take``)."""
         asked = asked or spec()
-        made = Sweep(asked)
+        made = make_sweep(asked)
         self.write([launched(asked, sweep, **mlflow)], sweep)
         made.opened("inline", "asked for", {})
         self.take(made, sweep)

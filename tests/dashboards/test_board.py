@@ -8,8 +8,8 @@ from rich.cells import cell_len
 from lanewise.dashboards.board import Setting, header, screen
 from lanewise.dashboards.feed import Feed
 from lanewise.dashboards.plot import plot
-from lanewise.search.events import Failure
-from lanewise.search.view import unread_view
+from lanewise.search.core.events import Failure
+from lanewise.search.store.view import unread_view
 from lanewise.spaces import Choice, Float, Space
 
 SETTING = Setting("running", "tune", ["MLflow shows everything", "Ctrl-C leaves"])

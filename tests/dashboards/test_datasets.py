@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lanewise.dashboards.datasets import datasets
-from lanewise.search.events import Launched
+from lanewise.search.core.events import Launched
 
 CUT = {
     "source": "sklearn:digits",

@@ -7,7 +7,7 @@ import pytest
 from lanewise.dashboards.describe import LONGEST, describe, domain_words, space_rows
 from lanewise.dashboards.projection import Projection
 from lanewise.dashboards.words import duration, one_line
-from lanewise.search.events import BY_A_PERSON
+from lanewise.search.core.events import BY_A_PERSON
 from lanewise.spaces import Constant, Float, Space
 
 

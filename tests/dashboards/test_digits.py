@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lanewise.dashboards.digits import SHARES, decimals, metric, rows_of
-from lanewise.search.events import Launched
+from lanewise.search.core.events import Launched
 from lanewise.trainables.metrics import BASE
 
 

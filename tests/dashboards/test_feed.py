@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lanewise.dashboards.feed import Feed
-from lanewise.search.events import Failure
-from lanewise.search.simulate import simulate
-from lanewise.search.view import unread_view
+from lanewise.search.control.simulate import simulate
+from lanewise.search.core.events import Failure
+from lanewise.search.store.view import unread_view
 
 
 @pytest.fixture

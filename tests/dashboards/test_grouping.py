@@ -10,9 +10,9 @@ from lanewise.dashboards.grouping import (
     group_failures,
     pattern,
 )
-from lanewise.search.events import Failure
-from lanewise.search.sweep import Run
-from lanewise.search.view import open_view
+from lanewise.search.core.events import Failure
+from lanewise.search.core.sweep import Run
+from lanewise.search.store.view import open_view
 
 LIBRARY = "/venv/lib/python3.11/site-packages/torch/nn/modules"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lanewise.search.events import Failure
-from lanewise.search.simulate import simulate
+from lanewise.search.control.simulate import simulate
+from lanewise.search.core.events import Failure
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "mlflow.md").read_text(encoding="utf-8")
 (BLOCK,) = re.findall(r"^```sql\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)

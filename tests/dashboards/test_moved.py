@@ -15,8 +15,8 @@ from lanewise.dashboards import tail as tails
 from lanewise.dashboards.moved import relocate
 from lanewise.dashboards.state import local_file, read_cursor
 from lanewise.dashboards.summary import summary
-from lanewise.search.home import Home
-from lanewise.search.view import open_view
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import open_view
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from lanewise.dashboards.progress import clocked, told
 from lanewise.dashboards.projection import Projection
 from lanewise.dashboards.report.facts import gather
 from lanewise.dashboards.summary import summary
-from lanewise.search.events import Launched, Opened
-from lanewise.search.view import open_view, unread_view
+from lanewise.search.core.events import Launched, Opened
+from lanewise.search.store.view import open_view, unread_view
 
 TEXT = "packs: up to 48 lanes a worker,\na probe predicts 5.1 times the speed of training alone"
 LINE = TEXT.replace("\n", " ")

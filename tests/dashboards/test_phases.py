@@ -12,8 +12,8 @@ from lanewise.dashboards.feed import Feed
 from lanewise.dashboards.phases import Phase, phase_of
 from lanewise.dashboards.progress import Progress, Waiting
 from lanewise.dashboards.state import DUE, LOGGED, Cursor, write_cursor
-from lanewise.search.sweep import Sweep
-from lanewise.search.view import unread_view
+from lanewise.search.store.view import unread_view
+from lanewise.search.sweeps import make_sweep
 
 
 def phase(lab):
@@ -28,7 +28,7 @@ def report_all(lab, sweep, run):
 
 def test_the_life_of_a_sweep(lab):
     asked = lab.spec(trials=1, scheduler="none")
-    made = Sweep(asked)
+    made = make_sweep(asked)
     lab.write(lab.simulated(1)[:1])  # its launch
     assert phase(lab) == "starting"
     made.opened("packed", "asked for", {})
@@ -88,7 +88,7 @@ def test_what_is_left_is_told_while_it_trains_only_and_not_as_nothing(lab):
 
 def test_plain_lines_name_each_phase_once(lab):
     file = io.StringIO()
-    made = Sweep(lab.spec(trials=1, scheduler="none"))
+    made = make_sweep(lab.spec(trials=1, scheduler="none"))
     lab.write(lab.simulated(1)[:1])
     made.opened("packed", "asked for", {})
     lab.take(made)

@@ -22,7 +22,7 @@ from lanewise.dashboards.state import (
     write_cursor,
 )
 from lanewise.search.errors import LockedError
-from lanewise.search.locks import FileLock, is_locked
+from lanewise.search.store.locks import FileLock, is_locked
 
 pytestmark = pytest.mark.usefixtures("new_database")
 
@@ -81,7 +81,7 @@ def test_a_spare_process_that_nobody_needs_ends_and_touches_nothing(lab):
 def test_a_spare_process_ends_with_a_launcher_that_is_killed():
     code = (
         "import os, signal\nfrom lanewise.dashboards import launcher\n"
-        "from lanewise.search.home import Home\n"
+        "from lanewise.search.store.home import Home\n"
         "with launcher.warmed(Home.find(), None):\n"
         "    print(launcher._SPARES[-1].pid, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)"

@@ -12,10 +12,10 @@ from lanewise.dashboards import tail as tails
 from lanewise.dashboards.errors import ProjectionError
 from lanewise.dashboards.service import Service
 from lanewise.dashboards.state import Cursor, cursor_path, mask, pending, read_cursor
-from lanewise.search.events import BY_A_PERSON, Failure
-from lanewise.search.seeds import trial_seed
-from lanewise.search.sweep import Run
-from lanewise.search.view import open_view
+from lanewise.search.core.events import BY_A_PERSON, Failure
+from lanewise.search.core.seeds import trial_seed
+from lanewise.search.core.sweep import Run
+from lanewise.search.store.view import open_view
 from lanewise.spaces import Constant, Float, Space
 
 pytestmark = pytest.mark.usefixtures("new_database")

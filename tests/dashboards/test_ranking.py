@@ -18,9 +18,9 @@ from lanewise.dashboards.report.facts import gather
 from lanewise.dashboards.report.points import points_of
 from lanewise.dashboards.runs import order_key
 from lanewise.dashboards.summary import best, history, listing, summary
-from lanewise.search.events import Noted
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.view import open_view, unread_view
+from lanewise.search.core.events import Noted
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.store.view import open_view, unread_view
 from lanewise.spaces import Float, Space
 
 few = st.sampled_from([0.25, 0.5, 1.0])

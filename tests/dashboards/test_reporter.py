@@ -19,7 +19,7 @@ from lanewise.dashboards.state import (
 )
 from lanewise.dashboards.summary import summary
 from lanewise.dashboards.tail import Tail
-from lanewise.search.view import open_view
+from lanewise.search.store.view import open_view
 
 pytestmark = pytest.mark.usefixtures("new_database")
 

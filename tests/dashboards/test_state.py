@@ -10,7 +10,7 @@ import pytest
 from lanewise.dashboards import ui
 from lanewise.dashboards.state import Cursor, cursor_path, mask, read_cursor, write_cursor
 from lanewise.search.errors import SearchError
-from lanewise.search.home import Home
+from lanewise.search.store.home import Home
 
 
 def test_looking_imports_no_mlflow_torch_or_ray():

@@ -11,8 +11,8 @@ from rich.console import Console
 from lanewise.dashboards import terminal
 from lanewise.dashboards.state import Cursor, write_cursor
 from lanewise.dashboards.summary import best, history, listing, running_seconds, summary
-from lanewise.search.events import Failure
-from lanewise.search.view import open_view
+from lanewise.search.core.events import Failure
+from lanewise.search.store.view import open_view
 
 KEYS = [
     "sweep",

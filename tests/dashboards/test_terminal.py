@@ -12,8 +12,8 @@ from lanewise.dashboards.frames import without_ours
 from lanewise.dashboards.summary import listing, summary
 from lanewise.dashboards.table import fitting, lines
 from lanewise.dashboards.words import numbered, rate
-from lanewise.search.events import Failure
-from lanewise.search.view import open_view
+from lanewise.search.core.events import Failure
+from lanewise.search.store.view import open_view
 from lanewise.spaces import Choice, Float, Int, Space
 
 MANY = Space(

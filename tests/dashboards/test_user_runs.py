@@ -15,10 +15,10 @@ import pytest
 from lanewise.dashboards import launcher, user_runs, wishes
 from lanewise.dashboards.state import Cursor, local_uri, read_cursor, write_cursor
 from lanewise.dashboards.user_runs import TrialRuns
-from lanewise.search.events import Launched, Opened
-from lanewise.search.home import Home
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Sweep
+from lanewise.search.core.events import Launched, Opened
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.store.home import Home
+from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Choice, Float, Space
 
 TRIALS = 24
@@ -36,7 +36,7 @@ def sweep(template, tmp_path_factory):
     )
     asked = Spec(space, Objective("loss", "min"), Budget(9, TRIALS), Plugin("random"))
     details = {"mlflow": {"tracking_uri": None, "experiment": "exp"}, "sweep_file": {}}
-    journal, made = home.journal(create=True), Sweep(asked)
+    journal, made = home.journal(create=True), make_sweep(asked)
     trials = [made.ask() for _ in range(TRIALS)]
     events = [Launched("s1", "digits", asked.to_json(), details), Opened("tune", "", {})]
     with home.controller_lock("s1"):
@@ -348,7 +348,7 @@ APART = """
 import os, sys
 from pathlib import Path
 from lanewise.dashboards.user_runs import TrialRuns
-from lanewise.search.home import Home
+from lanewise.search.store.home import Home
 
 home = Home(Path(sys.argv[1]))
 runs = TrialRuns("sqlite:///" + str(home.root / "mlflow.db"), "exp", "s1", home)

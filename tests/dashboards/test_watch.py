@@ -16,9 +16,9 @@ from lanewise.dashboards import watch
 from lanewise.dashboards.feed import Feed
 from lanewise.dashboards.state import Cursor, write_cursor
 from lanewise.dashboards.watch import Watcher, in_lines, on_screen
-from lanewise.search.events import Opened
-from lanewise.search.simulate import simulate
-from lanewise.search.view import unread_view
+from lanewise.search.control.simulate import simulate
+from lanewise.search.core.events import Opened
+from lanewise.search.store.view import unread_view
 
 
 @pytest.fixture(autouse=True)

@@ -15,11 +15,12 @@ from typing import Any
 
 from commandline import Lanewise, children, mlflow_runs, parents
 
-from lanewise.search import events as ev
-from lanewise.search.home import Home
-from lanewise.search.spec import Spec
-from lanewise.search.sweep import Sweep
-from lanewise.search.view import View, find, open_view
+from lanewise.search.core import events as ev
+from lanewise.search.core.spec import Spec
+from lanewise.search.core.sweep import Sweep
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import View, find, open_view
+from lanewise.search.sweeps import make_sweep
 
 
 def sweep_file(name: str, trials: int, epochs: int, executor: str = "auto") -> str:
@@ -111,7 +112,7 @@ def check_replay(events: list[ev.Event]) -> None:
     """A fresh core, told the same, asks and decides the same: kills have changed nothing."""
     first, *rest = events
     assert isinstance(first, ev.Launched)
-    sweep = Sweep(Spec.from_json(first.spec))
+    sweep = make_sweep(Spec.from_json(first.spec))
     left = deque(rest)
     while left:
         _tell(sweep, left[0])

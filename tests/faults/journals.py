@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lanewise.search.events import Event, Launched, Opened
-from lanewise.search.home import Home
-from lanewise.search.simulate import simulate
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Sweep
+from lanewise.search.control.simulate import simulate
+from lanewise.search.core.events import Event, Launched, Opened
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.store.home import Home
+from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Float, Space
 
 EXPERIMENT = "once"
@@ -34,7 +34,7 @@ def events(name: str, trials: int, **mlflow: Any) -> list[Event]:
     }
     launched = Launched(name, name, spec.to_json(), details)
     opened = Opened("inline", "asked for", {})
-    return [launched, opened, *simulate(Sweep(spec), _curve, workers=2)]
+    return [launched, opened, *simulate(make_sweep(spec), _curve, workers=2)]
 
 
 def write(home: Home, name: str, trials: int, **mlflow: Any) -> None:

@@ -34,7 +34,7 @@ from harness import (
 )
 
 from lanewise.dashboards.state import DUE, read_cursor, write_cursor
-from lanewise.search.home import Home
+from lanewise.search.store.home import Home
 
 LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("tune", "packed")]
 # (executor, number of journal records at which the group is killed); the first is the launch

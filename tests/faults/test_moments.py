@@ -21,7 +21,7 @@ from harness import (
 )
 
 from lanewise.search.errors import UnknownSweepError
-from lanewise.search.view import View
+from lanewise.search.store.view import View
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 

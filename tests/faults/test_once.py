@@ -24,8 +24,8 @@ from harness import check_mlflow
 from tracking import DEAD, FAILED, LATE, LOST, REFUSED, REPEATED, Proxy, Server
 
 from lanewise.dashboards.state import pending
-from lanewise.search.home import Home
-from lanewise.search.view import open_view
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import open_view
 
 CREATE = "/api/2.0/mlflow/runs/create"
 FAULTS = (LOST, REPEATED, LATE, REFUSED, FAILED, DEAD)

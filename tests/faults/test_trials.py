@@ -12,7 +12,7 @@ import pytest
 from commandline import Lanewise, children, mlflow_runs
 from harness import check_mlflow, check_replay, events_of, view_of
 
-from lanewise.search.history import Trial
+from lanewise.search.core.history import Trial
 
 pytestmark = pytest.mark.long
 

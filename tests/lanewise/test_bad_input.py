@@ -233,7 +233,7 @@ COMMANDS = ("ls", "show", "best", "watch", "report", "resume", "ui", "stop", "sy
 def test_an_empty_home_is_one_line_and_one_code_for_all_commands(
     command: str, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from lanewise.search.home import Home
+    from lanewise.search.store.home import Home
 
     told = f"lanewise: there are no sweeps in {place / '.lanewise'} yet: begin one with "
     assert run([command]) == 2  # nothing is there at all
@@ -271,8 +271,8 @@ def test_an_unknown_sweep_is_one_line_with_the_nearest_name(
 def _begin(place: Path) -> None:
     """A launch in the home's journal, without running anything."""
     from lanewise.plan import make_spec
-    from lanewise.search.events import Launched
-    from lanewise.search.home import Home
+    from lanewise.search.core.events import Launched
+    from lanewise.search.store.home import Home
     from lanewise.sweepfile import read
 
     file = read(place / "sweep.yaml")

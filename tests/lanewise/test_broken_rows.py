@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from lanewise.cli import run
-from lanewise.search import events as ev
-from lanewise.search.home import Home
-from lanewise.search.simulate import simulate
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Sweep
+from lanewise.search.control.simulate import simulate
+from lanewise.search.core import events as ev
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.store.home import Home
+from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Float, Space
 
 SPEC = Spec(
@@ -37,7 +37,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("LANEWISE_HOME", str(home.root))
     with closing(home.journal(create=True)) as journal:
         for name in ("one", "two", "three"):
-            sweep = Sweep(SPEC)
+            sweep = make_sweep(SPEC)
             sweep.opened("inline", "asked for", {})
             events = simulate(sweep, lambda params, epoch: {"score": params["x"] * epoch})
             details = {"sweep_file": {}, "mlflow": {"tracking_uri": None}, "data": None}

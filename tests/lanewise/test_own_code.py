@@ -12,8 +12,8 @@ from torch import nn
 
 import lanewise as lw
 from lanewise.cli import run
-from lanewise.search.home import Home
-from lanewise.search.view import find, open_view
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import find, open_view
 from lanewise.trainables.errors import ModelError
 
 # What Python and MLflow's process leave to the end of the process.

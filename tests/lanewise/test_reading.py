@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 import lanewise as lw
-from lanewise.search.home import Home
-from lanewise.search.view import open_view
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import open_view
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 

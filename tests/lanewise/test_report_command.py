@@ -9,7 +9,7 @@ import pytest
 
 from lanewise import cli
 from lanewise.result import Result
-from lanewise.search.home import Home
+from lanewise.search.store.home import Home
 
 
 @pytest.fixture

@@ -202,8 +202,8 @@ def test_best_is_a_sweep_file_of_constants(lanewise: Lanewise) -> None:
 
 @pytest.mark.long
 def test_an_unfinished_namesake_is_refused(lanewise: Lanewise) -> None:
-    from lanewise.search.home import Home
-    from lanewise.search.journal import Journal
+    from lanewise.search.store.home import Home
+    from lanewise.search.store.journal import Journal
 
     lanewise.json("run", "sweep.yaml", "--executor", "inline", "budget.trials=1")
     forget_the_end(Journal(Home(lanewise.home).root / "journal.db"))

@@ -16,8 +16,8 @@ from lanewise import sweepfile
 from lanewise.cli import run
 from lanewise.launch import Options, _launched
 from lanewise.plan import make_plan
-from lanewise.search import events as ev
-from lanewise.search.home import Home
+from lanewise.search.core import events as ev
+from lanewise.search.store.home import Home
 
 SECRET = "t0ps3cret"
 ADDRESSES = {

@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lanewise.search.asha import ASHA
+from lanewise.search.control.simulate import simulate
+from lanewise.search.core.events import FINISHED, Continue, Stop
+from lanewise.search.core.rungs import geometric
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.core.sweep import Run
 from lanewise.search.errors import SearchError
-from lanewise.search.events import FINISHED, Continue, Stop
-from lanewise.search.rungs import geometric
 from lanewise.search.schedulers import make_scheduler
-from lanewise.search.simulate import simulate
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Run, Sweep
+from lanewise.search.schedulers.asha import ASHA
+from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Float, Space
 
 check = settings(deadline=None, max_examples=60, derandomize=True)
@@ -68,7 +69,7 @@ def test_every_decision_is_the_papers_for_any_order_of_arrival(data):
     mode = data.draw(st.sampled_from(["max", "min"]), "mode")
     trials = data.draw(st.integers(1, 25), "trials")
     values = st.integers(-2, 2) if data.draw(st.booleans(), "ties") else st.floats(-9, 9)
-    sweep = Sweep(spec(R, trials, mode, eta=eta, min_epochs=r))
+    sweep = make_sweep(spec(R, trials, mode, eta=eta, min_epochs=r))
     reference = Reference(eta, r, R, mode)
     running = []
     while True:
@@ -122,13 +123,13 @@ def curve(params, epoch):
 @pytest.mark.parametrize("workers", [1, 4])
 @pytest.mark.parametrize("total", [None, 70])
 def test_asha_whose_first_rung_is_the_last_epoch_equals_none(workers, total):
-    whole = Sweep(spec(9, 20, total=total, min_epochs=9))
-    none = Sweep(spec(9, 20, total=total))
+    whole = make_sweep(spec(9, 20, total=total, min_epochs=9))
+    none = make_sweep(spec(9, 20, total=total))
     assert simulate(whole, curve, workers=workers) == simulate(none, curve, workers=workers)
 
 
 def test_with_eta_above_the_number_of_trials_only_a_best_so_far_goes_on():
-    sweep = Sweep(spec(9, 5, eta=100))
+    sweep = make_sweep(spec(9, 5, eta=100))
     values = [0.2, 0.1, 0.2, 0.3, 0.25]
     runs = [sweep.ask() for _ in values]
     decisions = [
@@ -139,7 +140,7 @@ def test_with_eta_above_the_number_of_trials_only_a_best_so_far_goes_on():
 
 
 def test_a_trial_that_skips_rungs_enters_all_of_them_and_is_judged_at_the_last():
-    sweep = Sweep(spec(27, 4, eta=3))
+    sweep = make_sweep(spec(27, 4, eta=3))
     for value in (0.9, 0.8):
         assert sweep.report(sweep.ask().number, [(1, {"score": value})]) in (
             Continue(3),

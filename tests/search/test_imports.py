@@ -10,16 +10,16 @@ import pytest
 HEAVY = ["ray", "torch", "mlflow", "optuna", "sklearn", "pandas"]
 
 SIMULATE = """
-from lanewise.search.simulate import simulate
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Sweep
+from lanewise.search.control.simulate import simulate
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Float, Space
 
 spec = Spec(
     Space({"x": Float(0, 1, grid=5)}), Objective("loss", "min"), Budget(3, 5),
     Plugin(sys.argv[1]), Plugin("asha"),
 )
-simulate(Sweep(spec), lambda params, epoch: {"loss": params["x"]})
+simulate(make_sweep(spec), lambda params, epoch: {"loss": params["x"]})
 """
 
 
@@ -33,7 +33,18 @@ def loaded(code, *args):
 
 @pytest.mark.parametrize(
     "module",
-    ["sweep", "journal", "view", "simulate", "home", "samplers", "schedulers", "tpe", "plugins"],
+    [
+        "sweeps",
+        "core.sweep",
+        "store.journal",
+        "store.view",
+        "store.home",
+        "control.controller",
+        "control.simulate",
+        "samplers",
+        "schedulers",
+        "plugins",
+    ],
 )
 def test_importing_the_core_is_light(module):
     assert loaded(f"import lanewise.search.{module}") == []
@@ -60,4 +71,4 @@ def test_optunas_tpe_brings_optuna_and_nothing_else_along():
 
 
 def test_the_core_needs_no_database_library():
-    assert loaded("import lanewise.search.sweep\nassert 'sqlalchemy' not in sys.modules") == []
+    assert loaded("import lanewise.search.core.sweep\nassert 'sqlalchemy' not in sys.modules") == []

@@ -22,14 +22,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lanewise.search import events as ev
+from lanewise.search.core import events as ev
+from lanewise.search.core.events import EVENTS, Continue, Failure, Stop, decode, encode
+from lanewise.search.core.spec import Budget, Objective, Spec
 from lanewise.search.errors import JournalError, SearchError
-from lanewise.search.events import EVENTS, Continue, Failure, Stop, decode, encode
-from lanewise.search.home import Home
-from lanewise.search.journal import FORMAT, Journal
-from lanewise.search.spec import Budget, Objective, Spec
-from lanewise.search.sweep import Sweep
-from lanewise.search.view import find, open_view
+from lanewise.search.store.home import Home
+from lanewise.search.store.journal import FORMAT, Journal
+from lanewise.search.store.view import find, open_view
+from lanewise.search.sweeps import replay
 from lanewise.spaces import Float, Int, Space
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -357,7 +357,7 @@ def test_an_older_format_opens_and_reading_leaves_it_as_it_was(old):
         assert [trial.status for trial in view.history] == ["completed", "stopped", "stopped"]
         assert view.history.best.best == (3, 0.799)
         events = [record.event for record in journal.read("s1", 0)]
-        assert Sweep.replay(view.spec, events).history.best.number == 0
+        assert replay(view.spec, events).history.best.number == 0
     assert format_of(old) == before < FORMAT
 
 
@@ -370,10 +370,10 @@ def test_in_an_older_sweep_the_first_of_equals_stays_the_best(tmp_path):
         view = open_view(journal, "s2")
         assert [trial.best for trial in view.history] == [(1, 1.0)] * 3
         assert [trial.number for trial in view.history.ranked()] == [0, 1, 2]
-        again = Sweep.replay(view.spec, [record.event for record in journal.read("s2")])
+        again = replay(view.spec, [record.event for record in journal.read("s2")])
         assert again.history.best.number == 0
         newer = replace(view.spec, objective=Objective("val_accuracy", "max"))
-        again = Sweep.replay(newer, [record.event for record in journal.read("s2")])
+        again = replay(newer, [record.event for record in journal.read("s2")])
         assert [(t.number, t.best[0]) for t in again.history.ranked()] == [(2, 1), (0, 2), (1, 1)]
 
 
@@ -384,7 +384,9 @@ def test_an_append_raises_the_format_so_that_an_older_release_refuses_it(old, mo
         assert open_view(journal, "s1").history.notes == {"packing": "trains alone"}
         assert format_of(old) == FORMAT
         journal.append("s1", seq, [ev.Lost(0)])
-    monkeypatch.setattr("lanewise.search.journal.FORMAT", before)  # as the older release reads it
+    monkeypatch.setattr(
+        "lanewise.search.store.journal.FORMAT", before
+    )  # as the older release reads it
     text = (
         f"{old}: written by a newer release (format {FORMAT}, this one reads {before}); "
         "upgrade lanewise"
@@ -459,8 +461,8 @@ def test_every_connection_writes_to_the_disk_before_it_goes_on(journal):
 APPEND = """
 import sys
 from pathlib import Path
-from lanewise.search.events import Lost
-from lanewise.search.journal import Journal
+from lanewise.search.core.events import Lost
+from lanewise.search.store.journal import Journal
 
 journal = Journal(Path(sys.argv[1]))
 seq = journal.last("s1")
@@ -529,8 +531,8 @@ def test_a_reader_sees_whole_groups_while_another_writes(journal):
 APPEND_FOR_EVER = """
 import sys
 from pathlib import Path
-from lanewise.search.events import Asked, Lost
-from lanewise.search.journal import Journal
+from lanewise.search.core.events import Asked, Lost
+from lanewise.search.store.journal import Journal
 
 journal = Journal(Path(sys.argv[1]), create=True)
 seq = journal.last("s1")
@@ -563,8 +565,8 @@ def test_several_processes_may_begin_the_same_journal(tmp_path):
     code = """
 import sys
 from pathlib import Path
-from lanewise.search.events import Launched
-from lanewise.search.journal import Journal
+from lanewise.search.core.events import Launched
+from lanewise.search.store.journal import Journal
 
 print("ready", flush=True)
 sys.stdin.readline()

@@ -11,13 +11,13 @@ import sys
 import pytest
 
 from lanewise.search.errors import JournalError, LockedError
-from lanewise.search.home import Home
-from lanewise.search.locks import FileLock, is_locked
+from lanewise.search.store.home import Home
+from lanewise.search.store.locks import FileLock, is_locked
 
 HOLD = """
 import sys
 from pathlib import Path
-from lanewise.search.locks import FileLock
+from lanewise.search.store.locks import FileLock
 
 with FileLock(Path(sys.argv[1]), "x"):
     print("held", flush=True)

@@ -10,8 +10,8 @@ import math
 import numpy as np
 import pytest
 
-from lanewise.search.columns import Columns
-from lanewise.search.parzen import Mixture, bandwidths, inside, rule, tail
+from lanewise.search.samplers.columns import Columns
+from lanewise.search.samplers.parzen import Mixture, bandwidths, inside, rule, tail
 from lanewise.spaces import Choice, Float, Int, Repeat, Space
 
 SPACE = Space(

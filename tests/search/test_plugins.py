@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from lanewise.search.control.simulate import simulate
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
 from lanewise.search.errors import SearchError
 from lanewise.search.samplers import SAMPLERS, make_sampler
-from lanewise.search.simulate import simulate
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Sweep
+from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Choice, Float, Int, Space, fingerprint
 
 FINITE = Space({"a": Int(1, 3), "b": Choice(["x", "y"]), "c": Float(0.0, 0.5, step=0.5)})
@@ -53,7 +53,7 @@ def ours(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("ours")
 def test_a_users_sampler_is_found_by_its_dotted_name_and_never_repeats():
     plugin = Plugin("our_samplers:Alternating", {"values": ["y", "x"]})
-    sweep = Sweep(replace(SPEC, sampler=plugin))
+    sweep = make_sweep(replace(SPEC, sampler=plugin))
     simulate(sweep, lambda params, epoch: {"score": 0.0})
     tried = [trial.params for trial in sweep.history]
     assert tried[:2] == [{"a": 1, "b": "y", "c": 0.0}, {"a": 1, "b": "x", "c": 0.0}]
@@ -62,14 +62,14 @@ def test_a_users_sampler_is_found_by_its_dotted_name_and_never_repeats():
 
 @pytest.mark.usefixtures("ours")
 def test_a_users_sampler_may_end_the_sweep():
-    sweep = Sweep(replace(SPEC, sampler=Plugin("our_samplers:Two")))
+    sweep = make_sweep(replace(SPEC, sampler=Plugin("our_samplers:Two")))
     simulate(sweep, lambda params, epoch: {"score": 0.0})
     assert [trial.params["a"] for trial in sweep.history] == [1, 2]
 
 
 @pytest.mark.usefixtures("ours")
 def test_a_users_sampler_that_leaves_the_space_is_told_so():
-    sweep = Sweep(replace(SPEC, sampler=Plugin("our_samplers:Wild")))
+    sweep = make_sweep(replace(SPEC, sampler=Plugin("our_samplers:Wild")))
     line = "sampler: its proposal for trial 0: space.a: must be an integer from 1 to 3, got 17"
     with pytest.raises(SearchError, match=f"^{re.escape(line)}$"):
         sweep.ask()

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lanewise.search.events import Asked, Continue, Reported
-from lanewise.search.history import History
-from lanewise.search.ranking import rank_of
-from lanewise.search.simulate import simulate
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Sweep
+from lanewise.search.control.simulate import simulate
+from lanewise.search.core.events import Asked, Continue, Reported
+from lanewise.search.core.history import History
+from lanewise.search.core.ranking import rank_of
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Float, Space
 
 ACCURACY = Objective("val_accuracy", "max")
@@ -134,6 +134,6 @@ def test_ties_change_no_decision(seed, workers, scheduler):
             Plugin(scheduler),
             seed,
         )
-        sweep = Sweep(asked)
+        sweep = make_sweep(asked)
         logs[ties] = simulate(sweep, curve, workers=workers)
     assert logs["loss"] == logs["age"]

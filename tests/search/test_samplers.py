@@ -9,12 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lanewise.search.control.simulate import simulate
+from lanewise.search.core.events import Continue, Failure, decode, encode
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.core.sweep import Done, Run
 from lanewise.search.errors import SearchError
-from lanewise.search.events import Continue, Failure, decode, encode
 from lanewise.search.samplers import SAMPLERS, Deduplicated, check_sampler, make_sampler
-from lanewise.search.simulate import simulate
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Done, Run, Sweep
+from lanewise.search.sweeps import make_sweep, replay
 from lanewise.spaces import Choice, Float, Int, Repeat, Space, SpaceError, fingerprint
 
 FINITE = Space({"a": Int(1, 3), "b": Choice(["x", "y"]), "c": Float(0.0, 0.5, step=0.5)})
@@ -65,7 +66,7 @@ class Life:
 
     def __init__(self, spec, seed=0, workers=4):
         self.spec = spec
-        self.sweep = Sweep(spec)
+        self.sweep = make_sweep(spec)
         self.events = []
         self.rng = np.random.default_rng([99, seed])
         self.workers = workers
@@ -101,7 +102,7 @@ class Life:
         """The same history in a sweep of its own, through the journal's JSON."""
         texts = [(event.kind, json.dumps(encode(event))) for event in self.events]
         events = [decode(kind, json.loads(text)) for kind, text in texts]
-        return Sweep.replay(Spec.from_json(json.loads(json.dumps(self.spec.to_json()))), events)
+        return replay(Spec.from_json(json.loads(json.dumps(self.spec.to_json()))), events)
 
 
 @everyone
@@ -199,14 +200,14 @@ def test_unlikely_configurations_are_found_before_a_space_counts_as_exhausted(na
     # 200 comes once in 1,200 draws: 20,000 draws miss it once in 1e7 sweeps (and the seed is set).
     space = Space({"width": Int(1, 200, log=True)})
     asked = spec(name, space)
-    history = Sweep(asked).history
+    history = make_sweep(asked).history
     history.fingerprints |= {fingerprint({"width": width}) for width in range(1, 200)}
     assert make_sampler(asked).ask(history, 0) == {"width": 200}
 
 
 @everyone
 def test_a_space_of_one_configuration_is_tried_once(name):
-    sweep = Sweep(spec(name, Space({"batch_size": 64})))
+    sweep = make_sweep(spec(name, Space({"batch_size": 64})))
     simulate(sweep, lambda params, epoch: {"score": 1.0})
     assert [trial.params for trial in sweep.history] == [{"batch_size": 64}]
 
@@ -222,7 +223,7 @@ def test_start_configurations_come_first_in_order_and_are_not_proposed_again(nam
 
 @everyone
 def test_a_history_of_failures_alone_is_no_obstacle(name):
-    sweep = Sweep(spec(name))
+    sweep = make_sweep(spec(name))
     for number in range(12):
         run = sweep.ask()
         assert isinstance(run, Run)
@@ -232,7 +233,7 @@ def test_a_history_of_failures_alone_is_no_obstacle(name):
 
 
 def test_a_grid_enumerates_its_points_in_order():
-    sweep = Sweep(spec("grid", FINITE))
+    sweep = make_sweep(spec("grid", FINITE))
     simulate(sweep, lambda params, epoch: {"score": 0.0}, workers=5)
     tried = [trial.params for trial in sweep.history]
     assert tried == [FINITE.grid_at(index) for index in range(12)]
@@ -240,7 +241,7 @@ def test_a_grid_enumerates_its_points_in_order():
 
 def test_a_grid_over_a_range_without_points_is_refused_at_once():
     with pytest.raises(SpaceError, match=r"^space\.x: a grid over a number from 0 to 1 needs"):
-        Sweep(spec("grid", Space({"x": Float(0, 1)})))
+        make_sweep(spec("grid", Space({"x": Float(0, 1)})))
 
 
 def test_random_with_the_same_seed_is_the_same_under_any_objective_and_scheduler():
@@ -263,7 +264,7 @@ def test_tpe_is_better_than_random():
         return {"loss": sum((params[k] - m) ** 2 for k, m in (("x", 0.3), ("y", 0.7), ("z", 0.5)))}
 
     def best(name, seed):
-        sweep = Sweep(
+        sweep = make_sweep(
             Spec(space, Objective("loss", "min"), Budget(1, trials=40), Plugin(name), seed=seed)
         )
         simulate(sweep, curve, workers=2)
@@ -275,7 +276,7 @@ def test_tpe_is_better_than_random():
 
 def test_running_trials_repel_tpe():
     space = Space({"x": Float(0, 1)})
-    sweep = Sweep(spec("tpe", space, scheduler="none"))
+    sweep = make_sweep(spec("tpe", space, scheduler="none"))
     for _ in range(20):
         run = sweep.ask()
         sweep.report(run.number, [(9, {"score": -((run.params["x"] - 0.5) ** 2)})])
@@ -287,7 +288,7 @@ def test_running_trials_repel_tpe():
 def test_what_tpe_proposes_depends_on_what_was_good():
     proposals = []
     for mode in ("max", "min"):
-        sweep = Sweep(spec("tpe", Space({"x": Float(0, 1)}), mode=mode, scheduler="none"))
+        sweep = make_sweep(spec("tpe", Space({"x": Float(0, 1)}), mode=mode, scheduler="none"))
         for _ in range(25):
             run = sweep.ask()
             sweep.report(run.number, [(9, {"score": run.params["x"]})])
@@ -314,7 +315,7 @@ EDGES = {
 def test_tpe_models_spaces_at_the_edges(edge):
     space = Space(EDGES[edge])
     asked = spec("tpe", space, scheduler="none")
-    sweep = Sweep(asked, sampler=make_sampler(asked).inner)  # repeats and all
+    sweep = make_sweep(asked, sampler=make_sampler(asked).inner)  # repeats and all
     for number in range(60):
         run = sweep.ask()
         space.validate(run.params)
@@ -323,7 +324,7 @@ def test_tpe_models_spaces_at_the_edges(edge):
 
 
 def test_tpe_ranks_by_the_last_rung_reached_then_by_score():
-    sweep = Sweep(replace(spec("tpe", Space({"x": Float(0, 1)})), retries={}))
+    sweep = make_sweep(replace(spec("tpe", Space({"x": Float(0, 1)})), retries={}))
     for score in (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3):
         run = sweep.ask()
         sweep.report(run.number, [(1, {"score": score})])  # only the first goes on
@@ -343,7 +344,7 @@ def test_tpe_ranks_by_the_last_rung_reached_then_by_score():
 
 
 def test_optunas_tpe_is_told_which_trials_were_stopped():
-    sweep = Sweep(spec("optuna:tpe", Space({"x": Float(0, 1)}), scheduler="asha"))
+    sweep = make_sweep(spec("optuna:tpe", Space({"x": Float(0, 1)}), scheduler="asha"))
     for number in range(15):
         run = sweep.ask()
         decision = Continue(run.until)
@@ -378,7 +379,7 @@ def test_a_repeat_is_replaced_by_the_next_random_draw():
 
     space = Space({"x": Float(0, 1)})
     sampler = Deduplicated(Same(), space, seed=3)
-    sweep = Sweep(spec("random", space), sampler=sampler)
+    sweep = make_sweep(spec("random", space), sampler=sampler)
     tried = [sweep.ask().params["x"] for _ in range(5)]
     assert tried[0] == 0.5
     assert len(set(tried)) == 5

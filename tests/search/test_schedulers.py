@@ -8,12 +8,13 @@ import re
 
 import pytest
 
+from lanewise.search.control.simulate import simulate
+from lanewise.search.core.events import Continue, Stop
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.core.sweep import Run
 from lanewise.search.errors import SearchError
-from lanewise.search.events import Continue, Stop
 from lanewise.search.schedulers import SCHEDULERS, make_scheduler
-from lanewise.search.simulate import simulate
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Run, Sweep
+from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Float, Space
 
 everyone = pytest.mark.parametrize("name", SCHEDULERS)
@@ -46,29 +47,29 @@ def test_rungs_ascend_to_the_last_epoch(name, epochs):
 @everyone
 @pytest.mark.parametrize("mode", ["max", "min"])
 def test_the_same_sweep_is_decided_in_the_same_way(name, mode):
-    first = simulate(Sweep(spec(name, mode=mode)), curve, workers=3)
-    assert first == simulate(Sweep(spec(name, mode=mode)), curve, workers=3)
+    first = simulate(make_sweep(spec(name, mode=mode)), curve, workers=3)
+    assert first == simulate(make_sweep(spec(name, mode=mode)), curve, workers=3)
 
 
 @everyone
 def test_decisions_leave_no_state_behind(name):
     scheduler = make_scheduler(spec(name))
     before = copy.deepcopy(vars(scheduler))
-    simulate(Sweep(spec(name), scheduler=scheduler), curve, workers=3)
+    simulate(make_sweep(spec(name), scheduler=scheduler), curve, workers=3)
     assert vars(scheduler) == before
 
 
 @everyone
 def test_one_object_judges_two_sweeps_as_two_objects_do(name):
     shared = make_scheduler(spec(name))
-    traces = [simulate(Sweep(spec(name), scheduler=shared), curve) for _ in range(2)]
-    assert traces[0] == traces[1] == simulate(Sweep(spec(name)), curve)
+    traces = [simulate(make_sweep(spec(name), scheduler=shared), curve) for _ in range(2)]
+    assert traces[0] == traces[1] == simulate(make_sweep(spec(name)), curve)
 
 
 @everyone
 def test_the_best_of_all_is_never_stopped(name):
     order = random.Random(0)
-    sweep = Sweep(spec(name, trials=30))
+    sweep = make_sweep(spec(name, trials=30))
     runs = [sweep.ask() for _ in range(30)]
     best = max(runs, key=lambda run: run.params["x"])
     open_ones = {run.number: run for run in runs if isinstance(run, Run)}
@@ -86,7 +87,7 @@ def test_the_best_of_all_is_never_stopped(name):
 
 @everyone
 def test_failures_take_no_place_at_a_rung(name):
-    sweep = Sweep(spec(name, trials=10))
+    sweep = make_sweep(spec(name, trials=10))
     for value in (float("nan"), float("inf"), float("-inf")):
         sweep.report(sweep.ask().number, [(1, {"score": value})])
     assert all(sweep.history.scores(rung) == [] for rung in sweep.history.rungs)
@@ -128,7 +129,7 @@ def test_a_users_own_class_is_found_by_its_dotted_name(tmp_path, monkeypatch):
     asked = Spec(
         **{**vars(spec(epochs=10, trials=20)), "scheduler": plugin},
     )
-    sweep = Sweep(asked)
+    sweep = make_sweep(asked)
     simulate(sweep, curve)
     assert {trial.epoch for trial in sweep.history} == {5, 10}
     for trial in sweep.history:

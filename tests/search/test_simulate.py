@@ -6,10 +6,11 @@ import math
 
 import pytest
 
-from lanewise.search.events import Closed, Failed, Rerun, Ticked
-from lanewise.search.simulate import simulate
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Done, Sweep
+from lanewise.search.control.simulate import simulate
+from lanewise.search.core.events import Closed, Failed, Rerun, Ticked
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.core.sweep import Done
+from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Float, Int, Space
 
 
@@ -29,7 +30,7 @@ def curve(params, epoch):
 
 
 def test_equal_seeds_give_equal_traces_and_others_do_not():
-    traces = [simulate(Sweep(spec(seed)), curve, workers=4) for seed in (1, 1, 2)]
+    traces = [simulate(make_sweep(spec(seed)), curve, workers=4) for seed in (1, 1, 2)]
     assert traces[0] == traces[1]
     assert traces[0] != traces[2]
 
@@ -37,7 +38,7 @@ def test_equal_seeds_give_equal_traces_and_others_do_not():
 @pytest.mark.parametrize("scheduler", ["none", "asha"])
 @pytest.mark.parametrize("workers", [1, 3, 1000])
 def test_any_number_of_workers_tries_as_many_trials(scheduler, workers):
-    sweep = Sweep(spec(scheduler=scheduler))
+    sweep = make_sweep(spec(scheduler=scheduler))
     simulate(sweep, curve, workers=workers)
     assert len(sweep.history) == 30
     assert not sweep.history.running
@@ -45,13 +46,13 @@ def test_any_number_of_workers_tries_as_many_trials(scheduler, workers):
 
 
 def test_the_clock_counts_epochs_divided_by_workers():
-    sweep = Sweep(spec(scheduler="none"))
+    sweep = make_sweep(spec(scheduler="none"))
     simulate(sweep, curve, workers=10, seconds=lambda params: 2.0)
     assert sweep.history.seconds == 30 * 9 * 2.0 / 10
 
 
 def test_time_never_runs_backwards_and_ends_the_sweep():
-    sweep = Sweep(spec(trials=None, time=100.0))
+    sweep = make_sweep(spec(trials=None, time=100.0))
     events = simulate(sweep, curve, workers=3, seconds=lambda params: 0.1 + params["x"])
     ticks = [event.seconds for event in events if isinstance(event, Ticked)]
     assert ticks == sorted(ticks)
@@ -68,7 +69,7 @@ def test_time_never_runs_backwards_and_ends_the_sweep():
     ],
 )
 def test_the_sweep_ends_with_the_reason_that_ended_it(asked, reason):
-    sweep = Sweep(asked)
+    sweep = make_sweep(asked)
     assert simulate(sweep, curve, workers=3)[-1] == Closed("done", reason)
     assert sweep.ask() == Done()
 
@@ -77,7 +78,7 @@ def test_a_curve_that_is_not_a_number_fails_trials_and_the_sweep_goes_on():
     def broken(params, epoch):
         return {"loss": math.nan if params["x"] > 0.5 else params["x"]}
 
-    sweep = Sweep(spec())
+    sweep = make_sweep(spec())
     events = simulate(sweep, broken, workers=2)
     assert len(sweep.history) == 30
     assert {event.failure.kind for event in events if isinstance(event, Failed)} == {"bad_value"}
@@ -86,7 +87,7 @@ def test_a_curve_that_is_not_a_number_fails_trials_and_the_sweep_goes_on():
 
 
 def test_a_sweep_without_a_usable_value_has_failed():
-    sweep = Sweep(spec())
+    sweep = make_sweep(spec())
     events = simulate(sweep, lambda params, epoch: {"loss": math.inf})
     assert events[-1] == Closed("failed", "trials")
     assert sweep.history.best is None

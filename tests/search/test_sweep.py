@@ -6,14 +6,15 @@ import math
 
 import pytest
 
-from lanewise.search.events import Continue, Failure, Noted, Reported, Stop
-from lanewise.search.spec import RETRIES, Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Done, Run, Sweep, Wait
+from lanewise.search.core.events import Continue, Failure, Noted, Reported, Stop
+from lanewise.search.core.spec import RETRIES, Budget, Objective, Plugin, Spec
+from lanewise.search.core.sweep import Done, Run, Wait
+from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Float, Space
 
 
 def begun(scheduler="asha", retries=None, **budget):
-    return Sweep(
+    return make_sweep(
         Spec(
             space=Space({"x": Float(0, 1)}),
             objective=Objective("score", "max"),

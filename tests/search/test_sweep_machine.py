@@ -21,10 +21,11 @@ from hypothesis.stateful import (
     rule,
 )
 
-from lanewise.search import events as ev
-from lanewise.search.events import Continue, Failure, Stop, decode, encode
-from lanewise.search.spec import RETRIES, Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Done, Run, Sweep, Wait
+from lanewise.search.core import events as ev
+from lanewise.search.core.events import Continue, Failure, Stop, decode, encode
+from lanewise.search.core.spec import RETRIES, Budget, Objective, Plugin, Spec
+from lanewise.search.core.sweep import Done, Run, Wait
+from lanewise.search.sweeps import make_sweep, replay
 from lanewise.spaces import Choice, Float, Int, Repeat, Space, fingerprint
 
 SPACES = [
@@ -103,7 +104,7 @@ class SweepMachine(RuleBasedStateMachine):
     @initialize(spec=specs())
     def begin(self, spec):
         self.spec = spec
-        self.sweep = Sweep(spec)
+        self.sweep = make_sweep(spec)
         self.model = {}
         self.waiting = []  # in the order in which they began to wait
         self.events = []
@@ -294,7 +295,7 @@ class SweepMachine(RuleBasedStateMachine):
     @rule()
     def kill_and_resume(self):
         """What a new controller does: replay, and call lost whatever was running."""
-        self.sweep = Sweep.replay(Spec.from_json(self.spec_text()), through_json(self.events))
+        self.sweep = replay(Spec.from_json(self.spec_text()), through_json(self.events))
         for number in self.in_state("running"):
             self.do("lost", number)
             self.model[number].status = "waiting"
@@ -380,7 +381,7 @@ class SweepMachine(RuleBasedStateMachine):
 
     @invariant()
     def replay_gives_the_same_history(self):
-        replayed = Sweep.replay(self.spec, through_json(self.events))
+        replayed = replay(self.spec, through_json(self.events))
         assert state(replayed) == state(self.sweep)
         assert replayed.drain() == []
 
@@ -389,9 +390,7 @@ class SweepMachine(RuleBasedStateMachine):
         commands = getattr(self, "commands", [])
         for cut in range(0, len(commands), 1 + len(commands) // 6):
             before = commands[cut][0]
-            sweep = Sweep.replay(
-                Spec.from_json(self.spec_text()), through_json(self.events[:before])
-            )
+            sweep = replay(Spec.from_json(self.spec_text()), through_json(self.events[:before]))
             events = []
             for _, method, args, answer in commands[cut:]:
                 assert getattr(sweep, method)(*args) == answer

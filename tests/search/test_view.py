@@ -7,14 +7,14 @@ from contextlib import closing
 
 import pytest
 
-from lanewise.search import events as ev
+from lanewise.search.control.simulate import simulate
+from lanewise.search.core import events as ev
+from lanewise.search.core.events import Failure
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
 from lanewise.search.errors import UnknownSweepError, no_sweeps
-from lanewise.search.events import Failure
-from lanewise.search.home import Home
-from lanewise.search.simulate import simulate
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Sweep
-from lanewise.search.view import find, open_view
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import find, open_view
+from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Float, Space
 
 SPEC = Spec(
@@ -43,7 +43,7 @@ def launch(journal, sweep="s1", name="digits"):
 
 def lived():
     """All events of a finished sweep, with a failure and two sessions."""
-    sweep = Sweep(SPEC)
+    sweep = make_sweep(SPEC)
     sweep.opened("inline", "asked for", {})
     sweep.fail(sweep.ask().number, Failure("bug", "Traceback:\n  boom"))
     sweep.interrupt("by a signal")
@@ -96,7 +96,7 @@ def test_a_view_opens_without_the_users_own_classes(journal):
 
 def test_a_status_is_what_the_journal_and_the_lock_say(journal, home):
     launch(journal)
-    sweep = Sweep(SPEC)
+    sweep = make_sweep(SPEC)
     sweep.opened("inline", "", {})
     seq = journal.append("s1", 0, sweep.drain())
     assert open_view(journal, "s1").status(home) == "interrupted"  # killed: nobody holds the lock

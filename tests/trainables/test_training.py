@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from lanewise.search.events import Asked, Continue, Reported
-from lanewise.search.history import History
-from lanewise.search.spec import Objective
+from lanewise.search.core.events import Asked, Continue, Reported
+from lanewise.search.core.history import History
+from lanewise.search.core.spec import Objective
 from lanewise.trainables.config import OPTIMIZERS
 from lanewise.trainables.course import Course
 from lanewise.trainables.data.dataset import prepare

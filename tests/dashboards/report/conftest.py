@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from lanewise.search.events import Failure
-from lanewise.search.simulate import simulate
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Run
-from lanewise.search.view import View, open_view
+from lanewise.search.control.simulate import simulate
+from lanewise.search.core.events import Failure
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.core.sweep import Run
+from lanewise.search.store.view import View, open_view
 from lanewise.spaces import Space
 
 Curve = Callable[[dict[str, Any], int], dict[str, float]]

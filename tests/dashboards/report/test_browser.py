@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from lanewise.dashboards.report.build import build
-from lanewise.search.events import Failure
-from lanewise.search.sweep import Run
-from lanewise.search.view import open_view
+from lanewise.search.core.events import Failure
+from lanewise.search.core.sweep import Run
+from lanewise.search.store.view import open_view
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lanewise.dashboards.report.facts import LONGEST_FAILURE, MOST_FAILURES, epochs_saved, gather
-from lanewise.search.view import open_view
+from lanewise.search.store.view import open_view
 from lanewise.spaces import Choice, Float
 
 

@@ -16,7 +16,7 @@ from lanewise.dashboards.report.fit import (
     diagnose,
     find_pair,
 )
-from lanewise.search.spec import Objective
+from lanewise.search.core.spec import Objective
 
 ACCURACY = Objective("val_accuracy", "max")
 EPOCHS = range(1, 21)

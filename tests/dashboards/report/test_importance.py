@@ -12,7 +12,7 @@ from optuna.trial import TrialState, create_trial
 from lanewise.dashboards.report.figures import search_figures
 from lanewise.dashboards.report.importance import importances
 from lanewise.dashboards.report.points import points_of
-from lanewise.search.spec import Objective
+from lanewise.search.core.spec import Objective
 from lanewise.spaces import Choice, Float, Int, Repeat
 
 OPTIMIZERS = Choice([{"sgd": {"momentum": Float(0, 0.99)}}, {"adam": {"beta": Float(0.5, 0.99)}}])

@@ -17,8 +17,8 @@ from lanewise.dashboards.report.figures import search_figures
 from lanewise.dashboards.report.page import embedded
 from lanewise.dashboards.report.parallel import MOST_LINES
 from lanewise.dashboards.report.points import points_of
-from lanewise.search.spec import Objective
-from lanewise.search.view import open_view
+from lanewise.search.core.spec import Objective
+from lanewise.search.store.view import open_view
 from lanewise.spaces import Choice, Float, Int
 
 EVIL = "<script>alert('x')</script>"

@@ -9,7 +9,7 @@ import pytest
 from lanewise.dashboards.report.figures import search_figures
 from lanewise.dashboards.report.parallel import ABSENT, MOST_AXES, MOST_LABELS
 from lanewise.dashboards.report.points import points_of
-from lanewise.search.spec import Objective
+from lanewise.search.core.spec import Objective
 from lanewise.spaces import Choice, Float, Int
 
 

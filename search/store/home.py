@@ -14,10 +14,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from lanewise.search.core.events import is_sweep_id
 from lanewise.search.errors import SearchError, no_sweeps
-from lanewise.search.events import is_sweep_id
-from lanewise.search.journal import Journal
-from lanewise.search.locks import FileLock, is_locked
+from lanewise.search.store.journal import Journal
+from lanewise.search.store.locks import FileLock, is_locked
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import math
 
-from lanewise.search.events import Metrics
-from lanewise.search.spec import Objective, is_usable
+from lanewise.search.core.events import Metrics
+from lanewise.search.core.spec import Objective, is_usable
 
 LOSS = "val_loss"
 

@@ -2,7 +2,7 @@
 
 Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011, section 4: split the
 observations by their scores, model the better ones by a density l(x) and the others by g(x), draw
-candidates from l, and propose the one with the largest l(x) / g(x). ``search.parzen`` has the
+candidates from l, and propose the one with the largest l(x) / g(x). ``samplers.parzen`` has the
 densities.
 """
 
@@ -15,13 +15,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from lanewise.search.columns import Columns, Floats, Ints
+from lanewise.search.core.events import Params
+from lanewise.search.core.history import COMPLETED, STOPPED, History, Trial
+from lanewise.search.core.seeds import generator
 from lanewise.search.errors import SearchError
-from lanewise.search.events import Params
-from lanewise.search.history import COMPLETED, STOPPED, History, Trial
-from lanewise.search.parzen import Mixture
-from lanewise.search.random_search import draw
-from lanewise.search.seeds import generator
+from lanewise.search.samplers.columns import Columns, Floats, Ints
+from lanewise.search.samplers.parzen import Mixture
+from lanewise.search.samplers.random import draw
 from lanewise.spaces import Space
 
 IGNORED, WORST, RANKED = 0, 1, 2  # what the model makes of a trial

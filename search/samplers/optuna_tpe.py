@@ -10,11 +10,11 @@ import warnings
 from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
-from lanewise.search.events import Params
-from lanewise.search.history import COMPLETED, STOPPED, History, Trial
-from lanewise.search.random_search import draw
-from lanewise.search.seeds import derive
-from lanewise.search.tpe import check_count
+from lanewise.search.core.events import Params
+from lanewise.search.core.history import COMPLETED, STOPPED, History, Trial
+from lanewise.search.core.seeds import derive
+from lanewise.search.samplers.random import draw
+from lanewise.search.samplers.tpe import check_count
 from lanewise.spaces import Space
 
 if TYPE_CHECKING:

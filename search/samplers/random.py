@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lanewise.search.events import Params
-from lanewise.search.history import History
-from lanewise.search.seeds import generator
+from lanewise.search.core.events import Params
+from lanewise.search.core.history import History
+from lanewise.search.core.seeds import generator
 from lanewise.spaces import Space
 
 

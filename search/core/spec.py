@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-from lanewise.search.events import Params
+from lanewise.search.core.events import Params
 from lanewise.spaces import Space
 
 Mode = Literal["max", "min"]
@@ -34,7 +34,7 @@ _LATER = ("timeout", "hang", "preempted")  # kinds that journals of the first re
 class Objective:
     """The metric to be optimised, such as ``val_accuracy``, and its direction.
 
-    ties: what decides among equal values: "loss", as ``search.ranking`` says; or "age", the first
+    ties: what decides among equal values: "loss", as ``core.ranking`` says; or "age", the first
         one is the best, in sweeps from before the journal's format 3.
     """
 

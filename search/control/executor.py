@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lanewise.search.events import Failure, Metrics, Row
-from lanewise.search.sweep import Run
+from lanewise.search.core.events import Failure, Metrics, Row
+from lanewise.search.core.history import History
+from lanewise.search.core.sweep import Run
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,14 @@ class Halt:
 
 
 Order = Start | Proceed | Halt
+
+
+class CheckpointStore(Protocol):
+    """Keeps the checkpoints of trials that have ended within a limit."""
+
+    def settle(self, history: History, numbers: list[int]) -> None:
+        """Takes account of these trials, which have ended."""
+        ...
 
 
 class Executor(Protocol):

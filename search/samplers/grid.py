@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
-from lanewise.search.events import Params
-from lanewise.search.history import History
+from lanewise.search.core.events import Params
+from lanewise.search.core.history import History
 from lanewise.spaces import Space, fingerprint
 
 

@@ -8,9 +8,9 @@ trial otherwise; so no trial is ever paused.
 
 from __future__ import annotations
 
+from lanewise.search.core.history import History
+from lanewise.search.core.rungs import geometric
 from lanewise.search.errors import SearchError
-from lanewise.search.history import History
-from lanewise.search.rungs import geometric
 
 
 class ASHA:

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from lanewise.cluster.checkpoints import Checkpoints, Storage
-from lanewise.cluster.controller import Controller
-from lanewise.cluster.executor import Best, Halt, Order, Outcome, Proceed, Start
-from lanewise.search.events import Failure
-from lanewise.search.journal import Journal
-from lanewise.search.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.sweep import Run, Sweep
+from lanewise.search.control.controller import Controller
+from lanewise.search.control.executor import Best, Halt, Order, Outcome, Proceed, Start
+from lanewise.search.core.events import Failure
+from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.core.sweep import Run, Sweep
+from lanewise.search.store.journal import Journal
+from lanewise.search.sweeps import make_sweep, replay
 from lanewise.spaces import Float, Space
 
 
@@ -105,12 +106,12 @@ def controller(
 ) -> Controller:
     storage = Storage(str(journal.path.parent), 300)
     seq = journal.last("s")
-    core = sweep or Sweep(spec)
+    core = sweep or make_sweep(spec)
     return Controller(core, "s", journal, seq, executor, Checkpoints(storage, 10**9))
 
 
 def replayed(journal: Journal, spec: Spec = SPEC) -> Sweep:
-    return Sweep.replay(spec, [record.event for record in journal.read("s")])
+    return replay(spec, [record.event for record in journal.read("s")])
 
 
 def test_a_sweep_runs_to_its_end_and_the_journal_tells_all_of_it(journal: Journal) -> None:
@@ -201,7 +202,7 @@ def test_time_ends_the_sweep(journal: Journal) -> None:
         scheduler=Plugin("asha"),
     )
     storage = Storage(str(journal.path.parent), 300)
-    core = Sweep(spec)
+    core = make_sweep(spec)
     running = Controller(
         core,
         "s",

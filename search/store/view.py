@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from lanewise.search.core.events import Asked, Closed, Launched, Opened, Reported
+from lanewise.search.core.history import History
+from lanewise.search.core.spec import Spec
 from lanewise.search.errors import JournalError, UnknownSweepError, no_sweeps
-from lanewise.search.events import Asked, Closed, Launched, Opened, Reported
-from lanewise.search.history import History
-from lanewise.search.home import Home
-from lanewise.search.journal import Journal, Record
-from lanewise.search.spec import Spec
+from lanewise.search.store.home import Home
+from lanewise.search.store.journal import Journal, Record
 from lanewise.spaces.errors import nearest
 
 MOST_NAMES = 8  # of sweeps that an error lists

@@ -9,12 +9,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from lanewise.cluster.checkpoints import Checkpoints
-from lanewise.cluster.executor import Best, Executor, Halt, Order, Outcome, Proceed, Start
-from lanewise.search import events as ev
-from lanewise.search.events import Continue
-from lanewise.search.journal import Journal
-from lanewise.search.sweep import Done, Run, Sweep
+from lanewise.search.control.executor import (
+    Best,
+    CheckpointStore,
+    Executor,
+    Halt,
+    Order,
+    Outcome,
+    Proceed,
+    Start,
+)
+from lanewise.search.core import events as ev
+from lanewise.search.core.events import Continue
+from lanewise.search.core.sweep import Done, Run, Sweep
+from lanewise.search.store.journal import Journal
 
 ASKING = 0.1  # seconds of asking after which those who wait for a decision have their turn
 TICK = 5.0  # seconds between two records of the time used
@@ -38,7 +46,7 @@ class Controller:
         journal: Journal,
         seq: int,
         executor: Executor,
-        checkpoints: Checkpoints,
+        checkpoints: CheckpointStore,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.sweep = sweep

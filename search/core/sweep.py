@@ -2,7 +2,7 @@
 
 A command (``ask``, ``report``, ...) computes its decision from the history, wraps it in an event,
 applies the event and puts it into the outbox, from which the shell takes it (``drain``) and makes
-it durable before it acts. ``replay`` applies journaled events and decides nothing.
+it durable before it acts. A replay applies journaled events and decides nothing.
 """
 
 from __future__ import annotations
@@ -10,14 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lanewise.search import events as ev
-from lanewise.search.events import FINISHED, Continue, Decision, Event, Failure, Params, Row, Stop
-from lanewise.search.history import RUNNING, History, Trial
-from lanewise.search.rungs import next_rung
-from lanewise.search.samplers import Sampler, make_sampler
-from lanewise.search.schedulers import Scheduler, make_scheduler
-from lanewise.search.seeds import trial_seed
-from lanewise.search.spec import Spec, is_usable
+from lanewise.search.core import events as ev
+from lanewise.search.core.events import (
+    FINISHED,
+    Continue,
+    Decision,
+    Event,
+    Failure,
+    Params,
+    Row,
+    Stop,
+)
+from lanewise.search.core.history import RUNNING, History, Trial
+from lanewise.search.core.rungs import next_rung
+from lanewise.search.core.seeds import trial_seed
+from lanewise.search.core.spec import Spec, is_usable
+from lanewise.search.samplers.base import Sampler
+from lanewise.search.schedulers.base import Scheduler
 
 
 @dataclass(frozen=True)
@@ -43,32 +52,14 @@ class Done:
 
 
 class Sweep:
-    """A sweep in progress.
+    """A sweep in progress; ``search.sweeps`` makes one of what its spec names."""
 
-    Args:
-        spec: what is asked for.
-        sampler, scheduler: what the spec names, unless given (as for a user's own object).
-
-    Raises:
-        SearchError: where the spec names what does not exist or does not fit.
-    """
-
-    def __init__(
-        self, spec: Spec, sampler: Sampler | None = None, scheduler: Scheduler | None = None
-    ) -> None:
+    def __init__(self, spec: Spec, sampler: Sampler, scheduler: Scheduler) -> None:
         self.spec = spec
-        self.sampler = sampler or make_sampler(spec)
-        self.scheduler = scheduler or make_scheduler(spec)
-        self.history = History(spec.objective, self.scheduler.rungs)
+        self.sampler = sampler
+        self.scheduler = scheduler
+        self.history = History(spec.objective, scheduler.rungs)
         self._outbox: list[Event] = []
-
-    @classmethod
-    def replay(cls, spec: Spec, events: Iterable[Event]) -> Sweep:
-        """A sweep in the state that these events left; its outbox is empty."""
-        sweep = cls(spec)
-        for event in events:
-            sweep.history.apply(event)
-        return sweep
 
     def drain(self) -> list[Event]:
         """The events since the last call, in order; to be made durable before acting on them."""

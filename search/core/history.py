@@ -6,10 +6,10 @@ from bisect import insort
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from lanewise.search import events as ev
-from lanewise.search.events import Continue, Event, Failure, Metrics, Params, Row, Stop
-from lanewise.search.ranking import Rank, rank_of
-from lanewise.search.spec import Objective
+from lanewise.search.core import events as ev
+from lanewise.search.core.events import Continue, Event, Failure, Metrics, Params, Row, Stop
+from lanewise.search.core.ranking import Rank, rank_of
+from lanewise.search.core.spec import Objective
 from lanewise.spaces import fingerprint
 
 RUNNING, WAITING = "running", "waiting"

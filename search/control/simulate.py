@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 
-from lanewise.search.events import Continue, Event, Metrics, Params
-from lanewise.search.sweep import Done, Run, Sweep
+from lanewise.search.core.events import Continue, Event, Metrics, Params
+from lanewise.search.core.sweep import Done, Run, Sweep
 
 Curve = Callable[[Params, int], Metrics]
 

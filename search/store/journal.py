@@ -23,8 +23,8 @@ from typing import Any, TypeGuard
 
 import sqlalchemy as sa
 
+from lanewise.search.core.events import Event, Launched, decode, encode, is_sweep_id
 from lanewise.search.errors import JournalError
-from lanewise.search.events import Event, Launched, decode, encode, is_sweep_id
 
 # Of the tables and records; a newer journal is refused, older ones always open. 2: notes; 3: how
 # ties of the objective are decided, and a checksum that covers the time.

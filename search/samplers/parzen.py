@@ -26,7 +26,7 @@ import math
 
 import numpy as np
 
-from lanewise.search.columns import Column, Floats, Group, Ints
+from lanewise.search.samplers.columns import Column, Floats, Group, Ints
 
 TRIES = 12  # draws of a truncated normal before it counts as at its bound
 

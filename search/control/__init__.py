@@ -1,0 +1,1 @@
+"""The loop core <-> journal <-> executor, what an executor is, and the simulator."""

@@ -1,0 +1,45 @@
+"""Samplers: which configuration next. One algorithm a file, and ``SAMPLERS`` names them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from lanewise.search.core.spec import Spec
+from lanewise.search.errors import SearchError
+from lanewise.search.plugins import construct
+from lanewise.search.samplers.base import Sampler as Sampler
+from lanewise.search.samplers.grid import Grid
+from lanewise.search.samplers.optuna_tpe import OptunaTPE
+from lanewise.search.samplers.random import Random
+from lanewise.search.samplers.tpe import TPE
+from lanewise.search.samplers.wrapped import Checked, Deduplicated, StartingWith
+
+# name -> class with the signature (space, seed, **options)
+SAMPLERS: dict[str, Any] = {
+    "grid": Grid,
+    "random": Random,
+    "tpe": TPE,
+    "optuna:tpe": OptunaTPE,
+}
+
+
+def make_sampler(spec: Spec) -> Sampler:
+    """The sampler of a sweep: start configurations first, then the named one, never a repeat."""
+    name, options = spec.sampler.name, spec.sampler.options
+    made: Sampler = construct("sampler", SAMPLERS, name, options, spec.space, spec.seed)
+    # What the registered ones propose is covered by tests; a user's may propose anything.
+    asked = made if name in SAMPLERS else Checked(made, spec.space)
+    sampler: Sampler = Deduplicated(asked, spec.space, spec.seed)
+    return StartingWith(spec.start, sampler) if spec.start else sampler
+
+
+def check_sampler(spec: Spec) -> None:
+    """Raises SearchError where the sampler cannot work on this space or with these options."""
+    make_sampler(spec)
+    ends = spec.sampler.name == "grid" or not math.isinf(spec.space.size)
+    if not ends and not spec.budget.is_finite:
+        raise SearchError(
+            "budget: give trials, total_epochs or time; the space is infinite and nothing else "
+            "would end the sweep"
+        )

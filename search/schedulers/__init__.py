@@ -1,0 +1,23 @@
+"""Schedulers: at which epochs trials are compared, and who stops there. One algorithm a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lanewise.search.core.spec import Spec
+from lanewise.search.plugins import construct
+from lanewise.search.schedulers.asha import ASHA
+from lanewise.search.schedulers.base import Scheduler as Scheduler
+from lanewise.search.schedulers.none import NoScheduler
+
+# name -> class with the signature (epochs, **options)
+SCHEDULERS: dict[str, Any] = {"none": NoScheduler, "asha": ASHA}
+
+
+def make_scheduler(spec: Spec) -> Scheduler:
+    """The scheduler that the spec names; SearchError for unknown names and bad options."""
+    plugin = spec.scheduler
+    made: Scheduler = construct(
+        "scheduler", SCHEDULERS, plugin.name, plugin.options, spec.budget.epochs
+    )
+    return made

@@ -1,0 +1,1 @@
+"""What is not pure: the journal, locks, the home, and views that read a sweep back."""

@@ -1,0 +1,30 @@
+"""A sweep made of what its spec names: the core, a sampler and a scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lanewise.search.core.events import Event
+from lanewise.search.core.spec import Spec
+from lanewise.search.core.sweep import Sweep
+from lanewise.search.samplers import Sampler, make_sampler
+from lanewise.search.schedulers import Scheduler, make_scheduler
+
+
+def make_sweep(
+    spec: Spec, sampler: Sampler | None = None, scheduler: Scheduler | None = None
+) -> Sweep:
+    """A new sweep; a sampler or scheduler that is given stands in for the named one.
+
+    Raises:
+        SearchError: where the spec names what does not exist or does not fit.
+    """
+    return Sweep(spec, sampler or make_sampler(spec), scheduler or make_scheduler(spec))
+
+
+def replay(spec: Spec, events: Iterable[Event]) -> Sweep:
+    """A sweep in the state that these events left; its outbox is empty."""
+    sweep = make_sweep(spec)
+    for event in events:
+        sweep.history.apply(event)
+    return sweep
