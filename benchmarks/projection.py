@@ -55,6 +55,15 @@ SPACE = Space(
         "batch_size": 64,
     }
 )
+DATA = {
+    "source": "sklearn:digits",
+    "rows": 1797,
+    "columns": 64,
+    "target": "target",
+    "hash": "abc123",
+    "split": [0.7, 0.15, 0.15],
+    "parts": {"train": 1257, "val": 270, "test": 270},
+}
 
 
 def main() -> None:
@@ -91,7 +100,7 @@ def sweep_of(trials: int) -> list[Event]:
         "sweep_file": {"name": "projection", "report": False},
         "sweep_yaml": "name: projection\n",
         "model": "mlp",
-        "data": {"source": "sklearn:digits", "rows": 1797, "columns": 64, "hash": "abc123"},
+        "data": DATA,
         "mlflow": {"tracking_uri": None, "experiment": "projection"},
     }
     launched = Launched(SWEEP, "projection", spec.to_json(), details)

@@ -289,6 +289,7 @@ class Projection:
             params=params_of(trial.params),
             points=list(draft.points),
             files=dict(draft.files),
+            datasets=self.datasets,
         )
 
     def _is_best(self, trial: Trial) -> bool:

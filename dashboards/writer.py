@@ -17,16 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset as MlflowDataset
-from mlflow.entities import DatasetInput, InputTag, LifecycleStage, Metric, Param, RunTag
+from mlflow.entities import LifecycleStage, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from lanewise.dashboards import database
-from lanewise.dashboards.datasets import Dataset
 from lanewise.dashboards.errors import PermanentError, ReplacedError
 from lanewise.dashboards.existing import Candidates, Known, Number, fetch, look_up, of_trial
 from lanewise.dashboards.files import Files
+from lanewise.dashboards.inputs import Inputs
 from lanewise.dashboards.moved import relocate
 from lanewise.dashboards.runs import Run
 from lanewise.dashboards.state import artifacts, local_file, local_uri, mask
@@ -106,9 +105,11 @@ class Writer:
             "mlflow.source.type": "LOCAL",
         }
         self._files = Files(uri, artifact_root)
+        self._inputs = Inputs(self.client, self._database)
 
     def close(self) -> None:
         self._files.close()
+        self._inputs.close()
 
     def flush(self) -> None:
         """All that was written is in MLflow for good."""
@@ -306,7 +307,7 @@ class Writer:
         """What the run worked on and MLflow does not yet say."""
         new = [d for d in run.datasets if (d.name, d.digest) not in known.datasets]
         if new:
-            self.client.log_inputs(known.run_id, [_input(dataset) for dataset in new])
+            self._inputs.log(known.run_id, new)
             known.datasets |= {(dataset.name, dataset.digest) for dataset in new}
 
     def _turn(self, known: Known, run: Run) -> None:
@@ -348,17 +349,6 @@ def _file_of(uri: str) -> Path | None:
 
 def _scheme(uri: str) -> str:
     return uri.split(":")[0].split("+")[0]
-
-
-def _input(dataset: Dataset) -> DatasetInput:
-    entity = MlflowDataset(
-        dataset.name,
-        dataset.digest,
-        dataset.source_type,
-        dataset.source,
-        profile=dataset.profile,
-    )
-    return DatasetInput(entity, [InputTag(MLFLOW_DATASET_CONTEXT, dataset.context)])
 
 
 def _user() -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
 from lanewise.dashboards.datasets import datasets
-from lanewise.search.core.events import Launched
+from lanewise.search.core.events import Asked, Launched
 
 CUT = {
     "source": "sklearn:digits",
@@ -112,28 +115,49 @@ def with_data(events, data):
     return [replace(first, details=details), *rest]
 
 
-def inputs(lab):
+def inputs_of(run):
+    """As MLflow's client reads them: everything that it says of them."""
+    return sorted((i.to_dictionary() for i in run.inputs.dataset_inputs), key=repr)
+
+
+def inputs(lab, trials=3):
+    """Those of the sweep's run, which are those of each trial's."""
     parent, children = lab.runs()
-    # Nothing on the trials: it would cost a call for each.
-    assert not any(child.inputs.dataset_inputs for child in children.values())
+    assert len(children) == trials
+    for child in children.values():
+        assert inputs_of(child) == inputs_of(parent)
     return [
         (i.dataset.name, i.dataset.digest, i.tags[0].key, i.tags[0].value)
         for i in parent.inputs.dataset_inputs
     ]
 
 
-@pytest.mark.usefixtures("new_database")
-@pytest.mark.parametrize("data", [CUT, OWN])
-def test_mlflow_has_each_dataset_once(lab, data, monkeypatch):
+@pytest.fixture
+def calls(monkeypatch):
+    """The runs that MLflow's client was told the datasets of."""
     from mlflow import MlflowClient
 
+    made, log = [], MlflowClient.log_inputs
+
+    def log_inputs(client, run_id, *args, **kwargs):
+        made.append(run_id)
+        return log(client, run_id, *args, **kwargs)
+
+    monkeypatch.setattr(MlflowClient, "log_inputs", log_inputs)
+    return made
+
+
+@pytest.mark.usefixtures("new_database")
+@pytest.mark.parametrize("data", [CUT, OWN])
+def test_mlflow_has_each_dataset_once(lab, data, calls):
     events = with_data(lab.simulated(3), data)
+    trials = sum(isinstance(event, Asked) for event in events[:6])
     lab.write(events[:6])
     lab.drain()
     expected = [
         (d.name, d.digest, "mlflow.data.context", d.context) for d in datasets(data, "/base", 7)
     ]
-    assert sorted(inputs(lab)) == sorted(expected)
+    assert sorted(inputs(lab, trials)) == sorted(expected)
     parent, _ = lab.runs()
     (kept,) = [
         i.dataset for i in parent.inputs.dataset_inputs if i.dataset.digest == expected[0][1]
@@ -142,15 +166,114 @@ def test_mlflow_has_each_dataset_once(lab, data, monkeypatch):
     told = ("test csv:/far/test.csv", "whole groups of patient") if data is OWN else ("64 columns",)
     assert all(words in parent.data.tags["mlflow.note.content"] for words in told)
 
-    calls = []
-    log = MlflowClient.log_inputs
-    monkeypatch.setattr(MlflowClient, "log_inputs", lambda *a, **k: calls.append(1) or log(*a, **k))
     lab.write(events[6:])
     lab.drain()
+    calls.clear()
     lab.drain(rebuild=True)
     lab.drain(rebuild=True)
     assert sorted(inputs(lab)) == sorted(expected)
     assert calls == []  # what MLflow has is not sent again
+
+
+def rows(lab):
+    """(links, tags of links) in MLflow's database."""
+    with closing(sqlite3.connect(lab.home.root / "mlflow.db")) as connection:
+        (links,) = connection.execute("select count(*) from inputs").fetchone()
+        (tags,) = connection.execute("select count(*) from input_tags").fetchone()
+    return links, tags
+
+
+@pytest.mark.usefixtures("new_database")
+def test_the_client_is_asked_for_one_run_and_the_others_get_the_same_rows(lab, calls):
+    lab.write(with_data(lab.simulated(8), CUT))
+    lab.drain()
+    assert len(inputs(lab, 8)) == 3
+    parent, _ = lab.runs()
+    assert calls == [parent.info.run_id]
+    assert rows(lab) == (27, 27)
+    with closing(sqlite3.connect(lab.home.root / "mlflow.db")) as connection:
+        stored = "select source_type, destination_type, step, count(*), count(distinct input_uuid)"
+        found = connection.execute(f"{stored} from inputs group by 1, 2, 3").fetchall()
+    assert found == [("DATASET", "RUN", 0, 27, 27)]
+
+
+@pytest.mark.usefixtures("new_database")
+def test_a_sweep_of_an_older_release_gets_them_with_a_rebuild(lab, calls):
+    """It had told MLflow of the sweep's run alone."""
+    lab.write(with_data(lab.simulated(3), CUT))
+    lab.drain()
+    parent, _ = lab.runs()
+    with closing(sqlite3.connect(lab.home.root / "mlflow.db")) as connection, connection:
+        connection.execute("delete from inputs where destination_id != ?", [parent.info.run_id])
+    lab.drain(rebuild=True)
+    assert len(inputs(lab)) == 3
+    assert len(calls) == 2
+
+
+@pytest.mark.usefixtures("new_database")
+@pytest.mark.parametrize("fault", ["unread", "unwritten", "unknown"])
+def test_where_a_copy_does_not_read_as_the_original_the_client_tells_of_every_run(
+    lab, calls, fault, monkeypatch
+):
+    """An MLflow that keeps them in another way."""
+    from lanewise.dashboards.inputs import Copies
+
+    def without_role(self, *args):
+        ids = make(self, *args)
+        with self._engine.begin() as connection:
+            connection.exec_driver_sql(
+                "update input_tags set value = '?' where input_uuid in "
+                f"({', '.join(repr(one) for one in ids)})"
+            )
+        return ids
+
+    def unknown(self, *args):
+        with self._engine.begin() as connection:
+            connection.exec_driver_sql("select * from inputs_of_runs")
+
+    make = Copies.make
+    faults = {"unread": without_role, "unwritten": lambda *args: [], "unknown": unknown}
+    monkeypatch.setattr(Copies, "make", faults[fault])
+    lab.write(with_data(lab.simulated(3), CUT))
+    lab.drain()
+    assert len(inputs(lab)) == 3
+    assert len(calls) == 4
+    assert rows(lab) == (12, 12)
+
+
+@pytest.mark.usefixtures("new_database")
+def test_a_server_is_told_once_a_trial(lab, calls, monkeypatch, tmp_path):
+    from lanewise.dashboards.writer import Writer
+
+    uri = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    shutil.copy(lab.home.root / "mlflow.db", tmp_path / "elsewhere.db")
+    monkeypatch.setattr(Writer, "is_served", True)
+    monkeypatch.setattr(Writer, "_location", lambda self, name: (tmp_path / "served").as_uri())
+    monkeypatch.setattr(type(lab), "uri", uri)
+    lab.write(with_data(lab.simulated(3, tracking_uri=uri), CUT))
+    lab.drain()
+    lab.drain(rebuild=True)
+    assert len(inputs(lab)) == 3
+    assert len(calls) == len(set(calls)) == 4
+
+
+@pytest.mark.usefixtures("new_database")
+def test_what_the_code_of_a_trial_worked_on_besides_stays(lab):
+    from mlflow.entities import Dataset, DatasetInput
+
+    events = with_data(lab.simulated(3), CUT)
+    lab.write(events[:-3])
+    lab.drain()
+    _, children = lab.runs()
+    own = DatasetInput(Dataset("own", "1", "local", "{}"), [])
+    for child in children.values():
+        lab.client().log_inputs(child.info.run_id, [own])
+    lab.write(events[-3:])
+    lab.drain()
+    lab.drain(rebuild=True)
+    _, children = lab.runs()
+    for child in children.values():
+        assert len(inputs_of(child)) == 4
 
 
 @pytest.mark.usefixtures("new_database")
@@ -170,6 +293,42 @@ def test_a_kill_before_the_datasets_were_recorded(lab, monkeypatch):
     monkeypatch.undo()
     lab.drain()
     assert len(inputs(lab)) == 3
+
+
+@pytest.mark.usefixtures("new_database")
+@pytest.mark.parametrize("call", [1, 2, 3])
+@pytest.mark.parametrize("moment", ["amid", "behind"])
+def test_a_kill_while_the_links_of_a_trial_are_copied(lab, call, moment, monkeypatch):
+    """Amid it nothing is there, behind it all: neither is ever there twice."""
+    from lanewise.dashboards import inputs as module
+
+    copied, insert, seen = module.Copies.make, module.insert, []
+
+    def killed_behind(self, *args):
+        made = copied(self, *args)
+        seen.append(1)
+        if len(seen) == call:
+            raise KeyboardInterrupt
+        return made
+
+    def killed_amid(table):
+        seen.append(1) if table is module.TAGS else None
+        if len(seen) == call:
+            raise KeyboardInterrupt
+        return insert(table)
+
+    lab.write(with_data(lab.simulated(3), CUT))
+    if moment == "amid":
+        monkeypatch.setattr(module, "insert", killed_amid)
+    else:
+        monkeypatch.setattr(module.Copies, "make", killed_behind)
+    with pytest.raises(KeyboardInterrupt):
+        lab.drain()
+    assert rows(lab)[0] == rows(lab)[1] == 3 * (call + (moment == "behind"))
+    monkeypatch.undo()
+    lab.drain()
+    assert len(inputs(lab)) == 3
+    assert rows(lab) == (12, 12)
 
 
 @pytest.mark.usefixtures("new_database")

@@ -169,6 +169,9 @@ def check_mlflow(view: View, runs: list[dict[str, Any]]) -> None:
         assert run["status"] == ("FAILED" if trial.status == "failed" else "FINISHED")
         epochs = [epoch for epoch, _ in run["epochs"]["val_accuracy"]]
         assert epochs == [epoch for epoch, _ in trial.rows]
+        assert run["datasets"] == parent["datasets"]
+    data = view.launch.details.get("data") or {}
+    assert bool(parent["datasets"]) == ("hash" in data)
 
 
 def check_all(lanewise: Lanewise, name: str, before: View | None, trials: int) -> None:

@@ -150,6 +150,8 @@ while True:
 print(json.dumps([{
     "id": run.info.run_id, "status": run.info.status, "tags": dict(run.data.tags),
     "params": dict(run.data.params), "metrics": dict(run.data.metrics),
+    "datasets": sorted([i.dataset.name, i.dataset.digest, *(t.value for t in i.tags)]
+                       for i in run.inputs.dataset_inputs),
     "epochs": {
         key: [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, key)]
         for key in ("val_accuracy", "val_loss")
