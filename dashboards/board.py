@@ -95,8 +95,8 @@ def rates_of(snapshot: Snapshot) -> str:
     parts = []
     if snapshot.trials_per_minute:
         parts.append(f"{rate(snapshot.trials_per_minute)} trials/min")
-    if snapshot.epochs_per_second:
-        parts.append(f"{rate(60 * snapshot.epochs_per_second)} epochs/min")
+    if snapshot.epochs_per_minute:
+        parts.append(f"{rate(snapshot.epochs_per_minute)} epochs/min")
     return " · ".join(parts)
 
 

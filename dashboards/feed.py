@@ -56,7 +56,7 @@ class Snapshot:
     counts: dict[str, int]
     best: str
     trials_per_minute: float | None
-    epochs_per_second: float | None
+    epochs_per_minute: float | None
     elapsed: float  # seconds, pauses between sessions left out
     left: float | None  # seconds, an estimate
     done: float | None  # share of the budget
@@ -173,7 +173,7 @@ class Feed:
             counts={names.get(name, name): statuses[name] for name in STATUSES},
             best=self._best(),
             trials_per_minute=None if trials is None else 60 * trials,
-            epochs_per_second=epochs,
+            epochs_per_minute=None if epochs is None else 60 * epochs,
             elapsed=elapsed,
             left=self._left(trials, epochs, elapsed) if is_live else None,
             done=self._done(elapsed),

@@ -16,7 +16,7 @@ from lanewise.dashboards.grouping import final_failures, group_failures
 from lanewise.dashboards.report.advice import Caution, cautions
 from lanewise.dashboards.report.fit import OVERFITS, UNKNOWN, UNSTABLE, Fit, diagnose
 from lanewise.dashboards.summary import counts, running_seconds
-from lanewise.dashboards.words import counted, duration, ending, number, settings
+from lanewise.dashboards.words import counted, duration, ending, number, rate, settings
 from lanewise.search.core.history import STOPPED, History, Trial
 from lanewise.search.store.home import Home
 from lanewise.search.store.view import View
@@ -210,11 +210,7 @@ def _spent(view: View) -> Iterator[tuple[str, str]]:
     if again:
         yield "attempts that were repeated", str(again)
     if history.spent and seconds:
-        yield "epochs per second", _rate(history.spent / seconds)
-
-
-def _rate(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+        yield "epochs per minute", rate(60 * history.spent / seconds)
 
 
 def epochs_saved(history: History, epochs: int) -> int:

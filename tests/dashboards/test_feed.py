@@ -41,7 +41,7 @@ def test_rates_share_and_time_left(lab, sweep):
     assert feed.refresh()
     snapshot = feed.read(began + 10)
     assert snapshot.trials_per_minute == pytest.approx(18)
-    assert snapshot.epochs_per_second == pytest.approx(2.7)
+    assert snapshot.epochs_per_minute == pytest.approx(162)
     assert snapshot.done == 0.75
     assert snapshot.left == pytest.approx(10 / 3)
     assert snapshot.counts["completed"] == 3
@@ -50,7 +50,7 @@ def test_rates_share_and_time_left(lab, sweep):
 
 def test_rates_are_of_the_last_minute(lab, sweep):
     feed = fed(lab)
-    assert feed.read(feed.since[0] + 3600).epochs_per_second == 0.0
+    assert feed.read(feed.since[0] + 3600).epochs_per_minute == 0.0
 
 
 def test_the_time_of_a_sweep_that_nobody_works_on_stands_still(lab, sweep):

@@ -68,6 +68,13 @@ def test_what_was_spent(view, lab):
     assert spent["epochs saved by stopping early"] == f"{saved} ({share:.0%})"
 
 
+def test_rates_are_by_the_minute_as_in_the_terminal(view, lab, monkeypatch):
+    monkeypatch.setattr("lanewise.dashboards.report.facts.running_seconds", lambda view: 30.0)
+    spent = dict(gather(view, lab.home).spent)
+    assert spent["epochs per minute"] == str(2 * view.history.spent)
+    assert not [name for name in spent if "second" in name]
+
+
 def test_trials_cut_off_by_the_sweeps_end_saved_nothing(lab):
     sweep = lab.begun()
     run = sweep.ask()
