@@ -29,6 +29,7 @@ from harness import (
     kill,
     kill_at,
     records,
+    sweep_file,
     view_of,
     wait_until,
 )
@@ -37,21 +38,27 @@ from lanewise.dashboards.state import DUE, read_cursor, write_cursor
 from lanewise.search.store.home import Home
 
 LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("tune", "packed")]
-# (executor, number of journal records at which the group is killed); the first is the launch
-# record alone, before Ray, torch or MLflow is imported.
-POINTS = [
+# (executor, sweep, number of journal records at which the group is killed); the first is the
+# launch record alone, before Ray, torch or MLflow is imported. test_moments.py kills anywhere.
+AT_ONCE = [("inline", SWEEP, 12)]
+AT_LENGTH = [
     ("inline", SWEEP, 1),
-    ("inline", SWEEP, 12),
-    pytest.param("inline", DIGITS, 20, marks=pytest.mark.long),
-    pytest.param("tune", SWEEP, 1, marks=pytest.mark.long),
-    pytest.param("tune", SWEEP, 4, marks=pytest.mark.long),
+    ("inline", DIGITS, 20),
     ("tune", SWEEP, 12),
-    pytest.param("tune", DIGITS, 12, marks=pytest.mark.long),
-    pytest.param("tune", DIGITS, 30, marks=pytest.mark.long),
-    pytest.param("packed", SWEEP, 12, marks=pytest.mark.long),
-    pytest.param("packed", DIGITS, 2, marks=pytest.mark.long),
+    ("packed", SWEEP, 12),
     ("packed", DIGITS, 12),
-    pytest.param("packed", DIGITS, 30, marks=pytest.mark.long),
+]
+AT_NIGHT = [
+    ("tune", SWEEP, 4),
+    ("tune", DIGITS, 12),
+    ("tune", DIGITS, 30),
+    ("packed", DIGITS, 2),
+    ("packed", DIGITS, 30),
+]
+POINTS = [
+    *AT_ONCE,
+    *(pytest.param(*point, marks=pytest.mark.long) for point in AT_LENGTH),
+    *(pytest.param(*point, marks=pytest.mark.night) for point in AT_NIGHT),
 ]
 
 
@@ -68,7 +75,7 @@ def test_a_killed_sweep_resumes_to_exactly_what_was_asked(
     check_all(lanewise, "killed", before, TRIALS)
 
 
-@pytest.mark.long
+@pytest.mark.night
 def test_a_killed_pack_worker_costs_its_lanes_an_attempt_and_the_sweep_nothing(
     lanewise: Lanewise,
 ) -> None:
@@ -114,8 +121,13 @@ def test_ctrl_c_ends_gracefully_and_the_sweep_resumes(executor: str, lanewise: L
     check_all(lanewise, "killed", before, TRIALS)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("executor", ["inline", "tune", "packed"])
+@pytest.mark.parametrize(
+    "executor",
+    [
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("inline", "tune")),
+        pytest.param("packed", marks=pytest.mark.night),
+    ],
+)
 def test_a_second_ctrl_c_ends_at_once_and_the_sweep_resumes(
     executor: str, lanewise: Lanewise
 ) -> None:
@@ -138,25 +150,23 @@ def test_a_second_ctrl_c_ends_at_once_and_the_sweep_resumes(
     check_all(lanewise, "killed", before, TRIALS)
 
 
-@pytest.mark.parametrize("verb", ["resume", pytest.param("run", marks=pytest.mark.long)])
-def test_a_second_controller_is_refused_at_once(verb: str, lanewise: Lanewise) -> None:
+def test_a_second_controller_is_refused_at_once(lanewise: Lanewise) -> None:
     lanewise.write("killed.yaml", SWEEP.replace("nap: 0.02", "nap: 600"))
     process = lanewise.start("run", "killed.yaml", "--executor", "inline")
     wait_until(lambda: records(lanewise.home) >= 3, process)
-    refused = lanewise.run(verb, "killed" if verb == "resume" else "killed.yaml")
+    resumed, run = lanewise.run("resume", "killed"), lanewise.run("run", "killed.yaml")
     kill(process)
-    said = {"resume": (4, "in use by another process"), "run": (2, "is running: resume it")}
-    code, words = said[verb]
-    assert refused.returncode == code
-    assert words in refused.stderr
-    assert len(refused.stderr.splitlines()) == 1
+    assert (resumed.returncode, run.returncode) == (4, 2)
+    assert "in use by another process" in resumed.stderr
+    assert "is running: resume it" in run.stderr
+    assert [len(refused.stderr.splitlines()) for refused in (resumed, run)] == [1, 1]
 
 
 @pytest.mark.long
 def test_of_two_launches_at_the_same_time_exactly_one_wins(lanewise: Lanewise) -> None:
     """The same command twice, as an impatient person or a retrying scheduler sends it."""
     lanewise.write("killed.yaml", SWEEP)
-    errors = [(lanewise.folder / f"stderr-{place}").open("w+") for place in range(3)]
+    errors = [(lanewise.folder / f"stderr-{place}").open("w+") for place in range(2)]
     processes = [
         subprocess.Popen(
             command("run", "killed.yaml", "--executor", "inline", "--quiet"),
@@ -168,7 +178,7 @@ def test_of_two_launches_at_the_same_time_exactly_one_wins(lanewise: Lanewise) -
         for error in errors
     ]
     codes = [process.wait(timeout=120) for process in processes]
-    assert sorted(codes) == [0, 2, 2]
+    assert sorted(codes) == [0, 2]
     for code, error in zip(codes, errors, strict=True):
         error.seek(0)
         said = error.read()
@@ -181,7 +191,7 @@ def test_of_two_launches_at_the_same_time_exactly_one_wins(lanewise: Lanewise) -
 @pytest.mark.long
 def test_a_report_that_a_kill_prevented_comes_with_the_resume(lanewise: Lanewise) -> None:
     """All is decided and drained; the kill falls between that and the report."""
-    lanewise.write("killed.yaml", SWEEP)
+    lanewise.write("killed.yaml", sweep_file("killed", 2, epochs=3))
     sweep = lanewise.json("run", "killed.yaml", "--executor", "inline")["sweep"]
     home = Home(lanewise.home)
     write_cursor(home, sweep, replace(read_cursor(home, sweep), report=DUE))

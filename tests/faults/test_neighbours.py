@@ -14,11 +14,18 @@ from harness import DIGITS, SWEEP, TRIALS, check_all, records, view_of, wait_unt
 
 from lanewise.cli import run
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 
-@pytest.mark.parametrize("part", ["gcs_server", "raylet"])
-@pytest.mark.parametrize(("executor", "sweep"), [("packed", DIGITS), ("tune", SWEEP)])
+@pytest.mark.parametrize(
+    ("executor", "sweep", "part"),
+    [
+        pytest.param("packed", DIGITS, "raylet", marks=pytest.mark.long),
+        pytest.param("tune", SWEEP, "gcs_server", marks=pytest.mark.long),
+        pytest.param("packed", DIGITS, "gcs_server", marks=pytest.mark.night),
+        pytest.param("tune", SWEEP, "raylet", marks=pytest.mark.night),
+    ],
+)
 def test_where_rays_own_process_dies_the_command_says_so_and_the_sweep_resumes(
     executor: str, sweep: str, part: str, lanewise: Lanewise
 ) -> None:
@@ -53,6 +60,7 @@ def as_nobody(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to become another user")
 def test_another_user_can_neither_read_the_token_nor_reach_the_cluster_from_elsewhere(
     lanewise: Lanewise,
@@ -119,6 +127,7 @@ def projectors(home: Path) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.long
 def test_a_home_that_cannot_be_written_is_one_line(
     read_only: Lanewise, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

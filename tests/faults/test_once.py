@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from lanewise.search.store.view import open_view
 
 CREATE = "/api/2.0/mlflow/runs/create"
 FAULTS = (LOST, REPEATED, LATE, REFUSED, FAILED, DEAD)
-SWEEPS, TRIALS = 10, 2
+TRIALS = 2
 
 
 def check(home: Home, sweep: str, runs: list[dict[str, Any]]) -> None:
@@ -85,28 +86,30 @@ def drain(home: Home, sweeps: list[str], start: Any, chance: random.Random, kill
 
 
 @pytest.mark.parametrize(
-    "seed",
+    ("seed", "count"),
     [
-        pytest.param(seed, marks=pytest.mark.long if seed == 0 else pytest.mark.night)
-        for seed in range(21)
+        pytest.param(0, 4, marks=pytest.mark.long),
+        *(pytest.param(seed, 10, marks=pytest.mark.night) for seed in range(1, 21)),
     ],
 )
 @pytest.mark.timeout(600)
 def test_every_run_is_there_once(
-    seed: int, tmp_path: Path, server: Server, proxy: Proxy, projector: Any
+    seed: int, count: int, tmp_path: Path, server: Server, proxy: Proxy, projector: Any
 ) -> None:
-    """Ten sweeps at a time; each second run to be made meets a fault, each tenth call of others."""
+    """So many sweeps; each second run to be made meets a fault, each tenth call of others."""
     chance = random.Random(seed)
+    faults = cycle(chance.sample(FAULTS, len(FAULTS)))
     met: Counter[str] = Counter()
 
     def fault(path: str) -> str:
-        if chance.random() > (0.5 if path == CREATE else 0.1):
-            return ""
-        met[chosen := chance.choice(FAULTS)] += path == CREATE
+        if path != CREATE:
+            return chance.choice(FAULTS) if chance.random() < 0.1 else ""
+        turn = sum(met.values())
+        met[chosen := next(faults) if turn % 2 else ""] += 1
         return chosen
 
     home = Home(tmp_path / "home")
-    sweeps = [f"s{seed}-{number}" for number in range(SWEEPS)]
+    sweeps = [f"s{seed}-{number}" for number in range(count)]
     for sweep in sweeps:
         journals.write(home, sweep, TRIALS, tracking_uri=proxy.uri)
     proxy.fault = fault
@@ -114,4 +117,4 @@ def test_every_run_is_there_once(
     runs = mlflow_runs(server.database, journals.EXPERIMENT)
     for sweep in sweeps:
         check(home, sweep, runs)
-    assert all(met[name] for name in (LOST, REPEATED, LATE, FAILED))
+    assert set(FAULTS) <= met.keys()

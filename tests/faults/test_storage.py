@@ -27,8 +27,6 @@ from harness import (
 
 from lanewise.trainables.checkpoint import read
 
-pytestmark = pytest.mark.long
-
 TRIALS = 8
 SWEEP = sweep_file("stored", TRIALS, epochs=9, executor="inline")
 
@@ -43,7 +41,13 @@ def break_newest(home: Path) -> None:
         connection.execute("UPDATE events SET body = ? WHERE seq = ?", (broken, seq))
 
 
-@pytest.mark.parametrize("count", [2, 9, 15])
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param(9, marks=pytest.mark.long),
+        *(pytest.param(count, marks=pytest.mark.night) for count in (2, 15)),
+    ],
+)
 def test_a_broken_newest_record_is_dropped_with_a_word(count: int, lanewise: Lanewise) -> None:
     lanewise.write("stored.yaml", SWEEP)
     kill_at(lanewise, count, "run", "stored.yaml")
@@ -58,6 +62,7 @@ def test_a_broken_newest_record_is_dropped_with_a_word(count: int, lanewise: Lan
     check_all(lanewise, "stored", before, TRIALS)
 
 
+@pytest.mark.long
 def test_a_sweep_with_a_broken_newest_record_can_be_stopped(lanewise: Lanewise) -> None:
     lanewise.write("stored.yaml", SWEEP)
     kill_at(lanewise, 9, "run", "stored.yaml")
@@ -116,6 +121,7 @@ def train(config, report):
 """
 
 
+@pytest.mark.long
 def test_a_full_disk_during_checkpoints_fails_their_trials_and_no_more(
     lanewise: Lanewise, disk: Disk
 ) -> None:
@@ -162,6 +168,7 @@ budget: {trials: 4, epochs: 3}
 """
 
 
+@pytest.mark.long
 def test_a_networks_checkpoint_is_whole_or_absent_on_a_full_disk(
     lanewise: Lanewise, disk: Disk
 ) -> None:
@@ -181,6 +188,7 @@ def test_a_networks_checkpoint_is_whole_or_absent_on_a_full_disk(
         read(file)  # verifies its checksum
 
 
+@pytest.mark.long
 def test_a_journal_that_cannot_be_written_is_one_line_and_the_sweep_resumes(
     lanewise: Lanewise, disk: Disk
 ) -> None:

@@ -21,7 +21,7 @@ from harness import (
 )
 from tracking import Proxy, Server
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 TRIALS = 8
 SWEEP = sweep_file("tracked", TRIALS, epochs=9, executor="inline")
@@ -38,44 +38,51 @@ def projectors(lanewise: Lanewise) -> list[psutil.Process]:
     ]
 
 
-@pytest.mark.parametrize("call", [1, 2, TRIALS])
+@pytest.mark.long
 def test_a_run_that_was_made_and_not_recorded_is_found_again(
-    call: int, lanewise: Lanewise, server: Server, proxy: Proxy
+    lanewise: Lanewise, server: Server, proxy: Proxy
 ) -> None:
-    """The projector is killed when the server has made a run and before it hears of it: the
+    """Projectors are killed when the server has made a run and before they hear of it: the
     sweep's own (1), the first trial's (2), another one's."""
     made: list[int] = []
-    killed = threading.Event()
+    killed: list[int] = []
 
     def after(path: str) -> None:
         if path == CREATE:
             made.append(len(made))
-            if len(made) == call:
+            if len(made) in (1, 2, TRIALS):
                 for process in projectors(lanewise):
                     process.kill()
-                    killed.set()
+                    killed.append(len(made))
 
     proxy.after = after
     lanewise.write("tracked.yaml", SWEEP)
     summary = lanewise.json("run", "tracked.yaml", "--tracking-uri", proxy.uri)
-    assert killed.is_set()
+    assert killed == [1, 2, TRIALS]
     assert summary["mlflow"]["pending"] == 0
     view = view_of(lanewise, "tracked")
     check_mlflow(view, mlflow_runs(server.database, "tracked"))
     assert len(made) == TRIALS + 1  # none was made anew
 
 
-def test_an_outage_of_a_minute_delays_nothing_and_loses_nothing(
-    lanewise: Lanewise, server: Server
+@pytest.mark.parametrize(
+    ("nap", "at_least"),
+    [
+        pytest.param(0.1, 2, marks=pytest.mark.long),
+        pytest.param(1.5, 30, marks=pytest.mark.night, id="a minute"),
+    ],
+)
+def test_an_outage_delays_nothing_and_loses_nothing(
+    nap: float, at_least: float, lanewise: Lanewise, server: Server
 ) -> None:
-    lanewise.write("tracked.yaml", SWEEP.replace("nap: 0.02", "nap: 1.5"))
+    lanewise.write("tracked.yaml", SWEEP.replace("nap: 0.02", f"nap: {nap}"))
     process = lanewise.start("run", "tracked.yaml", "--tracking-uri", server.uri)
     wait_until(lambda: records(lanewise.home) >= 4, process)
     server.stop()
     down_at = time.monotonic()
     # Nothing in the sweep waits for MLflow: it comes to its end during the outage.
     wait_until(lambda: view_of(lanewise, "tracked").history.closed is not None, process)
-    assert time.monotonic() - down_at > 30
+    assert time.monotonic() - down_at > at_least
     assert process.poll() is None  # it waits for the projection, which goes on trying
     server.start()
     assert process.wait(timeout=150) == 0
@@ -85,6 +92,7 @@ def test_an_outage_of_a_minute_delays_nothing_and_loses_nothing(
     check_replay(events_of(lanewise, "tracked"))
 
 
+@pytest.mark.long
 def test_a_slow_server_holds_up_nothing_but_itself(
     lanewise: Lanewise, server: Server, proxy: Proxy
 ) -> None:
@@ -101,6 +109,7 @@ def test_a_slow_server_holds_up_nothing_but_itself(
     check_mlflow(view_of(lanewise, "tracked"), mlflow_runs(server.database, "tracked"))
 
 
+@pytest.mark.night
 def test_a_silent_server_is_left_after_a_minute_and_made_good_by_sync(
     lanewise: Lanewise, server: Server, proxy: Proxy
 ) -> None:
@@ -126,6 +135,7 @@ def test_a_silent_server_is_left_after_a_minute_and_made_good_by_sync(
     assert not projector.is_running() or projector.status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.long
 def test_a_projector_that_dies_is_started_again_while_the_sweep_runs(lanewise: Lanewise) -> None:
     lanewise.write("tracked.yaml", SWEEP.replace("nap: 0.02", "nap: 0.5"))
     process = lanewise.start("run", "tracked.yaml")
@@ -142,16 +152,16 @@ def test_a_projector_that_dies_is_started_again_while_the_sweep_runs(lanewise: L
     check_mlflow(view_of(lanewise, "tracked"), runs)
 
 
+@pytest.mark.long
 def test_a_deleted_experiment_is_said_at_once(lanewise: Lanewise) -> None:
     """And who restores it need not do more: ``sync`` writes the rest."""
     quick = sweep_file("tracked", 2, epochs=1, executor="inline")
     lanewise.write("tracked.yaml", quick)
-    assert lanewise.run("run", "tracked.yaml").returncode == 0
     uri = f"sqlite:///{lanewise.home / 'mlflow.db'}"
     code = "import sys, mlflow; c = mlflow.MlflowClient(sys.argv[1])\n"
     found = "c.search_experiments(view_type=3, filter_string=\"name = 'tracked'\")[0].experiment_id"
-    run_python(f"{code}c.delete_experiment({found})", uri)
-    done = lanewise.run("run", "tracked.yaml", "--new")
+    run_python(f"{code}c.delete_experiment(c.create_experiment('tracked'))", uri)
+    done = lanewise.run("run", "tracked.yaml")
     assert done.returncode == 0
     (line,) = [line for line in done.stderr.splitlines() if "was deleted" in line]
     assert "restore" in line
@@ -163,6 +173,7 @@ def test_a_deleted_experiment_is_said_at_once(lanewise: Lanewise) -> None:
     check_mlflow(view_of(lanewise, "tracked"), mlflow_runs(uri, "tracked"))
 
 
+@pytest.mark.night
 def test_a_sweep_killed_during_an_outage_is_shown_whole_after_its_resume(
     lanewise: Lanewise, server: Server
 ) -> None:

@@ -14,7 +14,9 @@ from harness import check_mlflow, check_replay, events_of, view_of
 
 from lanewise.search.core.history import Trial
 
-pytestmark = pytest.mark.long
+LONG, NIGHT = pytest.mark.long, pytest.mark.night
+INLINE, TUNE, PACKED = (pytest.param(name, marks=LONG) for name in ("inline", "tune", "packed"))
+TUNE_AT_NIGHT = pytest.param("tune", marks=NIGHT)  # a trial of Tune runs as one inline does
 
 SWEEP = """
 name: wrong
@@ -60,6 +62,7 @@ def train(config, report):
 """
 
 
+@LONG
 def test_values_that_are_not_finite_fail_and_never_win(lanewise: Lanewise) -> None:
     ways = ["nan", "inf", "-inf", "fine"]
     *bad, fine = run(lanewise, BAD, ways, "--executor", "inline")
@@ -100,6 +103,7 @@ budget: {epochs: 2}
 """
 
 
+@LONG
 def test_a_module_whose_loss_is_not_finite_fails_alone(lanewise: Lanewise) -> None:
     lanewise.write("wrong.py", DIVERGES.replace('config["factor"]', 'float(config["factor"])'))
     lanewise.write("wrong.yaml", NETWORK.replace("[.nan, .inf, 1.0]", "['nan', 'inf', '1.0']"))
@@ -126,7 +130,7 @@ def train(config, report):
 """
 
 
-@pytest.mark.parametrize("executor", ["inline", "tune", "packed"])
+@pytest.mark.parametrize("executor", [INLINE, TUNE_AT_NIGHT, PACKED])
 def test_a_trial_that_always_runs_out_of_memory_is_given_up(
     executor: str, lanewise: Lanewise
 ) -> None:
@@ -155,7 +159,7 @@ def train(config, report):
 """
 
 
-@pytest.mark.parametrize("executor", ["tune", "packed"])
+@pytest.mark.parametrize("executor", [TUNE, PACKED])
 def test_rays_memory_monitor_ends_the_greedy_trial_and_not_the_sweep(
     executor: str, lanewise: Lanewise
 ) -> None:
@@ -189,7 +193,7 @@ def train(config, report):
 """
 
 
-@pytest.mark.parametrize("executor", ["tune", "packed"])
+@pytest.mark.parametrize("executor", [TUNE, PACKED])
 def test_a_trial_that_hangs_is_ended_and_says_where(executor: str, lanewise: Lanewise) -> None:
     """Also in C code that holds Python's lock, where nothing of Python's can run any more."""
     ways = ["sleeps", "computes", "fine"]
@@ -221,7 +225,7 @@ def train(config, report):
 """
 
 
-@pytest.mark.parametrize("executor", ["inline", "tune", "packed"])
+@pytest.mark.parametrize("executor", [INLINE, TUNE_AT_NIGHT, PACKED])
 def test_a_trial_over_its_time_ends_and_what_it_reached_counts(
     executor: str, lanewise: Lanewise
 ) -> None:

@@ -126,7 +126,7 @@ class Proxy:
     def _pass_on(self, caller: BaseHTTPRequestHandler, port: int) -> None:
         path = caller.path.partition("?")[0]
         body = caller.rfile.read(int(caller.headers.get("content-length") or 0))
-        fault = self.fault(path)
+        fault = "" if time.monotonic() < self._dead_until else self.fault(path)
         if fault == DEAD:
             self._dead_until = time.monotonic() + self.late
         if time.monotonic() < self._dead_until:
