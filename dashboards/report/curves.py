@@ -15,6 +15,7 @@ from lanewise.dashboards.report.figure import (
     EXPLODED,
     GREY,
     LEGEND,
+    NO_VALUE,
     ORANGE,
     Axis,
     Body,
@@ -23,8 +24,9 @@ from lanewise.dashboards.report.figure import (
     body,
     drawn,
     left_out,
+    mark,
     shown,
-    steady,
+    whole,
 )
 from lanewise.search.core.events import Row
 from lanewise.search.core.history import Trial
@@ -46,10 +48,10 @@ def learning_figures(view: View) -> list[Figure]:
     history, objective, rows = view.history, view.spec.objective, rows_of(view.launch)
     shown_trials = choose(history.ranked(), MOST_CURVES)
     hidden = sum(1 for trial in history if trial.best) - len(shown_trials)
-    missing = "" if shown_trials else "No trial has reported a usable value."
+    missing = "" if shown_trials else NO_VALUE
     left = f" {hidden:,} other trials are left out." if hidden else ""
     values = [value for t in shown_trials for value in curve(t.rows, objective.metric)[1]]
-    heights = axis(values, objective.mode, CURVES) or steady(values)
+    heights = axis(values, objective.mode, CURVES)
     caption = ALL + left + left_out(values, heights)
     everyone = Figure("curves", "Learning curves", caption, note=missing)
     digits = metric_format(objective.metric, rows)
@@ -111,15 +113,9 @@ def _everyone(ranked: Sequence[Trial], objective: Objective, heights: Axis, digi
     ]
     traces = [{"type": "scatter", "mode": "lines+markers", **t} for t in traces if t["x"]]
     if best.best is not None:
-        traces.append(_diamond(*best.best))
+        traces.append(mark(*best.best, "diamond", 13))
     upright = {"title": {"text": shown(objective.metric)}, **heights}
     return body(traces, xaxis=_epochs(ranked), yaxis=upright, **LEGEND)
-
-
-def _diamond(epoch: int, value: float) -> dict[str, Any]:
-    marker = {"color": ORANGE, "size": 13, "symbol": "diamond-open", "line": {"width": 2}}
-    place = {"x": [epoch], "y": [value], "showlegend": False, "hoverinfo": "skip"}
-    return {"type": "scatter", "mode": "markers", "marker": marker, **place}
 
 
 def _hover(before: str, digits: str) -> str:
@@ -127,9 +123,7 @@ def _hover(before: str, digits: str) -> str:
 
 
 def _epochs(trials: Sequence[Trial]) -> Axis:
-    """Whole numbers only, where Plotly would put halves between few of them."""
-    few = {"dtick": 1} if max(trial.epoch for trial in trials) <= 8 else {}
-    return {"title": {"text": "epoch"}, "rangemode": "tozero", **few}
+    return {"title": {"text": "epoch"}, **whole(max(trial.epoch for trial in trials))}
 
 
 def _best(trial: Trial, rows: Mapping[str, int]) -> list[Figure]:
@@ -143,7 +137,7 @@ def _part(
     trial: Trial, title: str, lines: dict[str, str], place: int, rows: Mapping[str, int]
 ) -> Figure:
     values = [value for metric in lines.values() for value in curve(trial.rows, metric)[1]]
-    heights = axis(values, _better(values), EXPLODED) or steady(values)
+    heights = axis(values, _better(values), EXPLODED)
     # The caption of the first is the group's.
     caption = BEST if place == 0 else ""
     group = f"Trial {trial.number}, epoch by epoch"

@@ -29,6 +29,7 @@ WINDOWS = ((0.95, 1 / 3), (0.75, 1 / 3), (0.5, 1 / 20))
 LOG_SHARE = 0.6  # of these shares on a log scale, which squeezes less
 CURVES = ((0.95, 1 / 3), (0.75, 1 / 6), (0.5, 1 / 20))  # whose first epochs are bad anyway
 EXPLODED = ((0.95, 1 / 50), (0.75, 1 / 50), (0.5, 1 / 50))  # of a curve whose beginning matters
+NO_VALUE = "No trial has reported a usable value."
 LONGEST_LABEL = 24  # characters of a choice's label
 LONGEST_TICK = 16  # of one beside an axis
 
@@ -75,6 +76,18 @@ def body(data: Sequence[Mapping[str, Any]], **layout: Any) -> Body:
     return {"data": list(data), "layout": {"margin": margin, "showlegend": False, **layout}}
 
 
+def whole(last: int) -> Axis:
+    """An axis of whole numbers up to `last`, where Plotly would put halves between few of them."""
+    return {"rangemode": "tozero", **({"dtick": 1} if last <= 8 else {})}
+
+
+def mark(x: float, y: float, symbol: str, size: int) -> dict[str, Any]:
+    """The best one's mark, around a point."""
+    style = {"color": ORANGE, "size": size, "symbol": f"{symbol}-open", "line": {"width": 2.5}}
+    place = {"x": [x], "y": [y], "showlegend": False, "hoverinfo": "skip"}
+    return {"type": "scatter", "mode": "markers", "marker": style, **place}
+
+
 LEGEND = {
     "showlegend": True,
     "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
@@ -101,6 +114,9 @@ def axis(
     known = sorted(value for value in values if math.isfinite(value))
     if not known:
         return {}
+    if known[0] == known[-1]:  # one value only, which Plotly would show from 0 on
+        room = abs(known[0]) * 0.1 or 0.1
+        return {"range": [known[0] - room, known[0] + room]}
     is_log = known[0] > 0 and known[-1] > WIDE * median(known)
     if is_log:
         known = [math.log10(value) for value in known]
@@ -111,16 +127,6 @@ def axis(
     if is_log and found[1] - found[0] < 1:  # what is left spans no orders of magnitude
         return {"range": [10 ** found[0], 10 ** found[1]]}
     return {"type": "log", "range": found} if is_log else {"range": found}
-
-
-def steady(values: Sequence[float]) -> Axis:
-    """The settings of an axis with one value only, which Plotly would show from 0 on."""
-    known = {value for value in values if math.isfinite(value)}
-    if len(known) != 1:
-        return {}
-    (value,) = known
-    room = abs(value) * 0.1 or 0.1
-    return {"range": [value - room, value + room]}
 
 
 def _window(
@@ -190,5 +196,7 @@ def _evenly(low: float, high: float, most: int, *, is_integer: bool) -> list[flo
 
 
 def tick_text(value: float) -> str:
-    """``64``, ``0.25``, ``1e-5``."""
+    """``64``, ``0.25``, ``1e-5``; whole numbers as they are, up to five digits of them."""
+    if value == int(value) and abs(value) < 1e5:
+        return str(int(value))
     return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")

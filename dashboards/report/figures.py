@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from lanewise.dashboards.digits import metric_format
 from lanewise.dashboards.report.contour import CONTOUR, contour
@@ -15,6 +14,7 @@ from lanewise.dashboards.report.figure import (
     GREY,
     LEGEND,
     LONGEST_TICK,
+    NO_VALUE,
     ORANGE,
     Axis,
     Body,
@@ -24,10 +24,11 @@ from lanewise.dashboards.report.figure import (
     drawn,
     is_within,
     left_out,
+    mark,
     shown,
-    steady,
     tick_text,
     ticks,
+    whole,
 )
 from lanewise.dashboards.report.importance import importances
 from lanewise.dashboards.report.parallel import (
@@ -61,6 +62,7 @@ SOMETIMES = (
     "from fewer trials."
 )
 SLICE = "Each point is a trial; later ones are bluer, the best is orange."
+APART = " All trials with {} lie outside of it, so there the axis is another one."
 
 
 def search_figures(points: Points, objective: Objective, rows: Mapping[str, int]) -> list[Figure]:
@@ -71,11 +73,11 @@ def search_figures(points: Points, objective: Objective, rows: Mapping[str, int]
     """
     ranked = points.ranked
     known = [point.value for point in ranked]
-    bounds = axis(known, objective.mode) or steady(known)
+    bounds = axis(known, objective.mode)
     values = {"title": {"text": shown(objective.metric)}, **bounds}
     digits = metric_format(objective.metric, rows)
     outside = left_out(known, bounds)
-    missing = "" if ranked else "No trial has reported a usable value."
+    missing = "" if ranked else NO_VALUE
     history = Figure("history", "Optimisation history", HISTORY + outside, note=missing)
     history = drawn(history, lambda: _history(ranked, objective, values, digits))
     if why_not := _why_not(points):
@@ -130,13 +132,8 @@ def _history(ranked: Sequence[Point], objective: Objective, values: Axis, digits
         "line": {"color": ORANGE, "width": 2, "shape": "hv"},
         "hovertemplate": f"best until trial %{{x}}: %{{y:{digits}}}<extra></extra>",
     }
-    across = {"title": {"text": "trial"}, "rangemode": "tozero", **_whole(max(numbers))}
+    across = {"title": {"text": "trial"}, **whole(max(numbers))}
     return body([trials, line], xaxis=across, yaxis=values, **LEGEND)
-
-
-def _whole(last: int) -> Axis:
-    """Whole numbers only, where Plotly would put halves between few of them."""
-    return {"dtick": 1} if last <= 8 else {}
 
 
 def _importances_figure(shares: Sequence[tuple[Parameter, float | None]]) -> Figure:
@@ -200,11 +197,24 @@ def _parallel_figure(
 def _slices(
     points: Points, order: Sequence[Parameter], values: Axis, outside: str, digits: str
 ) -> list[Figure]:
-    """The value against each parameter, all on the same scale."""
+    """The value against each parameter, on one scale unless a parameter's has nothing to show."""
+    having = {parameter.name: points.having(parameter) for parameter in order}
+    apart = [
+        name
+        for name, those in having.items()
+        if those and not any(is_within(point.value, values) for point in those)
+    ]
+    caption = SLICE + outside + (APART.format(", ".join(apart)) if apart else "")
     return [
         drawn(
-            Figure(f"slice-{place}", parameter.name, SLICE + outside, height=240, group="Slices"),
-            partial(_slice, points, parameter, values, digits),
+            Figure(f"slice-{place}", parameter.name, caption, height=240, group="Slices"),
+            partial(
+                _slice,
+                points,
+                parameter,
+                {} if parameter.name in apart else values,
+                digits,
+            ),
         )
         for place, parameter in enumerate(order)
     ]
@@ -233,29 +243,9 @@ def _slice(points: Points, parameter: Parameter, values: Axis, digits: str) -> B
     }
     data, best = [dots], points.ranked[0]
     if best.number in across:  # on top of the others
-        data.append(ringed(across[best.number], best.value))
-    seen = values
-    if not any(is_within(point.value, values) for point in having):
-        seen = {}
-    upright = {**seen, "title": {"text": ""}}
+        data.append(mark(across[best.number], best.value, "circle", 11))
+    upright = {**values, "title": {"text": ""}}
     return body(data, xaxis=axis_of(parameter), yaxis=upright)
-
-
-def ringed(x: float, y: float) -> dict[str, Any]:
-    """The best trial's mark."""
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [x],
-        "y": [y],
-        "hoverinfo": "skip",
-        "marker": {
-            "color": ORANGE,
-            "size": 11,
-            "symbol": "circle-open",
-            "line": {"width": 3},
-        },
-    }
 
 
 def _across(parameter: Parameter, point: Point) -> float:

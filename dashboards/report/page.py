@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from lanewise.dashboards.report.facts import Facts
@@ -23,6 +25,7 @@ def render(facts: Facts, figures: Sequence[Figure]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined
     )
+    environment.filters["breakable"] = breakable
     parts = sections(figures)
     bodies = {figure.key: figure.body for figure in figures if figure.body is not None}
     return environment.get_template("page.html").render(
@@ -65,6 +68,11 @@ def contents(facts: Facts, parts: Iterable[Section]) -> list[tuple[str, str]]:
         ("on", "To go on"),
         ("made", "To do it again"),
     ]
+
+
+def breakable(name: str) -> Markup:
+    """A long name that may go on in the next line behind its points and underscores."""
+    return Markup(re.sub(r"(?<=[._])(?=\w)", "<wbr>", str(escape(name))))
 
 
 def embedded(value: Any) -> str:

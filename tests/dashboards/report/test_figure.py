@@ -20,7 +20,8 @@ from lanewise.dashboards.report.figure import (
     ("values", "mode", "settings"),
     [
         ([], "max", {}),
-        ([0.5], "max", {}),
+        ([0.5], "max", {"range": [0.45, 0.55]}),
+        ([0.0, 0.0], "min", {"range": [-0.1, 0.1]}),
         ([math.nan, math.inf], "max", {}),
         ([0.1, 0.5, 0.9, 1.0], "max", {}),
         ([-9.0, 0.90, 0.92, 0.94, 1.0], "max", {"range": [0.892, 1.008]}),
@@ -87,7 +88,17 @@ def test_ticks_of_integers_are_integers_within_the_range(low, width, is_log):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(64, "64"), (1e-5, "1e-5"), (0.25, "0.25"), (3e12, "3e12"), (0, "0")]
+    ("value", "text"),
+    [
+        (64, "64"),
+        (1024, "1024"),
+        (-65536.0, "-65536"),
+        (1e5, "1e5"),
+        (1e-5, "1e-5"),
+        (0.25, "0.25"),
+        (3e12, "3e12"),
+        (0, "0"),
+    ],
 )
 def test_a_tick_is_short(value, text):
     assert tick_text(value) == text

@@ -14,7 +14,7 @@ from lanewise.dashboards.report.build import build, report_of
 from lanewise.dashboards.report.curves import learning_figures
 from lanewise.dashboards.report.figure import ORANGE
 from lanewise.dashboards.report.figures import search_figures
-from lanewise.dashboards.report.page import embedded
+from lanewise.dashboards.report.page import breakable, embedded
 from lanewise.dashboards.report.parallel import MOST_LINES
 from lanewise.dashboards.report.points import points_of
 from lanewise.search.core.spec import Objective
@@ -150,6 +150,29 @@ def test_a_sweep_without_values_says_so(failed, lab):
 def test_a_sweep_that_has_just_begun(lab):
     lab.take(lab.begun())
     assert page_of(open_view(lab.journal, "s1"), lab).tags.count("tr") == 1
+
+
+def test_long_names_may_break_behind_points_and_underscores():
+    assert breakable("optimizer.sgd.weight_decay") == "optimizer.<wbr>sgd.<wbr>weight_<wbr>decay"
+    assert breakable("1.5 <b>") == "1.<wbr>5 &lt;b&gt;"
+
+
+def test_a_slice_whose_points_are_all_among_those_left_out_says_that_its_axis_is_another(swept):
+    """Of thirty trials the ten with a momentum are far worse than all others."""
+    space = {"x": Float(0, 1), "how": Choice([{"sgd": {"momentum": Float(0, 1)}}, "adam", "adamw"])}
+
+    def curve(params, epoch):
+        is_bad = params["how"]["name"] == "sgd"
+        return {"val_accuracy": -1000.0 - params["x"] if is_bad else params["x"]}
+
+    slices = [f for f in figures_of(swept(space, curve, trials=30)) if f.group == "Slices"]
+    outside = (
+        "All trials with how.sgd.momentum lie outside of it, so there the axis is another one."
+    )
+    assert all(figure.caption.endswith(outside) for figure in slices)
+    ranges = {f.title: f.body["layout"]["yaxis"].get("range") for f in slices}
+    assert ranges.pop("how.sgd.momentum") is None
+    assert all(-1 < low < high < 2 for low, high in ranges.values())
 
 
 def test_equal_values_are_not_compared(swept, lab):
