@@ -92,7 +92,7 @@ def parallel(
                 for tick in _ticks(parameter)
             ),
         ],
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        margin={"l": 8, "r": 8, "t": 24, "b": 8},
     )
 
 
