@@ -73,7 +73,7 @@ class Timed:
 
 def costs(sampler: str, batch: int, trials: int) -> tuple[float, float]:
     """Milliseconds per trial: all in all, and the appends."""
-    budget, objective = Budget(epochs=27, trials=trials), Objective("val_accuracy", "max")
+    budget, objective = Budget(epochs=27, trials=trials), (Objective("val_accuracy", "max"),)
     sweep = make_sweep(Spec(SPACE, objective, budget, Plugin(sampler), Plugin("asha")))
     with (
         tempfile.TemporaryDirectory() as folder,

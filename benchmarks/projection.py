@@ -90,7 +90,7 @@ def sweep_of(trials: int) -> list[Event]:
     """All events of a finished sweep."""
     spec = Spec(
         space=SPACE,
-        objective=Objective("val_accuracy", "max"),
+        objectives=(Objective("val_accuracy", "max"),),
         budget=Budget(epochs=27, trials=trials),
         sampler=Plugin("random"),
         scheduler=Plugin("asha"),

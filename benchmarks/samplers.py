@@ -90,7 +90,7 @@ def best(sampler: str, function: str, seed: int, trials: int, batch: int) -> flo
 
 def begun(space: Space, sampler: str, trials: int, seed: int) -> Sweep:
     budget = Budget(epochs=1, trials=trials)
-    return make_sweep(Spec(space, Objective("value", "min"), budget, Plugin(sampler), seed=seed))
+    return make_sweep(Spec(space, (Objective("value", "min"),), budget, Plugin(sampler), seed=seed))
 
 
 def share_better(ours: Sequence[float], theirs: Sequence[float]) -> float:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lanewise.cluster.limits import NO_LIMITS, Limits
-from lanewise.search.control.executor import Best, Halt, Order, Outcome, Proceed, Start
+from lanewise.search.control.executor import Best, Halt, Order, Outcome, Pause, Proceed, Start
 from lanewise.search.plain import say
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class InlineExecutor:
             say(message)
 
     def room(self, orders: Sequence[Order]) -> int:
-        is_free = not self._until or any(isinstance(order, Halt) for order in orders)
+        is_free = not self._until or any(isinstance(order, Halt | Pause) for order in orders)
         return 1 if is_free else 0
 
     def send(self, orders: Sequence[Order]) -> None:
@@ -75,7 +75,7 @@ class InlineExecutor:
                     self._until = run.until
                 case Proceed(_, until):
                     self._until = until
-                case Halt():
+                case Halt() | Pause():
                     self._worker.stop()
                     self._until = 0
 

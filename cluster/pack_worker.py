@@ -16,7 +16,7 @@ from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.limits import NO_LIMITS, Limits, PackAlarm
 from lanewise.cluster.surroundings import around, enter
 from lanewise.cluster.worker import SLICE, verify
-from lanewise.search.control.executor import Best, Halt, Order, Outcome, Proceed, Start
+from lanewise.search.control.executor import Best, Halt, Order, Outcome, Pause, Proceed, Start
 from lanewise.search.core.sweep import Run
 from lanewise.trainables.packs.packing import Packing
 from lanewise.trainables.packs.pool import Member, Pool
@@ -99,7 +99,7 @@ class PackWorker:
                 case Proceed(number, until):
                     if number in self._seats:
                         self._seats[number].member.until = until
-                case Halt(number):
+                case Halt(number) | Pause(number):
                     self._drop(number)
         return said
 

@@ -31,7 +31,7 @@ from lanewise.cluster.pack_worker import Apart
 from lanewise.cluster.placement import Seating, choose, shape_of
 from lanewise.cluster.ray_session import RaySession, quiet
 from lanewise.cluster.resources import Resources
-from lanewise.search.control.executor import Best, Halt, Order, Outcome, Proceed, Start
+from lanewise.search.control.executor import Best, Halt, Order, Outcome, Pause, Proceed, Start
 from lanewise.search.core.events import Failure
 from lanewise.search.core.sweep import Run
 from lanewise.trainables.packs.packing import Packing, together
@@ -224,7 +224,7 @@ class PackedExecutor:
         return news.outcomes
 
     def room(self, orders: Sequence[Order]) -> int:
-        halted = {order.number for order in orders if isinstance(order, Halt)}
+        halted = {order.number for order in orders if isinstance(order, Halt | Pause)}
         free = running = 0
         for worker in self._workers:
             seated = len(worker.runs.keys() - halted)
@@ -240,10 +240,10 @@ class PackedExecutor:
             match order:
                 case Start():
                     pass
-                case Proceed(number) | Halt(number):
+                case Proceed(number) | Pause(number) | Halt(number):
                     if number in at:  # else its worker is gone
                         letters[at[number].name].append(order)
-                    if number in at and isinstance(order, Halt):
+                    if number in at and isinstance(order, Halt | Pause):
                         at[number].drop(number)
         for order in orders:
             if isinstance(order, Start):

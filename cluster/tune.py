@@ -40,7 +40,6 @@ class TuneExecutor:
 
     Args:
         recipe: shared by all trials; put into the object store once.
-        rungs: the scheduler's; a worker goes on to the next one by itself when told to proceed.
         folder: for Ray's own files and log.
         most: trials at a time, None for as many as the resources allow.
         limits: of a trial's and an epoch's time.
@@ -52,7 +51,6 @@ class TuneExecutor:
         self,
         recipe: Recipe,
         storage: Storage,
-        rungs: tuple[int, ...],
         folder: Path,
         resources: Resources,
         address: str | None = None,
@@ -61,7 +59,6 @@ class TuneExecutor:
     ) -> None:
         self._recipe = recipe
         self._storage = storage
-        self._rungs = rungs
         self._folder = folder
         self._resources = resources
         self._session = RaySession(address)
@@ -152,13 +149,15 @@ class TuneExecutor:
         return run
 
     def _follow(self, asking: Outcome, orders: Sequence[Order]) -> Order:
-        order = next((o for o in orders if isinstance(o, Proceed | Halt)), Halt(asking.number))
-        if isinstance(order, Halt):
+        order = next((o for o in orders if not isinstance(o, Start)), Halt(asking.number))
+        if not isinstance(order, Proceed):
             del self._runs[asking.number]
-            return order
+            # One that takes over another's weights begins anew.
+            self._again += [o.run for o in orders if isinstance(o, Start)]
+            return Halt(asking.number)
         run = self._runs[order.number]
         epoch = asking.rows[-1][0] if asking.rows else run.epoch
-        expected = next_until(self._rungs, run.until, epoch)
+        expected = next_until(run.rungs, run.until, epoch)
         self._runs[order.number] = replace(run, epoch=epoch, until=order.until)
         if order.until == expected:
             return order
@@ -229,7 +228,6 @@ class TuneExecutor:
         job = Job(
             recipe=self._reference,
             storage=self._storage,
-            rungs=self._rungs,
             limits=self._limits,
         )
         trainable = tune.with_resources(

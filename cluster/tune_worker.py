@@ -31,7 +31,6 @@ class Job:
 
     recipe: Any
     storage: Storage
-    rungs: tuple[int, ...]
     limits: Limits
 
 
@@ -65,7 +64,7 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         outcome = worker.advance(self._until)
         # If the answer is to go on, it is to go on to the next rung: the executor sees to that.
         epoch = outcome.rows[-1][0] if outcome.rows else self._run.epoch
-        self._until = next_until(self._job.rungs, self._until, epoch)
+        self._until = next_until(self._run.rungs, self._until, epoch)
         return {OUTCOME: encode_outcome(outcome)}
 
     def _make(self) -> Worker:
@@ -93,7 +92,10 @@ def encode_run(run: Run) -> str:
 
 
 def decode_run(text: str) -> Run:
-    return Run(**json.loads(text))
+    body = json.loads(text)
+    body["rungs"] = tuple(body["rungs"])
+    body["source"] = tuple(body["source"]) if body["source"] else None
+    return Run(**body)
 
 
 def encode_outcome(outcome: Outcome) -> str:

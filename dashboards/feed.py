@@ -15,15 +15,8 @@ from lanewise.dashboards.summary import running_seconds
 from lanewise.dashboards.words import settings
 from lanewise.search.core import events as ev
 from lanewise.search.core.events import Failure, Stop
-from lanewise.search.core.history import (
-    CANCELLED,
-    COMPLETED,
-    FAILED,
-    RUNNING,
-    STOPPED,
-    WAITING,
-    Trial,
-)
+from lanewise.search.core.history import Trial
+from lanewise.search.core.states import CANCELLED, COMPLETED, FAILED, RUNNING, STOPPED, WAITING
 from lanewise.search.store.journal import Record
 from lanewise.search.store.view import View
 

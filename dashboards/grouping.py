@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from lanewise.dashboards.words import last_line
 from lanewise.search.core.events import Failure
-from lanewise.search.core.history import FAILED, History
+from lanewise.search.core.history import History
+from lanewise.search.core.states import FAILED
 
 
 @dataclass(frozen=True)

@@ -29,17 +29,10 @@ from lanewise.dashboards.shared_view import MOST_PARAMS, order_of, view, view_ke
 from lanewise.dashboards.words import last_line
 from lanewise.search.core import events as ev
 from lanewise.search.core.events import Launched
-from lanewise.search.core.history import (
-    CANCELLED,
-    COMPLETED,
-    FAILED,
-    STOPPED,
-    WAITING,
-    History,
-    Trial,
-)
+from lanewise.search.core.history import History, Trial
 from lanewise.search.core.seeds import trial_seed
 from lanewise.search.core.spec import Spec
+from lanewise.search.core.states import CANCELLED, COMPLETED, FAILED, STOPPED, WAITING
 from lanewise.search.store.journal import Record
 
 ENDINGS = {COMPLETED: "FINISHED", STOPPED: "FINISHED", FAILED: "FAILED", CANCELLED: "KILLED"}
@@ -56,7 +49,7 @@ class Projection:
         self.launch = launch
         self.home = home
         self.spec = Spec.from_json(launch.spec)
-        self.history = History(self.spec.objective)  # without rungs: nothing is decided here
+        self.history = History(self.spec.objectives, self.spec.constraints)
         details = launch.details
         base = str(details.get("base") or "")
         self.datasets = datasets(details.get("data") or {}, base, self.spec.seed)

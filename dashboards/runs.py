@@ -125,8 +125,9 @@ def order_key(rank: Rank, number: int) -> str:
 
     MLflow sorts by one column, and equal values of the objective by the time of their start.
     """
-    score, loss, epoch = rank
-    return f"{_falling(score)}{_falling(loss)}{-epoch:08x}{number:08x}"
+    feasible, score, loss, epoch = rank
+    late = f"x{_falling(feasible)}" if feasible else ""  # behind all digits
+    return f"{late}{_falling(score)}{_falling(loss)}{-epoch:08x}{number:08x}"
 
 
 def _falling(value: float) -> str:

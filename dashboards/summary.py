@@ -11,7 +11,8 @@ from lanewise.dashboards.grouping import FailureGroup, final_failures, group_fai
 from lanewise.dashboards.report.build import report_of
 from lanewise.dashboards.state import Cursor, mask, read_cursor, shown_uri
 from lanewise.dashboards.state import pending as pending_records
-from lanewise.search.core.history import CANCELLED, COMPLETED, FAILED, STOPPED, Trial
+from lanewise.search.core.history import Trial
+from lanewise.search.core.states import CANCELLED, COMPLETED, FAILED, STOPPED
 from lanewise.search.errors import JournalError
 from lanewise.search.store.home import Home
 from lanewise.search.store.journal import Journal

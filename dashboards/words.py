@@ -6,7 +6,8 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from lanewise.search.core.history import FAILED, STOPPED, Trial
+from lanewise.search.core.history import Trial
+from lanewise.search.core.states import FAILED, STOPPED
 
 
 def number(value: object, digits: int = 6) -> str:

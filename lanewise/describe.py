@@ -22,7 +22,7 @@ def describe(plan: Plan) -> dict[str, Any]:
         "space": {"parameters": len(spec.space.names), "size": None if math.isinf(size) else size},
         "sampler": spec.sampler.name,
         "scheduler": spec.scheduler.name,
-        "rungs": list(make_scheduler(spec).rungs),
+        "rungs": list(make_scheduler(spec).rungs(0)),
         "budget": {k: v for k, v in vars(spec.budget).items() if v is not None},
         "objective": {spec.objective.mode: spec.objective.metric},
         "notes": [*(prepared.notes if prepared else ()), *plan.notes.values()],

@@ -314,10 +314,18 @@ def _drive(
     folder.mkdir(parents=True, exist_ok=True)
     storage = Storage(str(folder), plan.file.checkpoint.every)
     address = None if name == "inline" else options.address
-    rungs = sweep.scheduler.rungs
     ray = options.home.sweep(sweep_id) / "ray"
     recipe = partial(_recipe, plan, sweep_id, options.home, projector.uri)
-    executor = _executor(name, plan, recipe, rungs, storage, ray, address, packs=asked == "packed")
+    executor = _executor(
+        name,
+        plan,
+        recipe,
+        storage,
+        ray,
+        address,
+        packs=asked == "packed",
+        is_adaptive=sweep.sampler.is_adaptive,
+    )
     checkpoints = Checkpoints(storage, plan.file.checkpoint.limit)
     here = {"host": socket.gethostname(), "pid": os.getpid(), "address": address}
     sweep.opened(name, why, here)
@@ -348,12 +356,12 @@ def _executor(
     name: str,
     plan: Plan,
     recipe: Callable[[], Recipe],
-    rungs: tuple[int, ...],
     storage: Storage,
     folder: Path,
     address: str | None,
     *,
     packs: bool,
+    is_adaptive: bool,
 ) -> Executor:
     """The executor of that name. Who asks for packs gets them, even where they gain nothing."""
     from lanewise.cluster.limits import Limits
@@ -377,7 +385,7 @@ def _executor(
             resources,
             address=address,
             most=file.max_concurrent,
-            enough=_enough(plan.spec),
+            enough=_enough(plan.spec, is_adaptive),
             limits=limits,
             at_any_price=packs,
         )
@@ -386,7 +394,6 @@ def _executor(
     return TuneExecutor(
         recipe(),
         storage,
-        rungs,
         folder,
         resources,
         address=address,
@@ -395,9 +402,9 @@ def _executor(
     )
 
 
-def _enough(spec: Spec) -> int | None:
-    """How many trials at a time do no harm: a sampler with a model has to see some results."""
-    if spec.sampler.name in ("grid", "random") or spec.budget.trials is None:
+def _enough(spec: Spec, is_adaptive: bool) -> int | None:
+    """How many trials at a time do no harm: a sampler that learns has to see some results."""
+    if not is_adaptive or spec.budget.trials is None:
         return None
     return spec.budget.trials // 4
 

@@ -185,7 +185,7 @@ def make_spec(file: SweepFile) -> Spec:
     budget, space = file.budget, _space(file)
     return Spec(
         space=space,
-        objective=Objective(file.objective.metric, file.objective.mode),
+        objectives=(Objective(file.objective.metric, file.objective.mode),),
         budget=Budget(budget.epochs, budget.trials, budget.total_epochs, budget.time),
         sampler=Plugin(sampler, sampler_options),
         scheduler=Plugin(scheduler, scheduler_options),

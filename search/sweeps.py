@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from lanewise.search.core.events import Event
+from lanewise.search.core.events import Asked, Event
+from lanewise.search.core.invariants import check_invariants
 from lanewise.search.core.spec import Spec
 from lanewise.search.core.sweep import Sweep
 from lanewise.search.samplers import Sampler, make_sampler
@@ -26,5 +28,8 @@ def replay(spec: Spec, events: Iterable[Event]) -> Sweep:
     """A sweep in the state that these events left; its outbox is empty."""
     sweep = make_sweep(spec)
     for event in events:
+        if isinstance(event, Asked) and not event.rungs:  # up to format 3
+            event = replace(event, rungs=sweep.scheduler.rungs(event.number))
         sweep.history.apply(event)
+    check_invariants(sweep.history)
     return sweep

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lanewise.dashboards.words import number
-from lanewise.search.core.history import FAILED, History
+from lanewise.search.core.history import History
 from lanewise.search.core.spec import Spec
+from lanewise.search.core.states import FAILED
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

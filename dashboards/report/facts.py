@@ -17,7 +17,8 @@ from lanewise.dashboards.report.advice import Caution, cautions
 from lanewise.dashboards.report.fit import OVERFITS, UNKNOWN, UNSTABLE, Fit, diagnose
 from lanewise.dashboards.summary import counts, running_seconds
 from lanewise.dashboards.words import counted, duration, ending, number, rate, settings
-from lanewise.search.core.history import STOPPED, History, Trial
+from lanewise.search.core.history import History, Trial
+from lanewise.search.core.states import STOPPED
 from lanewise.search.store.home import Home
 from lanewise.search.store.view import View
 

@@ -16,12 +16,13 @@ from lanewise.search.control.executor import (
     Halt,
     Order,
     Outcome,
+    Pause,
     Proceed,
     Start,
 )
 from lanewise.search.core import events as ev
-from lanewise.search.core.events import Continue
-from lanewise.search.core.sweep import Done, Run, Sweep
+from lanewise.search.core.states import PAUSED, RUNNING
+from lanewise.search.core.sweep import Done, Sweep
 from lanewise.search.store.journal import Journal
 
 ASKING = 0.1  # seconds of asking after which those who wait for a decision have their turn
@@ -111,34 +112,41 @@ class Controller:
         for topic, text in outcome.notes.items():
             self.sweep.note(topic, text)
         decision = self.sweep.report(number, outcome.rows)
-        is_running = isinstance(decision, Continue)
-        if outcome.failure and is_running:
+        goes_on = not isinstance(decision, ev.Stop)
+        if outcome.failure and goes_on:
             self.sweep.fail(number, outcome.failure)
-        elif outcome.ended and is_running:
+        elif outcome.ended and goes_on:
             self.sweep.complete(number)
         trial = self.sweep.history.trials[number]
-        if trial.status == "running" and self._ending is None:
+        if trial.status == RUNNING and self._ending is None:
+            if isinstance(decision, ev.Exploit):
+                return [Halt(number), Start(self.sweep.run_of(trial))]
             return [Proceed(number, trial.until)]
         del self._active[number]
         if not trial.is_open:
             ended.append(number)
-        return [] if outcome.failure else [Halt(number)]
+        if outcome.failure:
+            return []
+        return [Pause(number) if trial.status == PAUSED else Halt(number)]
 
     def _fill(self, room: int) -> list[Order]:
         orders: list[Order] = []
         began = time.monotonic()
         self._is_hungry = False
+        batch = 1
         while len(orders) < room and self._ending is None:
+            answer = self.sweep.ask_batch(min(batch, room - len(orders)))
+            if isinstance(answer, Done):
+                self._ending = self._ending or self.sweep.end
+            if not isinstance(answer, list):
+                break
+            for run in answer:
+                self._active[run.number] = run.attempt
+                orders.append(Start(run))
             if time.monotonic() - began >= ASKING:
                 self._is_hungry = True
                 break
-            answer = self.sweep.ask()
-            if isinstance(answer, Done):
-                self._ending = self._ending or self.sweep.end
-            if not isinstance(answer, Run):
-                break
-            self._active[answer.number] = answer.attempt
-            orders.append(Start(answer))
+            batch *= 2
         return orders
 
     def _look_around(self) -> None:

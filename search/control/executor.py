@@ -41,7 +41,7 @@ class Best:
 
 @dataclass(frozen=True)
 class Start:
-    """Begin this attempt."""
+    """Begin this training, or go on with it from its checkpoint."""
 
     run: Run
 
@@ -55,13 +55,20 @@ class Proceed:
 
 
 @dataclass(frozen=True)
-class Halt:
-    """The attempt is over; its place is free."""
+class Pause:
+    """The attempt waits; its worker is free. It goes on with a Start, perhaps on another one."""
 
     number: int
 
 
-Order = Start | Proceed | Halt
+@dataclass(frozen=True)
+class Halt:
+    """The attempt is over; its worker is free."""
+
+    number: int
+
+
+Order = Start | Proceed | Pause | Halt
 
 
 class CheckpointStore(Protocol):
@@ -73,7 +80,7 @@ class CheckpointStore(Protocol):
 
 
 class Executor(Protocol):
-    """Runs attempts. After every outcome without failure it awaits a Proceed or a Halt for it."""
+    """Runs attempts. After every outcome without failure it awaits an order for it."""
 
     name: str
 

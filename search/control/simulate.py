@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 
-from lanewise.search.core.events import Continue, Event, Metrics, Params
+from lanewise.search.core.events import Continue, Event, Exploit, Metrics, Params
 from lanewise.search.core.sweep import Done, Run, Sweep
 
 Curve = Callable[[Params, int], Metrics]
@@ -33,11 +33,13 @@ def simulate(
         if not busy:
             break
         clock, number, run, epoch = heapq.heappop(busy)
-        until = sweep.history.trials[number].until
+        trial = sweep.history.trials[number]
+        until = trial.until
         sweep.tick(clock)
         rows = [(e, curve(run.params, e)) for e in range(epoch + 1, until + 1)]
         decision = sweep.report(number, rows)
-        if isinstance(decision, Continue):
+        if isinstance(decision, Continue | Exploit):
+            run = sweep.run_of(trial)
             ends = clock + seconds(run.params) * (decision.until - until)
             heapq.heappush(busy, (ends, number, run, until))
     if not isinstance(sweep.ask(), Done):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 Params = dict[str, Any]
 Metrics = dict[str, float]
@@ -17,9 +17,9 @@ Row = tuple[int, Metrics]  # (epoch, metrics at the end of that epoch); epochs c
 
 @dataclass(frozen=True)
 class Continue:
-    """The trial trains on, up to epoch ``until``."""
+    """The trial trains on, up to epoch ``until``; a scheduler leaves that to the sweep's budget."""
 
-    until: int
+    until: int = 0
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,26 @@ class Stop:
     reason: str
 
 
-Decision = Continue | Stop
+@dataclass(frozen=True)
+class Pause:
+    """The trial waits at its rung, with a checkpoint, until the scheduler lets it go on."""
+
+
+@dataclass(frozen=True)
+class Exploit:
+    """The trial goes on with other weights and parameters (population based training).
+
+    Attributes:
+        source: whose weights and optimizer's state it takes over, of the same epoch as its own.
+        params: with which it trains on, up to epoch ``until`` (see ``Continue``).
+    """
+
+    source: int
+    params: Params
+    until: int = 0
+
+
+Decision = Continue | Stop | Pause | Exploit
 
 FINISHED = "finished"  # the reason of the Stop that a trial gets at its last epoch
 BY_A_PERSON = "stopped by a person"  # the reason of a sweep's end that cancels its open trials
@@ -66,12 +85,16 @@ class Opened:
 
 @dataclass(frozen=True)
 class Asked:
-    """A new trial, to be trained up to epoch ``until``."""
+    """A new trial, to be trained up to epoch ``until``; ``rungs`` are those of its scheduler.
+
+    Up to format 3 the rungs were not recorded.
+    """
 
     kind: ClassVar[str] = "asked"
     number: int
     params: Params
     until: int
+    rungs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +104,15 @@ class Rerun:
     kind: ClassVar[str] = "rerun"
     number: int
     until: int
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A paused trial goes on, or ends, by that decision. It is the same attempt."""
+
+    kind: ClassVar[str] = "resumed"
+    number: int
+    decision: Decision
 
 
 @dataclass(frozen=True)
@@ -158,6 +190,7 @@ Event = (
     | Opened
     | Asked
     | Rerun
+    | Resumed
     | Reported
     | Completed
     | Failed
@@ -168,23 +201,7 @@ Event = (
     | Closed
 )
 
-EVENTS: dict[str, type[Any]] = {
-    event.kind: event
-    for event in (
-        Launched,
-        Opened,
-        Asked,
-        Rerun,
-        Reported,
-        Completed,
-        Failed,
-        Lost,
-        Ticked,
-        Noted,
-        Interrupted,
-        Closed,
-    )
-}
+EVENTS: dict[str, type[Any]] = {event.kind: event for event in get_args(Event)}
 
 
 def encode(event: Event) -> dict[str, Any]:
@@ -192,6 +209,8 @@ def encode(event: Event) -> dict[str, Any]:
     match event:
         case Reported(number, rows, decision):
             return {"number": number, "rows": rows, "decision": encode_decision(decision)}
+        case Resumed(number, decision):
+            return {"number": number, "decision": encode_decision(decision)}
         case Failed(number, failure, retry):
             return {"number": number, "failure": vars(failure), "retry": retry}
         case _:
@@ -208,6 +227,11 @@ def decode(kind: str, body: dict[str, Any]) -> Event:
     if kind == "reported":
         rows = tuple((int(epoch), dict(metrics)) for epoch, metrics in body["rows"])
         event = Reported(body["number"], rows, decode_decision(body["decision"]))
+    elif kind == "resumed":
+        event = Resumed(body["number"], decode_decision(body["decision"]))
+    elif kind == "asked":
+        rungs = tuple(int(rung) for rung in body.get("rungs", ()))
+        event = Asked(**{**body, "rungs": rungs})
     elif kind == "failed":
         event = Failed(body["number"], Failure(**body["failure"]), body["retry"])
         _check_types(event.failure)
@@ -241,14 +265,27 @@ def is_sweep_id(text: str) -> bool:
 
 
 def encode_decision(decision: Decision) -> dict[str, Any]:
-    """``{"continue": until}`` or ``{"stop": reason}``."""
+    """One key says what is decided: continue, stop, pause or exploit."""
     match decision:
         case Continue(until):
             return {"continue": until}
         case Stop(reason):
             return {"stop": reason}
+        case Pause():
+            return {"pause": True}
+        case Exploit():
+            return {"exploit": vars(decision)}
 
 
 def decode_decision(body: dict[str, Any]) -> Decision:
     """The inverse of ``encode_decision``."""
-    return Continue(int(body["continue"])) if "continue" in body else Stop(str(body["stop"]))
+    match body:
+        case {"continue": until}:
+            return Continue(int(until))
+        case {"stop": reason}:
+            return Stop(str(reason))
+        case {"pause": True}:
+            return Pause()
+        case {"exploit": {"source": source, "params": params, "until": until}}:
+            return Exploit(int(source), dict(params), int(until))
+    raise ValueError(f"no decision: {body!r}")

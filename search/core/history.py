@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lanewise.search.core import events as ev
-from lanewise.search.core.events import Continue, Event, Failure, Metrics, Params, Row, Stop
+from lanewise.search.core.events import Event, Failure, Metrics, Params, Row
 from lanewise.search.core.ranking import Rank, rank_of
-from lanewise.search.core.spec import Objective
+from lanewise.search.core.rungs import Rung
+from lanewise.search.core.spec import Constraint, Objective
+from lanewise.search.core.states import (
+    CANCELLED,
+    COMPLETED,
+    FAILED,
+    OPEN,
+    PAUSED,
+    RUNNING,
+    STOPPED,
+    WAITING,
+    check_transition,
+)
 from lanewise.spaces import fingerprint
 
-RUNNING, WAITING = "running", "waiting"
-COMPLETED, STOPPED, FAILED, CANCELLED = "completed", "stopped", "failed", "cancelled"
-OPEN = (RUNNING, WAITING)
+
+@dataclass(frozen=True)
+class Segment:
+    """The epochs behind ``epoch`` were trained with ``params``.
+
+    ``source`` is the trial whose weights of that epoch it began with; None for its own.
+    """
+
+    epoch: int
+    params: Params
+    source: int | None = None
 
 
 @dataclass
 class Trial:
-    """One configuration and what is known of it. ``epoch`` is the last epoch reported."""
+    """One configuration and what is known of it. ``epoch`` is the last epoch reported.
+
+    ``params`` are those of the newest segment; all but PBT's trials have a single one.
+    """
 
     number: int
     params: Params
     until: int
+    rungs: tuple[int, ...] = ()
     status: str = RUNNING
     attempt: int = 1
     epoch: int = 0
@@ -32,6 +55,7 @@ class Trial:
     reason: str = ""
     best: tuple[int, float] | None = None  # (epoch, objective) of its best epoch
     rank: Rank | None = None  # of that epoch
+    segments: list[Segment] = field(default_factory=list)
 
     @property
     def is_open(self) -> bool:
@@ -41,6 +65,15 @@ class Trial:
     def granted(self) -> int:
         """How many epochs it may still train without asking again."""
         return max(0, self.until - self.epoch) if self.status == RUNNING else 0
+
+    @property
+    def rung(self) -> int:
+        """The last rung that it has reached; 0 before the first."""
+        return max((rung for rung in self.rungs if rung <= self.epoch), default=0)
+
+    def params_at(self, epoch: int) -> Params:
+        """With which that epoch was trained."""
+        return next(s.params for s in reversed(self.segments) if s.epoch < epoch or not s.epoch)
 
     def metrics_at(self, epoch: int) -> Metrics:
         """All metrics of one reported epoch; KeyError for an epoch never reported."""
@@ -56,11 +89,21 @@ class Trial:
 
 
 class History:
-    """The fold of a sweep's events. Grows only through ``apply``; everything else reads it."""
+    """The fold of a sweep's events. Grows only through ``apply``; everything else reads it.
 
-    def __init__(self, objective: Objective, rungs: Iterable[int] = ()) -> None:
-        self.objective = objective
-        self.rungs = tuple(rungs)
+    Args:
+        objectives, constraints: of the sweep's spec.
+
+    Attributes:
+        changes: the numbers of trials in the order of what happened to them, for whoever keeps
+            a table of them: what stands behind the last look has changed since.
+    """
+
+    def __init__(
+        self, objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()
+    ) -> None:
+        self.objectives = tuple(objectives)
+        self.constraints = tuple(constraints)
         self.trials: dict[int, Trial] = {}
         self.fingerprints: set[str] = set()
         self.seconds = 0.0
@@ -71,10 +114,18 @@ class History:
         self.best: Trial | None = None
         self.spent = 0  # epochs reported, over all trials
         self.granted = 0  # epochs that running trials may still train
+        self.ended = 0  # trials
+        self.ended_at_best = 0  # of them, when the best value was last improved
+        self.changes: list[int] = []
         self._running: dict[int, Trial] = {}
         self._waiting: dict[int, Trial] = {}
-        self._scores: dict[int, list[float]] = {rung: [] for rung in self.rungs}
-        self._at_rung: dict[tuple[int, int], float] = {}
+        self._paused: dict[int, Trial] = {}
+        self._rungs: dict[tuple[tuple[int, ...], int], Rung] = {}
+
+    @property
+    def objective(self) -> Objective:
+        """The first one, by which trials are compared at rungs."""
+        return self.objectives[0]
 
     @property
     def running(self) -> list[Trial]:
@@ -85,7 +136,15 @@ class History:
         return list(self._waiting.values())
 
     @property
-    def is_anyone_running(self) -> bool:
+    def paused(self) -> list[Trial]:
+        return list(self._paused.values())
+
+    @property
+    def paused_count(self) -> int:
+        return len(self._paused)
+
+    @property
+    def has_running(self) -> bool:
         return bool(self._running)
 
     @property
@@ -103,41 +162,46 @@ class History:
         """How many trials have one of these statuses."""
         return sum(trial.status in statuses for trial in self)
 
-    def scores(self, rung: int) -> list[float]:
-        """Scores (more is better) of all trials that reached the rung, ascending."""
-        return self._scores[rung]
+    def rung(self, rungs: tuple[int, ...], epoch: int) -> Rung:
+        """Who has reached ``epoch``, one of ``rungs``: trials of equal rungs are compared."""
+        return self._rungs.get((rungs, epoch)) or Rung()
 
-    def score_at(self, number: int, rung: int) -> float:
-        """The score with which a trial reached a rung; KeyError if it has not."""
-        return self._at_rung[number, rung]
+    def rung_of(self, number: int) -> Rung:
+        """The rung that a trial has reached last."""
+        trial = self.trials[number]
+        return self.rung(trial.rungs, trial.rung)
+
+    def ranked(self) -> list[Trial]:
+        """All trials that reported a usable value, best first."""
+        return sorted((t for t in self if t.rank), key=_standing, reverse=True)
+
+    # -- what happened -------------------------------------------------------------------------
 
     def apply(self, event: Event) -> None:
-        """Takes one more event in; the caller guarantees that it may happen now."""
-        trial = self.trials.get(getattr(event, "number", -1))
-        before = trial.granted if trial else 0
-        self._fold(event)
-        if trial := self.trials.get(getattr(event, "number", -1)):
-            self.granted += trial.granted - before
+        """Takes one more event in.
 
-    def _fold(self, event: Event) -> None:
+        Raises:
+            ValueError, KeyError: it cannot happen now (``core.states``).
+        """
         match event:
-            case ev.Asked(number, params, until):
-                trial = Trial(number, params, until)
-                self.trials[number] = self._running[number] = trial
-                self.fingerprints.add(fingerprint(params))
+            case ev.Asked(number, params, until, rungs):
+                self._ask(Trial(number, params, until, rungs))
             case ev.Rerun(number, until):
-                trial = self._move(number, RUNNING)
-                trial.until = until
+                trial = self._move(number, RUNNING, event.kind)
+                self._grant(trial, until)
                 trial.attempt += 1
+            case ev.Resumed(number, decision):
+                self._decide(number, decision, event.kind)
             case ev.Reported(number, rows, decision):
-                self._report(self.trials[number], rows)
-                self._decide(number, decision)
+                self.take_rows(number, rows)
+                self.take_decision(number, decision)
             case ev.Completed(number):
-                self._move(number, COMPLETED)
+                self._move(number, COMPLETED, event.kind)
             case ev.Failed(number, failure, retry):
-                self._move(number, WAITING if retry else FAILED).failures.append(failure)
+                trial = self._move(number, WAITING if retry else FAILED, event.kind)
+                trial.failures.append(failure)
             case ev.Lost(number):
-                self._move(number, WAITING)
+                self._move(number, WAITING, event.kind)
             case ev.Ticked(seconds):
                 self.seconds = seconds
             case ev.Noted(topic, text):
@@ -151,58 +215,98 @@ class History:
             case ev.Launched():
                 pass
 
-    def _report(self, trial: Trial, rows: tuple[Row, ...]) -> None:
+    def take_rows(self, number: int, rows: tuple[Row, ...]) -> None:
+        """The first half of ``Reported``: a decision is made upon the rows, and taken in then."""
+        trial = self.trials[number]
+        self.changes.append(number)
         for epoch, metrics in rows:
             self._enter_rungs(trial, epoch, metrics)
             self.spent += epoch - trial.epoch
+            before = trial.granted
             trial.epoch = epoch
+            self.granted += trial.granted - before
             trial.rows.append((epoch, metrics))
             self._update_best(trial, epoch, metrics)
 
+    def take_decision(self, number: int, decision: ev.Decision) -> None:
+        """The second half of ``Reported``."""
+        self._decide(number, decision, ev.Reported.kind)
+
+    def _ask(self, trial: Trial) -> None:
+        check_transition(trial.number, self._status(trial.number), ev.Asked.kind, RUNNING)
+        trial.segments.append(Segment(0, trial.params))
+        self.trials[trial.number] = self._running[trial.number] = trial
+        self.fingerprints.add(fingerprint(trial.params))
+        self.granted += trial.granted
+        self.changes.append(trial.number)
+
     def _enter_rungs(self, trial: Trial, epoch: int, metrics: Metrics) -> None:
         # A user's function may skip epochs: a rung takes the first row at or past it.
-        for rung in self.rungs:
+        for rung in trial.rungs:
             if trial.epoch < rung <= epoch:
                 score = self.objective.score(metrics[self.objective.metric])
-                insort(self._scores[rung], score)
-                self._at_rung[trial.number, rung] = score
+                at = self._rungs.setdefault((trial.rungs, rung), Rung())
+                at.enter(trial.number, score)
 
     def _update_best(self, trial: Trial, epoch: int, metrics: Metrics) -> None:
-        rank = rank_of(self.objective, epoch, metrics)
+        rank = rank_of(self.objective, epoch, metrics, self.constraints)
         if trial.rank is None or rank > trial.rank:
             trial.rank, trial.best = rank, (epoch, metrics[self.objective.metric])
         if self.best is None or _standing(trial) > _standing(self.best):
             self.best = trial
+            self.ended_at_best = self.ended
 
-    def ranked(self) -> list[Trial]:
-        """All trials that reported a usable value, best first."""
-        return sorted((t for t in self if t.rank), key=_standing, reverse=True)
-
-    def _decide(self, number: int, decision: ev.Decision) -> None:
+    def _decide(self, number: int, decision: ev.Decision, kind: str) -> None:
         match decision:
-            case Continue(until):
-                self.trials[number].until = until
-            case Stop(ev.FINISHED):
-                self._move(number, COMPLETED)
-            case Stop(reason):
-                self._move(number, STOPPED).reason = reason
+            case ev.Continue(until):
+                self._grant(self._move(number, RUNNING, kind), until)
+            case ev.Exploit(source, params, until):
+                trial = self._move(number, RUNNING, kind)
+                trial.params = params
+                trial.segments.append(Segment(trial.epoch, params, source))
+                self._grant(trial, until)
+            case ev.Pause():
+                self._move(number, PAUSED, kind)
+                self.rung_of(number).pause(number)
+            case ev.Stop(ev.FINISHED):
+                self._move(number, COMPLETED, kind)
+            case ev.Stop(reason):
+                self._move(number, STOPPED, kind).reason = reason
 
-    def _move(self, number: int, status: str) -> Trial:
+    def _grant(self, trial: Trial, until: int) -> None:
+        before = trial.granted
+        trial.until = until
+        self.granted += trial.granted - before
+
+    def _status(self, number: int) -> str:
+        return self.trials[number].status if number in self.trials else ""
+
+    def _move(self, number: int, status: str, kind: str) -> Trial:
         trial = self.trials[number]
-        self._running.pop(number, None)
-        self._waiting.pop(number, None)
+        check_transition(number, trial.status, kind, status)
+        self.changes.append(number)
+        if trial.status == status:
+            return trial
+        self.granted -= trial.granted
+        if trial.status == PAUSED:
+            self.rung_of(number).leave(number)
+        self._members(trial.status).pop(number, None)
         trial.status = status
-        if status == RUNNING:
-            self._running[number] = trial
-        elif status == WAITING:
-            self._waiting[number] = trial
+        self._members(status)[number] = trial
+        self.granted += trial.granted
+        self.ended += not trial.is_open
         return trial
+
+    def _members(self, status: str) -> dict[int, Trial]:
+        members = {RUNNING: self._running, WAITING: self._waiting, PAUSED: self._paused}
+        return members.get(status, {})
 
     def _close(self, event: ev.Closed) -> None:
         status = CANCELLED if event.reason == ev.BY_A_PERSON else STOPPED
         for trial in [*self.running, *self.waiting]:
-            self._move(trial.number, status).reason = event.reason
-        self.granted = 0
+            self._move(trial.number, status, event.kind).reason = event.reason
+        for trial in self.paused:  # it was not among those that went on from its rung
+            self._move(trial.number, status, event.kind).reason = f"rung {trial.rung}"
         self.closed = event
 
 

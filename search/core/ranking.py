@@ -1,6 +1,7 @@
 """Which of two results is the better one: the order that every view goes by.
 
-The better value of the objective comes first. Among equals, one after the other:
+What violates the sweep's constraints less comes first, then the better value of the objective.
+Among equals, one after the other:
 
 1. the lower validation loss at that epoch (``val_loss``, whatever direction the objective has);
    where it was not reported, or is not finite, it counts as the highest;
@@ -14,23 +15,27 @@ No decision of a sampler or scheduler of ours depends on it: they compare values
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from lanewise.search.core.events import Metrics
-from lanewise.search.core.spec import Objective, is_usable
+from lanewise.search.core.spec import Constraint, Objective, is_usable
 
 LOSS = "val_loss"
 
-Rank = tuple[float, float, int]  # of an epoch of a trial; more is better
+Rank = tuple[float, float, float, int]  # of an epoch of a trial; more is better
 
 
-def rank_of(objective: Objective, epoch: int, metrics: Metrics) -> Rank:
+def rank_of(
+    objective: Objective, epoch: int, metrics: Metrics, constraints: Sequence[Constraint] = ()
+) -> Rank:
     """The rank of a reported epoch, whose objective is usable.
 
     In a sweep of an older release the first of equals stays the best, as it was when its weights
     were kept (``Objective.ties``).
     """
     score = objective.score(metrics[objective.metric])
+    violation = sum(constraint.violation(metrics) for constraint in constraints)
     if objective.ties == "age":
-        return score, 0.0, 0
+        return -violation, score, 0.0, 0
     loss = metrics.get(LOSS)
-    return score, -loss if loss is not None and is_usable(loss) else -math.inf, -epoch
+    return -violation, score, -loss if loss is not None and is_usable(loss) else -math.inf, -epoch

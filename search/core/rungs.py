@@ -1,6 +1,11 @@
-"""Rungs: the epochs at which trials are compared."""
+"""Rungs: the epochs at which trials are compared, and who stands where at each of them."""
 
 from __future__ import annotations
+
+from bisect import bisect_left, insort
+from dataclasses import dataclass, field
+
+Standing = tuple[float, int]  # (score, -number): more is better, the older one among equals
 
 
 def geometric(first: int, eta: int, last: int) -> tuple[int, ...]:
@@ -19,3 +24,52 @@ def geometric(first: int, eta: int, last: int) -> tuple[int, ...]:
 def next_rung(rungs: tuple[int, ...], epoch: int) -> int:
     """The first rung behind ``epoch``; the last one where there is none."""
     return next((rung for rung in rungs if rung > epoch), rungs[-1])
+
+
+@dataclass
+class Rung:
+    """The trials that have reached one rung. A report costs O(log n) comparisons.
+
+    Attributes:
+        arrived: their numbers, in the order in which they reached it.
+        standings: ascending; the best one is the last.
+        paused: the standings of those that are paused at it, ascending.
+    """
+
+    arrived: list[int] = field(default_factory=list)
+    standings: list[Standing] = field(default_factory=list)
+    paused: list[Standing] = field(default_factory=list)
+    _scores: dict[int, float] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.arrived)
+
+    @property
+    def scores(self) -> list[float]:
+        """Of all of them, ascending: more is better."""
+        return [score for score, _ in self.standings]
+
+    def score(self, number: int) -> float:
+        """With which a trial reached the rung; KeyError if it has not."""
+        return self._scores[number]
+
+    def best(self, place: int) -> float:
+        """The score of the best one (1), the second best (2), ..."""
+        return self.standings[-place][0]
+
+    def better(self, number: int) -> int:
+        """How many trials stand before that one."""
+        standing = (self._scores[number], -number)
+        return len(self.standings) - 1 - bisect_left(self.standings, standing)
+
+    def enter(self, number: int, score: float) -> None:
+        self.arrived.append(number)
+        self._scores[number] = score
+        insort(self.standings, (score, -number))
+
+    def pause(self, number: int) -> None:
+        insort(self.paused, (self._scores[number], -number))
+
+    def leave(self, number: int) -> None:
+        """It is no longer paused here."""
+        del self.paused[bisect_left(self.paused, (self._scores[number], -number))]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-from lanewise.search.core.events import Params
+from lanewise.search.core.events import Metrics, Params
 from lanewise.spaces import Space
 
 Mode = Literal["max", "min"]
@@ -48,17 +48,45 @@ class Objective:
 
 
 @dataclass(frozen=True)
+class Constraint:
+    """What a configuration must keep to: a metric of at most, or at least, some value."""
+
+    metric: str
+    most: float | None = None
+    least: float | None = None
+
+    def violation(self, metrics: Metrics) -> float:
+        """By how much an epoch's metrics miss it; 0 where it is kept, inf without the metric."""
+        value = metrics.get(self.metric)
+        if value is None or not is_usable(value):
+            return math.inf
+        over = 0.0 if self.most is None else value - self.most
+        under = 0.0 if self.least is None else self.least - value
+        return max(0.0, over, under)
+
+
+@dataclass(frozen=True)
 class Budget:
-    """Limits of a sweep. ``epochs`` is the maximum per trial; ``time`` is in seconds running."""
+    """What ends a sweep. ``epochs`` is the maximum per trial.
+
+    Attributes:
+        total_epochs: over all trials.
+        time: seconds running.
+        target: a value of the objective that is good enough.
+        stall: so many trials have ended since the best value was last improved.
+    """
 
     epochs: int
     trials: int | None = None
     total_epochs: int | None = None
     time: float | None = None
+    target: float | None = None
+    stall: int | None = None
 
     @property
     def is_finite(self) -> bool:
-        return not (self.trials is None and self.total_epochs is None and self.time is None)
+        """Whether it ends for certain, whatever the values are."""
+        return any(limit is not None for limit in (self.trials, self.total_epochs, self.time))
 
 
 @dataclass(frozen=True)
@@ -74,39 +102,52 @@ class Spec:
     """All that the core needs to know; equal specs and equal events give equal decisions."""
 
     space: Space
-    objective: Objective
+    objectives: tuple[Objective, ...]
     budget: Budget
     sampler: Plugin = Plugin("tpe")
     scheduler: Plugin = Plugin("none")
     seed: int = 0
     retries: Mapping[str, int] = field(default_factory=lambda: dict(RETRIES))
     start: tuple[Params, ...] = ()  # configurations to try before the sampler is asked
+    constraints: tuple[Constraint, ...] = ()
+    repeats: bool = False  # whether a configuration may be tried more than once
+
+    @property
+    def objective(self) -> Objective:
+        """The first one, by which trials are compared at rungs."""
+        return self.objectives[0]
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; ``Spec.from_json`` is the inverse."""
         budget = {k: v for k, v in vars(self.budget).items() if v is not None}
         return {
             "space": self.space.to_json(),
-            "objective": dict(vars(self.objective)),
+            "objectives": [dict(vars(objective)) for objective in self.objectives],
             "budget": budget,
             "sampler": {"name": self.sampler.name, "options": dict(self.sampler.options)},
             "scheduler": {"name": self.scheduler.name, "options": dict(self.scheduler.options)},
             "seed": self.seed,
             "retries": dict(self.retries),
             "start": list(self.start),
+            "constraints": [dict(vars(constraint)) for constraint in self.constraints],
+            "repeats": self.repeats,
         }
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Spec:
+        # Up to format 3 there was one objective, and up to format 2 no word on ties.
+        objectives = body["objectives"] if "objectives" in body else [body["objective"]]
         return cls(
             space=Space.from_json(body["space"]),
-            objective=Objective(**{"ties": "age", **body["objective"]}),
+            objectives=tuple(Objective(**{"ties": "age", **each}) for each in objectives),
             budget=Budget(**body["budget"]),
             sampler=Plugin(**body["sampler"]),
             scheduler=Plugin(**body["scheduler"]),
             seed=body["seed"],
             retries={**{kind: RETRIES[kind] for kind in _LATER}, **body["retries"]},
             start=tuple(body["start"]),
+            constraints=tuple(Constraint(**each) for each in body.get("constraints", ())),
+            repeats=body.get("repeats", False),
         )
 
 

@@ -8,7 +8,7 @@ it durable before it acts. A replay applies journaled events and decides nothing
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lanewise.search.core import events as ev
 from lanewise.search.core.events import (
@@ -18,20 +18,29 @@ from lanewise.search.core.events import (
     Event,
     Failure,
     Params,
+    Pause,
     Row,
     Stop,
 )
-from lanewise.search.core.history import RUNNING, History, Trial
+from lanewise.search.core.history import History, Trial
 from lanewise.search.core.rungs import next_rung
 from lanewise.search.core.seeds import trial_seed
 from lanewise.search.core.spec import Spec, is_usable
+from lanewise.search.core.states import RUNNING
 from lanewise.search.samplers.base import Sampler
 from lanewise.search.schedulers.base import Scheduler
 
 
 @dataclass(frozen=True)
 class Run:
-    """An attempt to be started: train ``params`` from ``epoch`` (known so far) up to ``until``."""
+    """Training to be started: ``params`` from ``epoch`` (known so far) up to ``until``.
+
+    Attributes:
+        attempt: counts from 1; a retry is the next one, going on after a pause is the same.
+        rungs: of the trial.
+        segment: how often it has taken over another trial's weights.
+        source: whose weights of which epoch the segment began with; None for its own.
+    """
 
     number: int
     params: Params
@@ -39,6 +48,9 @@ class Run:
     attempt: int
     epoch: int
     until: int
+    rungs: tuple[int, ...] = ()
+    segment: int = 0
+    source: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +70,7 @@ class Sweep:
         self.spec = spec
         self.sampler = sampler
         self.scheduler = scheduler
-        self.history = History(spec.objective, scheduler.rungs)
+        self.history = History(spec.objectives, spec.constraints)
         self._outbox: list[Event] = []
 
     def drain(self) -> list[Event]:
@@ -69,56 +81,122 @@ class Sweep:
     # -- what may run ------------------------------------------------------------------------
 
     def ask(self) -> Run | Wait | Done:
-        """The next attempt to start: a waiting trial first, else a new configuration."""
-        if self.is_over:
-            return self._nothing()
-        waiting = self.history.first_waiting
-        return self._new() if waiting is None else self._rerun(waiting)
+        """The next training to start."""
+        answer = self.ask_batch(1)
+        return answer[0] if isinstance(answer, list) else answer
+
+    def ask_batch(self, count: int) -> list[Run] | Wait | Done:
+        """Up to ``count`` of them: waiting trials first, then paused ones, then new ones."""
+        runs: list[Run] = []
+        while len(runs) < count and not self.is_over:
+            run = self._rerun() or self._resume()
+            if run is None:
+                break
+            runs.append(run)
+        if len(runs) < count and not self.is_over:
+            runs += self._new(count - len(runs))
+        return runs or (Wait() if self.history.has_running else Done())
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing may start or go on any more: closed, or its time is used up."""
-        limit = self.spec.budget.time
-        time_is_up = limit is not None and self.history.seconds >= limit
-        return self.history.closed is not None or time_is_up
+        """Whether nothing may start or go on any more: closed, or its budget ends it."""
+        return self.history.closed is not None or self._ending is not None
 
-    def _rerun(self, trial: Trial) -> Run | Wait | Done:
-        until = self._grant(trial.epoch)
+    @property
+    def _ending(self) -> str | None:
+        """The budget that ends the sweep now, trials under way included."""
+        budget, history = self.spec.budget, self.history
+        if budget.time is not None and history.seconds >= budget.time:
+            return "time"
+        if budget.target is not None and self._has_reached(budget.target):
+            return "target"
+        if budget.stall is not None and history.ended - history.ended_at_best >= budget.stall:
+            return "stall"
+        return None
+
+    def _has_reached(self, target: float) -> bool:
+        best, objective = self.history.best, self.spec.objective
+        if best is None or best.best is None or best.rank is None:
+            return False
+        is_feasible = not best.rank[0]
+        return is_feasible and objective.score(best.best[1]) >= objective.score(target)
+
+    def _rerun(self) -> Run | None:
+        trial = self.history.first_waiting
+        if trial is None:
+            return None
+        until = self._grant(trial)
         if until <= trial.epoch:
-            return self._nothing()
+            return None
         self._record(ev.Rerun(trial.number, until))
-        return self._run(trial)
+        return self.run_of(trial)
 
-    def _new(self) -> Run | Wait | Done:
-        number = len(self.history)
-        until = self._grant(0)
-        if until < 1 or number >= (self.spec.budget.trials or number + 1):
-            return self._nothing()
-        params = self.sampler.ask(self.history, number)
-        if params is None:
-            return self._nothing()
-        self._record(ev.Asked(number, params, until))
-        return self._run(self.history.trials[number])
+    def _resume(self) -> Run | None:
+        """The paused trial that its scheduler lets go on next."""
+        while self.history.paused_count:
+            number = self.scheduler.next(self.history)
+            if number is None:
+                return None
+            decision = self._granted(number, self.scheduler.decide(self.history, number))
+            if isinstance(decision, Pause):
+                return None
+            self._record(ev.Resumed(number, decision))
+            if not isinstance(decision, Stop):
+                return self.run_of(self.history.trials[number])
+        return None
 
-    def _run(self, trial: Trial) -> Run:
+    def _new(self, count: int) -> list[Run]:
+        first = len(self.history)
+        if self.spec.budget.trials is not None:
+            count = min(count, self.spec.budget.trials - first)
+        if count < 1 or not self._may_grant:
+            return []
+        numbers = range(first, first + count)
+        runs = []
+        for number, params in zip(numbers, self.sampler.ask(self.history, numbers), strict=False):
+            rungs = self.scheduler.rungs(number)
+            until = self._grant(Trial(number, params, 0, rungs))
+            if until < 1:
+                break
+            self._record(ev.Asked(number, params, until, rungs))
+            runs.append(self.run_of(self.history.trials[number]))
+        return runs
+
+    def run_of(self, trial: Trial) -> Run:
+        """The training of a running trial as an executor is to start it."""
         seed = trial_seed(self.spec.seed, trial.number)
-        return Run(trial.number, trial.params, seed, trial.attempt, trial.epoch, trial.until)
+        last = trial.segments[-1]
+        return Run(
+            number=trial.number,
+            params=trial.params,
+            seed=seed,
+            attempt=trial.attempt,
+            epoch=trial.epoch,
+            until=trial.until,
+            rungs=trial.rungs,
+            segment=len(trial.segments) - 1,
+            source=None if last.source is None else (last.source, last.epoch),
+        )
 
-    def _nothing(self) -> Wait | Done:
-        return Wait() if self.history.is_anyone_running else Done()
+    @property
+    def _may_grant(self) -> bool:
+        left = self._epochs_left
+        return left is None or left > 0
 
-    def _grant(self, epoch: int) -> int:
-        """Up to which epoch a trial at ``epoch`` may train: its next rung, within total_epochs.
+    @property
+    def _epochs_left(self) -> int | None:
+        """Of total_epochs; None without it.
 
         What running trials were granted and have not used is set aside, so that the sum of
         epochs never exceeds the budget.
         """
-        rung = next_rung(self.scheduler.rungs, epoch)
         total = self.spec.budget.total_epochs
-        if total is None:
-            return rung
-        left = total - self.history.spent - self.history.granted
-        return min(rung, epoch + max(0, left))
+        return None if total is None else total - self.history.spent - self.history.granted
+
+    def _grant(self, trial: Trial) -> int:
+        """Up to which epoch a trial may train: its next rung, within total_epochs."""
+        rung, left = next_rung(trial.rungs, trial.epoch), self._epochs_left
+        return rung if left is None else min(rung, trial.epoch + max(0, left))
 
     # -- what happened -------------------------------------------------------------------------
 
@@ -130,13 +208,15 @@ class Sweep:
         """
         trial = self._running(number)
         fresh, failure = self._usable([row for row in rows if row[0] > trial.epoch])
-        # The event is applied before its decision is known: a rung's ranking includes this trial.
-        before = trial.epoch
-        self.history.apply(ev.Reported(number, fresh, Continue(trial.until)))
-        decision = self._decide(trial, before)
-        self.history.apply(ev.Reported(number, (), decision))
+        before = trial.rung
+        # A rung's ranking includes this trial.
+        self.history.take_rows(number, fresh)
+        decision = self._decide(trial, has_passed=trial.rung > before)
+        if failure is not None and not isinstance(decision, Stop):
+            decision = Continue(trial.until)  # it fails where it stands
+        self.history.take_decision(number, decision)
         self._outbox.append(ev.Reported(number, fresh, decision))
-        if failure is not None and isinstance(decision, Continue):
+        if failure is not None and not isinstance(decision, Stop):
             return self.fail(number, failure)
         return decision
 
@@ -183,40 +263,50 @@ class Sweep:
     @property
     def end(self) -> str:
         """Why nothing more is asked for: the budget that is used up, or the space."""
+        if (ending := self._ending) is not None:
+            return ending
         budget = self.spec.budget
-        if self.is_over:
-            return "time"
         if budget.total_epochs is not None and self.history.spent >= budget.total_epochs:
             return "total_epochs"
         return "trials" if len(self.history) == budget.trials else "space exhausted"
 
     # -- decisions -------------------------------------------------------------------------
 
-    def _decide(self, trial: Trial, before: int) -> Decision:
-        rungs = self.scheduler.rungs
-        if trial.epoch >= rungs[-1]:
+    def _decide(self, trial: Trial, *, has_passed: bool) -> Decision:
+        if trial.epoch >= trial.rungs[-1]:
             return Stop(FINISHED)
-        # A user's function may skip epochs and pass several rungs at once: the last one counts.
-        passed = [rung for rung in rungs if before < rung <= trial.epoch]
-        if passed and self.scheduler.stops(self.history, trial.number, passed[-1]):
-            return Stop(f"rung {passed[-1]}")
-        if self.is_over:
-            return Stop("time")
-        if trial.epoch < trial.until:
+        decision: Decision = Continue()
+        if has_passed:
+            # A user's function may pass several rungs at once: it is asked about the last one.
+            decision = self.scheduler.decide(self.history, trial.number)
+        if isinstance(decision, Stop):
+            return decision
+        if (ending := self._ending) is not None:
+            return Stop(ending)
+        if isinstance(decision, Continue) and trial.epoch < trial.until:
             return Continue(trial.until)
-        until = self._grant(trial.epoch)
-        return Continue(until) if until > trial.epoch else Stop("total_epochs")
+        return self._granted(trial.number, decision)
+
+    def _granted(self, number: int, decision: Decision) -> Decision:
+        """The scheduler's decision with the epoch up to which the budget lets the trial go on."""
+        if isinstance(decision, Stop | Pause):
+            return decision
+        trial = self.history.trials[number]
+        until = self._grant(trial)
+        return replace(decision, until=until) if until > trial.epoch else Stop("total_epochs")
 
     def _usable(self, rows: list[Row]) -> tuple[tuple[Row, ...], Failure | None]:
-        metric = self.spec.objective.metric
         for place, (epoch, metrics) in enumerate(rows):
-            if metric not in metrics:
-                reported = ", ".join(metrics) or "nothing"
-                text = f"epoch {epoch}: the objective {metric} is missing (reported: {reported})"
-                return tuple(rows[:place]), Failure("bug", text)
-            if not is_usable(metrics[metric]):
-                text = f"epoch {epoch}: {metric} is {metrics[metric]}"
-                return tuple(rows[:place]), Failure("bad_value", text)
+            for metric in (objective.metric for objective in self.spec.objectives):
+                if metric not in metrics:
+                    reported = ", ".join(metrics) or "nothing"
+                    text = (
+                        f"epoch {epoch}: the objective {metric} is missing (reported: {reported})"
+                    )
+                    return tuple(rows[:place]), Failure("bug", text)
+                if not is_usable(metrics[metric]):
+                    text = f"epoch {epoch}: {metric} is {metrics[metric]}"
+                    return tuple(rows[:place]), Failure("bad_value", text)
         return tuple(rows), None
 
     def _running(self, number: int) -> Trial:

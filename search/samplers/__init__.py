@@ -29,15 +29,16 @@ def make_sampler(spec: Spec) -> Sampler:
     name, options = spec.sampler.name, spec.sampler.options
     made: Sampler = construct("sampler", SAMPLERS, name, options, spec.space, spec.seed)
     # What the registered ones propose is covered by tests; a user's may propose anything.
-    asked = made if name in SAMPLERS else Checked(made, spec.space)
-    sampler: Sampler = Deduplicated(asked, spec.space, spec.seed)
-    return StartingWith(spec.start, sampler) if spec.start else sampler
+    asked: Sampler = made if name in SAMPLERS else Checked(made, spec.space)
+    if not spec.repeats:
+        asked = Deduplicated(asked, spec.space, spec.seed)
+    return StartingWith(spec.start, asked) if spec.start else asked
 
 
 def check_sampler(spec: Spec) -> None:
     """Raises SearchError where the sampler cannot work on this space or with these options."""
-    make_sampler(spec)
-    ends = spec.sampler.name == "grid" or not math.isinf(spec.space.size)
+    sampler = make_sampler(spec)
+    ends = sampler.is_finite or (not spec.repeats and not math.isinf(spec.space.size))
     if not ends and not spec.budget.is_finite:
         raise SearchError(
             "budget: give trials, total_epochs or time; the space is infinite and nothing else "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
 from lanewise.search.core.events import Params
@@ -16,16 +17,23 @@ class Grid:
         SpaceError: at construction, where a range has neither points nor a step.
     """
 
+    is_adaptive, is_finite = False, True
+
     def __init__(self, space: Space, seed: int) -> None:
         self.space = space
         self.size = space.grid_size
         # A memo, not a state: histories only grow, so points once seen stay seen.
         self._all_seen_below: WeakKeyDictionary[History, int] = WeakKeyDictionary()
 
-    def ask(self, history: History, number: int) -> Params | None:
-        for index in range(self._all_seen_below.get(history, 0), self.size):
+    def ask(self, history: History, numbers: Sequence[int]) -> list[Params]:
+        found: list[Params] = []
+        first = self._all_seen_below.get(history, 0)
+        for index in range(first, self.size):
+            if len(found) == len(numbers):
+                break
             params = self.space.grid_at(index)
             if fingerprint(params) not in history.fingerprints:
-                self._all_seen_below[history] = index
-                return params
-        return None
+                if not found:
+                    self._all_seen_below[history] = index
+                found.append(params)
+        return found

@@ -7,12 +7,14 @@ freshly seeded sampler for every ask: a suggestion depends on (history, number, 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
 from lanewise.search.core.events import Params
-from lanewise.search.core.history import COMPLETED, STOPPED, History, Trial
+from lanewise.search.core.history import History, Trial
 from lanewise.search.core.seeds import derive
+from lanewise.search.core.states import COMPLETED, STOPPED
 from lanewise.search.samplers.random import draw
 from lanewise.search.samplers.tpe import check_count
 from lanewise.spaces import Space
@@ -29,6 +31,8 @@ class OptunaTPE:
         candidates: draws from the good configurations' density, of which the best is proposed.
     """
 
+    is_adaptive, is_finite = True, False
+
     def __init__(self, space: Space, seed: int, startup: int = 10, candidates: int = 24) -> None:
         check_count("startup", startup, 0)
         check_count("candidates", candidates, 1)
@@ -39,13 +43,17 @@ class OptunaTPE:
         # A memo: the mirror of a history can always be built again from that history.
         self._mirrors: WeakKeyDictionary[History, _Mirror] = WeakKeyDictionary()
 
-    def ask(self, history: History, number: int) -> Params:
+    def ask(self, history: History, numbers: Sequence[int]) -> list[Params]:
         # The first ones are what `random` draws for the same seed.
-        if number < self.startup:
-            return draw(self.space, self.seed, number)
+        drawn = [draw(self.space, self.seed, number) for number in numbers if number < self.startup]
+        rest = numbers[len(drawn) :]
+        if not rest:
+            return drawn
         if history not in self._mirrors:
             self._mirrors[history] = _Mirror(self.space, history.objective.mode)
-        return self._mirrors[history].suggest(history, self._sampler(number))
+        mirror = self._mirrors[history]
+        mirror.follow(history, drawn)
+        return drawn + [mirror.suggest(self._sampler(number)) for number in rest]
 
     def _sampler(self, number: int) -> optuna.samplers.TPESampler:
         import optuna
@@ -70,9 +78,8 @@ class _Mirror:
         self.mode = mode
         self._clear()
 
-    def suggest(self, history: History, sampler: optuna.samplers.BaseSampler) -> Params:
-        """A suggestion for the trial that would be the history's next."""
-        self._follow(history)
+    def suggest(self, sampler: optuna.samplers.BaseSampler) -> Params:
+        """A suggestion for the next trial."""
         self.study.sampler = sampler
         trial = self.study.ask()
         params = self.space.suggest(trial)
@@ -99,7 +106,8 @@ class _Mirror:
         self.mirrored: list[Params] = []
         self.open: list[int] = []
 
-    def _follow(self, history: History) -> None:
+    def follow(self, history: History, drawn: Sequence[Params]) -> None:
+        """Takes in the history's trials, and those of a batch that are drawn without a model."""
         trials = list(history)
         if any(
             place >= len(trials) or trials[place].params != self.mirrored[place]
@@ -107,19 +115,21 @@ class _Mirror:
         ):
             self._clear()  # a suggestion was not taken as it was: build anew
         for trial in trials[len(self.mirrored) :]:
-            self._add(trial)
+            self._add(trial.params)
         self.open = [place for place in self.open if not self._settle(place, trials[place])]
+        for params in drawn:
+            self._add(params)
 
-    def _add(self, trial: Trial) -> None:
+    def _add(self, config: Params) -> None:
         import optuna
 
-        params, distributions = self.space.encode(trial.params)
+        params, distributions = self.space.encode(config)
         self.study.add_trial(
             optuna.trial.create_trial(
                 state=optuna.trial.TrialState.RUNNING, params=params, distributions=distributions
             )
         )
-        self.mirrored.append(trial.params)
+        self.mirrored.append(config)
         self.open.append(len(self.mirrored) - 1)
 
     def _settle(self, place: int, trial: Trial) -> bool:

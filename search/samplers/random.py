@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lanewise.search.core.events import Params
 from lanewise.search.core.history import History
 from lanewise.search.core.seeds import generator
@@ -16,9 +18,11 @@ def draw(space: Space, seed: int, number: int, attempt: int = 0) -> Params:
 class Random:
     """Draws each configuration independently of all others."""
 
+    is_adaptive, is_finite = False, False
+
     def __init__(self, space: Space, seed: int) -> None:
         self.space = space
         self.seed = seed
 
-    def ask(self, history: History, number: int) -> Params:
-        return draw(self.space, self.seed, number)
+    def ask(self, history: History, numbers: Sequence[int]) -> list[Params]:
+        return [draw(self.space, self.seed, number) for number in numbers]

@@ -10,14 +10,12 @@ from lanewise.search.schedulers.asha import ASHA
 from lanewise.search.schedulers.base import Scheduler as Scheduler
 from lanewise.search.schedulers.none import NoScheduler
 
-# name -> class with the signature (epochs, **options)
+# name -> class with the signature (spec, **options)
 SCHEDULERS: dict[str, Any] = {"none": NoScheduler, "asha": ASHA}
 
 
 def make_scheduler(spec: Spec) -> Scheduler:
     """The scheduler that the spec names; SearchError for unknown names and bad options."""
     plugin = spec.scheduler
-    made: Scheduler = construct(
-        "scheduler", SCHEDULERS, plugin.name, plugin.options, spec.budget.epochs
-    )
+    made: Scheduler = construct("scheduler", SCHEDULERS, plugin.name, plugin.options, spec)
     return made

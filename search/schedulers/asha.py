@@ -1,42 +1,60 @@
-"""ASHA, the stopping variant: asynchronous successive halving without waiting for a full rung.
+"""ASHA: asynchronous successive halving, without waiting for a full rung.
 
 Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020. Their Algorithm 2
-promotes a configuration when it is in the top 1/eta of its rung (``top_k(rung, |rung| / eta)``).
-The stopping variant asks the same question once, when a trial reaches the rung, and stops the
-trial otherwise; so no trial is ever paused.
+promotes a configuration when it is in the top 1/eta of its rung (``top_k(rung, |rung| / eta)``),
+highest rung first, and begins a new one where there is none. The stopping variant asks the same
+question once, when a trial reaches the rung, and stops it otherwise; so no trial is ever paused.
 """
 
 from __future__ import annotations
 
+from lanewise.search.core.events import Continue, Decision, Pause, Stop
 from lanewise.search.core.history import History
 from lanewise.search.core.rungs import geometric
-from lanewise.search.errors import SearchError
+from lanewise.search.core.spec import Spec
+from lanewise.search.schedulers.options import check_flag, check_whole
 
 
 class ASHA:
-    """Stops a trial at a rung unless it is in the top 1/eta of all that have reached the rung.
+    """Lets a trial go on from a rung if it is in the top 1/eta of all that have reached the rung.
 
     Args:
-        epochs: the most epochs of a trial; its last rung.
         eta: how many trials reach a rung for one that goes on.
-        min_epochs: the first rung, at most ``epochs``.
+        min_epochs: the first rung, at most the epochs of a trial.
+        promote: whether the others pause, and may go on once more trials stand below them;
+            else they stop.
 
     Raises:
-        SearchError: for another eta or min_epochs.
+        SearchError: for another eta, min_epochs or promote.
     """
 
-    def __init__(self, epochs: int, eta: int = 3, min_epochs: int = 1) -> None:
-        if not isinstance(eta, int) or isinstance(eta, bool) or eta < 2:
-            raise SearchError(f"eta must be a whole number of at least 2, got {eta!r}")
-        whole = isinstance(min_epochs, int) and not isinstance(min_epochs, bool)
-        if not whole or not 1 <= min_epochs <= epochs:
-            raise SearchError(
-                f"min_epochs must be a whole number from 1 to epochs ({epochs}), got {min_epochs!r}"
-            )
+    def __init__(
+        self, spec: Spec, eta: int = 3, min_epochs: int = 1, promote: bool = False
+    ) -> None:
+        check_whole("eta", eta, 2)
+        check_whole("min_epochs", min_epochs, 1, spec.budget.epochs, "epochs")
+        check_flag("promote", promote)
         self.eta = eta
-        self.rungs = geometric(min_epochs, eta, epochs)
+        self.promote = promote
+        self._rungs = geometric(min_epochs, eta, spec.budget.epochs)
 
-    def stops(self, history: History, number: int, rung: int) -> bool:
-        scores = history.scores(rung)
-        top = max(1, len(scores) // self.eta)  # the best so far always goes on
-        return history.score_at(number, rung) < scores[-top]
+    def rungs(self, number: int) -> tuple[int, ...]:
+        return self._rungs
+
+    def decide(self, history: History, number: int) -> Decision:
+        rung = history.rung_of(number)
+        if self.promote:
+            is_on_top = rung.better(number) < len(rung) // self.eta
+            return Continue() if is_on_top else Pause()
+        top = max(1, len(rung) // self.eta)  # the best so far always goes on
+        if rung.score(number) < rung.best(top):
+            return Stop(f"rung {history.trials[number].rung}")
+        return Continue()
+
+    def next(self, history: History) -> int | None:
+        for epoch in reversed(self._rungs[:-1]):
+            rung = history.rung(self._rungs, epoch)
+            # The best one that is paused: where it is not on top, none is.
+            if rung.paused and rung.better(-rung.paused[-1][1]) < len(rung) // self.eta:
+                return -rung.paused[-1][1]
+        return None

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from lanewise.search.core.events import Decision
 from lanewise.search.core.history import History
 
 
 class Scheduler(Protocol):
-    """Decides from the history alone; keeps no state of its own."""
+    """Decides from the history alone, and keeps no state of its own but a memo of the history."""
 
-    rungs: tuple[int, ...]  # ascending; the last one is the most epochs of a trial
+    def rungs(self, number: int) -> tuple[int, ...]:
+        """The epochs at which that trial is decided on, ascending; the last one is its end."""
+        ...
 
-    def stops(self, history: History, number: int, rung: int) -> bool:
-        """Whether the trial, which has just reached ``rung`` (never the last), ends there."""
+    def decide(self, history: History, number: int) -> Decision:
+        """What becomes of a trial at its rung ``history.trials[number].rung``, never its last.
+
+        Asked when it has just reached the rung, and of a paused trial that ``next`` has named.
+        Up to which epoch it goes on is left to the sweep: ``Continue()``, ``Exploit(source,
+        params)``.
+        """
+        ...
+
+    def next(self, history: History) -> int | None:
+        """The paused trial that goes on now, of which ``decide`` would not say Pause.
+
+        None where a new configuration is to be tried instead, if there is one.
+        """
         ...

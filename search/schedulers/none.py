@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from lanewise.search.core.events import Continue, Decision
 from lanewise.search.core.history import History
+from lanewise.search.core.spec import Spec
 
 
 class NoScheduler:
     """Every trial trains to its last epoch."""
 
-    def __init__(self, epochs: int) -> None:
-        self.rungs = (epochs,)
+    def __init__(self, spec: Spec) -> None:
+        self._rungs = (spec.budget.epochs,)
 
-    def stops(self, history: History, number: int, rung: int) -> bool:
-        return False
+    def rungs(self, number: int) -> tuple[int, ...]:
+        return self._rungs
+
+    def decide(self, history: History, number: int) -> Decision:
+        return Continue()
+
+    def next(self, history: History) -> int | None:
+        return None

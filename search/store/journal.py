@@ -27,9 +27,10 @@ from lanewise.search.core.events import Event, Launched, decode, encode, is_swee
 from lanewise.search.errors import JournalError
 
 # Of the tables and records; a newer journal is refused, older ones always open. 2: notes; 3: how
-# ties of the objective are decided, and a checksum that covers the time.
+# ties of the objective are decided, and a checksum that covers the time; 4: pauses, exploits,
+# rungs with each trial, several objectives.
 # An older journal stays as it is while it is read; the first append raises its format.
-FORMAT = 3
+FORMAT = 4
 PATIENCE = 30.0  # seconds for others that write
 
 _encoded = json.JSONEncoder(separators=(",", ":"), allow_nan=True).encode

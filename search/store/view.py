@@ -80,8 +80,7 @@ def unread_view(journal: Journal, sweep: str) -> View:
     for launch, at in journal.launches():
         if launch.sweep == sweep:
             spec = _spec(journal, launch)
-            # Without rungs, which only the scheduler needs: a view must open without a user's own.
-            return View(journal, launch, at, spec, History(spec.objective))
+            return View(journal, launch, at, spec, History(spec.objectives, spec.constraints))
     _refuse_unreadable(journal, sweep)
     raise UnknownSweepError(f"there is no sweep '{sweep}' in {journal.path.parent}")
 

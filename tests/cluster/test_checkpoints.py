@@ -11,7 +11,7 @@ from lanewise.search.core.spec import Objective
 
 
 def ended(values: list[float]) -> History:
-    history = History(Objective("score", "max"), (9,))
+    history = History((Objective("score", "max"),))
     for number, value in enumerate(values):
         history.apply(Asked(number, {"x": value}, 9))
         history.apply(Reported(number, ((1, {"score": value}),), Stop("rung 1")))

@@ -86,7 +86,7 @@ class Bench:
         sweep = make_sweep(spec)
         storage = Storage(str(self.folder / "checkpoints"), 300)
         Path(storage.folder).mkdir(exist_ok=True)
-        executor = self.executor(spec, sweep.scheduler.rungs, storage)
+        executor = self.executor(spec, storage)
         limits = Checkpoints(storage, 10**9)
         Controller(sweep, "s", self.journal, self.journal.last("s"), executor, limits).run()
         return sweep.history
@@ -97,19 +97,19 @@ class Bench:
             space["kind"] = kind
         return Spec(
             space=Space(space),
-            objective=Objective("score", "max"),
+            objectives=(Objective("score", "max"),),
             budget=budget or Budget(epochs=27, trials=6),
             sampler=Plugin("random"),
             **{"scheduler": Plugin("asha"), **changes},
         )
 
-    def executor(self, spec: Spec, rungs: tuple[int, ...], storage: Storage) -> Executor:
+    def executor(self, spec: Spec, storage: Storage) -> Executor:
         recipe = Recipe(train="own.py:train", base=str(self.folder), monitor="score", mode="max")
         if self.name == "inline":
             return InlineExecutor(lambda: recipe, storage)
         if self.name == "packed":
             return PackedExecutor(recipe, storage, self.folder / "ray", Resources(1, 0))
-        return TuneExecutor(recipe, storage, rungs, self.folder / "ray", Resources(1, 0))
+        return TuneExecutor(recipe, storage, self.folder / "ray", Resources(1, 0))
 
 
 @pytest.fixture(params=EXECUTORS)
@@ -168,14 +168,14 @@ def test_total_epochs_are_kept_to_the_epoch(bench: Bench) -> None:
 def test_a_finite_space_ends(bench: Bench) -> None:
     spec = Spec(
         space=Space({"x": Int(1, 3), "folder": str(bench.folder)}),
-        objective=Objective("score", "max"),
+        objectives=(Objective("score", "max"),),
         budget=Budget(epochs=3),
         sampler=Plugin("grid"),
         scheduler=Plugin("none"),
     )
     sweep = make_sweep(spec)
     storage = Storage(str(bench.folder), 300)
-    executor = bench.executor(spec, sweep.scheduler.rungs, storage)
+    executor = bench.executor(spec, storage)
     limits = Checkpoints(storage, 10**9)
     assert Controller(sweep, "s", bench.journal, -1, executor, limits).run() == "done"
     assert sorted(trial.params["x"] for trial in sweep.history) == [1, 2, 3]

@@ -50,7 +50,7 @@ SPACE = Space(
 )
 SPEC = Spec(
     space=SPACE,
-    objective=Objective("val_accuracy", "max"),
+    objectives=(Objective("val_accuracy", "max"),),
     budget=Budget(epochs=9, trials=12),
     sampler=Plugin("random"),
     scheduler=Plugin("asha"),

@@ -141,7 +141,7 @@ def test_every_executor_runs_it_there(
         request.getfixturevalue("ray_local")  # its processes are in another folder
     spec = Spec(
         Space({"x": Float(0, 1)}),
-        Objective("score", "max"),
+        (Objective("score", "max"),),
         Budget(epochs=2, trials=4),
         Plugin("random"),
     )

@@ -36,7 +36,7 @@ SPACE = Space(
 def spec(trials: int = 8, epochs: int = 9, scheduler: str = "asha", space: Space = SPACE) -> Spec:
     return Spec(
         space=space,
-        objective=Objective("val_accuracy", "max"),
+        objectives=(Objective("val_accuracy", "max"),),
         budget=Budget(epochs=epochs, trials=trials),
         sampler=Plugin("random"),
         scheduler=Plugin(scheduler),

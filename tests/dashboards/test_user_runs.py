@@ -34,7 +34,7 @@ def sweep(template, tmp_path_factory):
     space = Space(
         {"lr": Float(0.1, 1.0), "optimizer": Choice([{"sgd": {"momentum": Float(0, 1)}}])}
     )
-    asked = Spec(space, Objective("loss", "min"), Budget(9, TRIALS), Plugin("random"))
+    asked = Spec(space, (Objective("loss", "min"),), Budget(9, TRIALS), Plugin("random"))
     details = {"mlflow": {"tracking_uri": None, "experiment": "exp"}, "sweep_file": {}}
     journal, made = home.journal(create=True), make_sweep(asked)
     trials = [made.ask() for _ in range(TRIALS)]

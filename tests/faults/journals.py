@@ -18,7 +18,7 @@ def events(name: str, trials: int, **mlflow: Any) -> list[Event]:
     """All events of a finished sweep of `trials` trials; its id is its name."""
     spec = Spec(
         space=Space({"lr": Float(1e-4, 1e-1, log=True), "batch_size": 64}),
-        objective=Objective("val_accuracy", "max"),
+        objectives=(Objective("val_accuracy", "max"),),
         budget=Budget(epochs=3, trials=trials),
         sampler=Plugin("random"),
         scheduler=Plugin("asha"),

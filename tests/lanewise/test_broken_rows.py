@@ -18,7 +18,7 @@ from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Float, Space
 
 SPEC = Spec(
-    Space({"x": Float(0, 1)}), Objective("score", "max"), Budget(3, 4), sampler=Plugin("random")
+    Space({"x": Float(0, 1)}), (Objective("score", "max"),), Budget(3, 4), sampler=Plugin("random")
 )
 BROKEN = {
     "the first record": ("UPDATE events SET crc = crc + 1 WHERE sweep = ? AND seq = 0", 0),

@@ -19,7 +19,6 @@ from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
 from lanewise.search.core.sweep import Run
 from lanewise.search.errors import SearchError
 from lanewise.search.schedulers import make_scheduler
-from lanewise.search.schedulers.asha import ASHA
 from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Float, Space
 
@@ -29,7 +28,7 @@ check = settings(deadline=None, max_examples=60, derandomize=True)
 def spec(epochs, trials=10, mode="max", total=None, **asha):
     return Spec(
         space=Space({"x": Float(0, 1)}),
-        objective=Objective("score", mode),
+        objectives=(Objective("score", mode),),
         budget=Budget(epochs, trials, total),
         sampler=Plugin("random"),
         scheduler=Plugin("asha", asha) if asha else Plugin("none"),
@@ -106,7 +105,7 @@ def test_every_decision_is_the_papers_for_any_order_of_arrival(data):
 )
 def test_rungs_are_whole_multiples_and_end_with_the_last_epoch(first, eta, last, rungs):
     assert geometric(first, eta, last) == rungs
-    assert ASHA(last, eta, first).rungs == rungs
+    assert make_scheduler(spec(last, eta=eta, min_epochs=first)).rungs(0) == rungs
 
 
 @pytest.mark.parametrize("eta", [2, 3, 7, 10])
@@ -148,8 +147,9 @@ def test_a_trial_that_skips_rungs_enters_all_of_them_and_is_judged_at_the_last()
         )
     slow = sweep.ask().number
     assert sweep.report(slow, [(4, {"score": 0.1}), (10, {"score": 0.2})]) == Continue(27)
-    assert [sweep.history.score_at(slow, rung) for rung in (1, 3, 9)] == [0.1, 0.1, 0.2]
-    assert sweep.history.scores(1) == [0.1, 0.8, 0.9]
+    rungs = [sweep.history.rung((1, 3, 9, 27), epoch) for epoch in (1, 3, 9)]
+    assert [rung.score(slow) for rung in rungs] == [0.1, 0.1, 0.2]
+    assert rungs[0].scores == [0.1, 0.8, 0.9]
 
 
 @pytest.mark.parametrize(
@@ -173,12 +173,12 @@ def test_a_trial_that_skips_rungs_enters_all_of_them_and_is_judged_at_the_last()
         ),
         (
             {"factor": 3},
-            "scheduler.asha: unknown option 'factor' (allowed: eta, min_epochs)",
+            "scheduler.asha: unknown option 'factor' (allowed: eta, min_epochs, promote)",
         ),
         (
             {"min_epoch": 3},
             "scheduler.asha: unknown option 'min_epoch', did you mean 'min_epochs'? "
-            "(allowed: eta, min_epochs)",
+            "(allowed: eta, min_epochs, promote)",
         ),
     ],
 )

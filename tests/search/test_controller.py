@@ -89,7 +89,7 @@ class Scripted:
 
 SPEC = Spec(
     space=Space({"x": Float(0, 1)}),
-    objective=Objective("score", "max"),
+    objectives=(Objective("score", "max"),),
     budget=Budget(epochs=9, trials=7),
     sampler=Plugin("random"),
     scheduler=Plugin("asha"),
@@ -196,7 +196,7 @@ def test_time_ends_the_sweep(journal: Journal) -> None:
     clock = iter(range(0, 10_000, 2))
     spec = Spec(
         space=SPEC.space,
-        objective=SPEC.objective,
+        objectives=SPEC.objectives,
         budget=Budget(epochs=9, time=60),
         sampler=Plugin("random"),
         scheduler=Plugin("asha"),

@@ -16,7 +16,7 @@ from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Float, Space
 
 spec = Spec(
-    Space({"x": Float(0, 1, grid=5)}), Objective("loss", "min"), Budget(3, 5),
+    Space({"x": Float(0, 1, grid=5)}), (Objective("loss", "min"),), Budget(3, 5),
     Plugin(sys.argv[1]), Plugin("asha"),
 )
 simulate(make_sweep(spec), lambda params, epoch: {"loss": params["x"]})

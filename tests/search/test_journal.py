@@ -44,16 +44,19 @@ bodies = st.dictionaries(
 counts = st.integers(0, 10_000)
 rows = st.tuples(st.integers(1, 1000), st.dictionaries(texts, st.floats(allow_nan=False)))
 seconds = st.floats(0, 1e9)
+decisions = st.one_of(
+    st.builds(Continue, counts),
+    st.builds(Stop, texts),
+    st.builds(ev.Pause),
+    st.builds(ev.Exploit, counts, bodies, counts),
+)
 FIELDS = {
     ev.Launched: (texts, texts, bodies, bodies),
     ev.Opened: (texts, texts, bodies),
-    ev.Asked: (counts, bodies, counts),
+    ev.Asked: (counts, bodies, counts, st.lists(counts, max_size=3).map(tuple)),
     ev.Rerun: (counts, counts),
-    ev.Reported: (
-        counts,
-        st.lists(rows, max_size=3).map(tuple),
-        st.one_of(st.builds(Continue, counts), st.builds(Stop, texts)),
-    ),
+    ev.Resumed: (counts, decisions),
+    ev.Reported: (counts, st.lists(rows, max_size=3).map(tuple), decisions),
     ev.Completed: (counts,),
     ev.Failed: (counts, st.builds(Failure, texts, texts), st.booleans()),
     ev.Lost: (counts,),
@@ -120,7 +123,7 @@ def test_values_that_are_not_numbers_come_back_too(journal):
 def test_the_order_of_a_spaces_keys_is_kept(journal):
     # A draw follows the keys in order: another order would draw other configurations.
     space = Space({"z": Float(0, 1), "a": Int(1, 9), "m": Float(0, 1)})
-    spec = Spec(space, Objective("score", "max"), Budget(1, 3))
+    spec = Spec(space, (Objective("score", "max"),), Budget(1, 3))
     journal.append("s1", -1, [ev.Launched("s1", "digits", spec.to_json(), {})])
     (launch, _), *_ = journal.launches()
     assert Spec.from_json(launch.spec).space.names == ("z", "a", "m")
@@ -372,7 +375,7 @@ def test_in_an_older_sweep_the_first_of_equals_stays_the_best(tmp_path):
         assert [trial.number for trial in view.history.ranked()] == [0, 1, 2]
         again = replay(view.spec, [record.event for record in journal.read("s2")])
         assert again.history.best.number == 0
-        newer = replace(view.spec, objective=Objective("val_accuracy", "max"))
+        newer = replace(view.spec, objectives=(Objective("val_accuracy", "max"),))
         again = replay(newer, [record.event for record in journal.read("s2")])
         assert [(t.number, t.best[0]) for t in again.history.ranked()] == [(2, 1), (0, 2), (1, 1)]
 

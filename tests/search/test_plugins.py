@@ -15,25 +15,25 @@ from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Choice, Float, Int, Space, fingerprint
 
 FINITE = Space({"a": Int(1, 3), "b": Choice(["x", "y"]), "c": Float(0.0, 0.5, step=0.5)})
-SPEC = Spec(FINITE, Objective("score", "max"), Budget(epochs=9), Plugin("random"))
+SPEC = Spec(FINITE, (Objective("score", "max"),), Budget(epochs=9), Plugin("random"))
 OURS = """
 from lanewise.spaces import fingerprint
 
 class Alternating:
     def __init__(self, space, seed, values=("x", "y")):
         self.space, self.values = space, values
-    def ask(self, history, number):
-        return {"a": 1, "b": self.values[number % 2], "c": 0.0}
+    def ask(self, history, numbers):
+        return [{"a": 1, "b": self.values[number % 2], "c": 0.0} for number in numbers]
 
 class Two:
     def __init__(self, space, seed):
         pass
-    def ask(self, history, number):
-        return {"a": number + 1, "b": "x", "c": 0.0} if number < 2 else None
+    def ask(self, history, numbers):
+        return [{"a": number + 1, "b": "x", "c": 0.0} for number in numbers if number < 2]
 
 class Wild(Alternating):
-    def ask(self, history, number):
-        return {"a": 17, "b": "x", "c": 0.0}
+    def ask(self, history, numbers):
+        return [{"a": 17, "b": "x", "c": 0.0} for number in numbers]
 
 class Needy:
     def __init__(self, space, seed, depth):

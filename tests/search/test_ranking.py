@@ -21,7 +21,7 @@ ACCURACY = Objective("val_accuracy", "max")
 
 def ranked(objective, *trials):
     """(number, best epoch) of trials given by their rows, best first."""
-    history = History(objective)
+    history = History((objective,))
     for number, rows in enumerate(trials):
         history.apply(Asked(number, {"lr": number}, 99))
         history.apply(Reported(number, tuple(rows), Continue(99)))
@@ -95,7 +95,7 @@ reports = st.lists(st.tuples(st.integers(0, 4), few, losses), max_size=30)
 def test_the_best_is_always_the_first_of_the_order_and_only_rises(reports, mode, ties):
     """However the reports of trials interleave."""
     objective = Objective("score", mode, ties)
-    history = History(objective)
+    history = History((objective,))
     rows = {number: [] for number in range(5)}
     for number in rows:
         history.apply(Asked(number, {"lr": number}, 99))
@@ -128,7 +128,7 @@ def test_ties_change_no_decision(seed, workers, scheduler):
     for ties in ("loss", "age"):
         asked = Spec(
             Space({"lr": Float(0, 1)}),
-            Objective("score", "max", ties),
+            (Objective("score", "max", ties),),
             Budget(9, 14),
             Plugin("tpe", {"startup": 4}),
             Plugin(scheduler),

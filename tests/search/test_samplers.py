@@ -42,7 +42,7 @@ spaces = pytest.mark.parametrize("space", [FINITE, CONDITIONAL], ids=["finite", 
 def spec(name, space=CONDITIONAL, seed=0, mode="max", scheduler="asha", start=(), trials=None):
     return Spec(
         space=space,
-        objective=Objective("score", mode),
+        objectives=(Objective("score", mode),),
         budget=Budget(epochs=9, trials=trials),
         sampler=Plugin(name, OPTIONS.get(name, {})),
         scheduler=Plugin(scheduler),
@@ -116,7 +116,7 @@ def test_a_fresh_sampler_on_a_replayed_history_answers_as_the_one_that_saw_it_gr
 
     def fresh():
         again = life.replayed()
-        expected.append(again.sampler.ask(again.history, len(again.history)))
+        expected.extend(again.sampler.ask(again.history, [len(again.history)]))
 
     life.goes_on(20, fresh)
     assert [trial.params for trial in life.sweep.history] == expected
@@ -129,7 +129,8 @@ def test_asked_again_it_answers_the_same(name):
 
     def twice():
         sweep = life.sweep
-        answers.extend(sweep.sampler.ask(sweep.history, len(sweep.history)) for _ in range(2))
+        for _ in range(2):
+            answers.extend(sweep.sampler.ask(sweep.history, [len(sweep.history)]))
 
     life.goes_on(14, twice)
     made = [trial.params for trial in life.sweep.history]
@@ -150,10 +151,22 @@ def test_one_sampler_serves_two_histories_side_by_side(name):
 
 
 @everyone
+def test_a_batch_is_what_is_asked_for_one_by_one(name):
+    life = Life(spec(name)).goes_on(14)
+    one_by_one, at_once = life.replayed(), life.replayed()
+    runs = [one_by_one.ask() for _ in range(6)]
+    assert at_once.ask_batch(6) == runs
+    # A batch that was proposed and never tried leaves nothing behind.
+    again = life.replayed()
+    again.sampler.ask(again.history, range(len(again.history), len(again.history) + 5))
+    assert [again.ask() for _ in range(6)] == runs
+
+
+@everyone
 def test_asking_does_not_change_the_history(name):
     life = Life(spec(name)).goes_on(10)
     before = repr(life.sweep.history.trials)
-    life.sweep.sampler.ask(life.sweep.history, 10)
+    life.sweep.sampler.ask(life.sweep.history, [10])
     assert repr(life.sweep.history.trials) == before
     assert len(life.sweep.history.fingerprints) == 10
 
@@ -186,7 +199,7 @@ def test_a_finite_space_ends_exactly_when_all_of_it_was_tried(name, seed):
     life = Life(spec(name, FINITE), seed)
     life.goes_on(FINITE.size)
     sweep = life.sweep
-    assert sweep.sampler.ask(sweep.history, len(sweep.history)) is None
+    assert sweep.sampler.ask(sweep.history, [len(sweep.history)]) == []
     for trial in sweep.history.running:
         sweep.complete(trial.number)
     while sweep.history.waiting:
@@ -202,7 +215,7 @@ def test_unlikely_configurations_are_found_before_a_space_counts_as_exhausted(na
     asked = spec(name, space)
     history = make_sweep(asked).history
     history.fingerprints |= {fingerprint({"width": width}) for width in range(1, 200)}
-    assert make_sampler(asked).ask(history, 0) == {"width": 200}
+    assert make_sampler(asked).ask(history, [0]) == [{"width": 200}]
 
 
 @everyone
@@ -265,7 +278,7 @@ def test_tpe_is_better_than_random():
 
     def best(name, seed):
         sweep = make_sweep(
-            Spec(space, Objective("loss", "min"), Budget(1, trials=40), Plugin(name), seed=seed)
+            Spec(space, (Objective("loss", "min"),), Budget(1, trials=40), Plugin(name), seed=seed)
         )
         simulate(sweep, curve, workers=2)
         return sweep.history.best.best[1]
@@ -335,7 +348,7 @@ def test_tpe_ranks_by_the_last_rung_reached_then_by_score():
     sweep.report(early, [(1, {"score": 0.95})])
     sweep.complete(early)  # it ended by itself: nothing better would have come
     running = [sweep.ask().number for _ in range(2)]
-    sweep.sampler.ask(sweep.history, len(sweep.history))
+    sweep.sampler.ask(sweep.history, [len(sweep.history)])
     table = sweep.sampler.inner._tables[sweep.history]
     assert table.ranked().tolist() == [early, 0, 1, 2, 3, 4, 5, 6]
     good, rest = table.split(table.ranked())
@@ -374,8 +387,10 @@ def test_what_would_never_end_is_refused(name):
 
 def test_a_repeat_is_replaced_by_the_next_random_draw():
     class Same:
-        def ask(self, history, number):
-            return {"x": 0.5}
+        is_adaptive, is_finite = False, False
+
+        def ask(self, history, numbers):
+            return [{"x": 0.5} for _ in numbers]
 
     space = Space({"x": Float(0, 1)})
     sampler = Deduplicated(Same(), space, seed=3)

@@ -23,7 +23,7 @@ everyone = pytest.mark.parametrize("name", SCHEDULERS)
 def spec(name="none", epochs=27, trials=40, mode="max"):
     return Spec(
         space=Space({"x": Float(0, 1)}),
-        objective=Objective("score", mode),
+        objectives=(Objective("score", mode),),
         budget=Budget(epochs, trials),
         sampler=Plugin("random"),
         scheduler=Plugin(name),
@@ -37,7 +37,7 @@ def curve(params, epoch):
 @everyone
 @pytest.mark.parametrize("epochs", [1, 2, 3, 27, 100])
 def test_rungs_ascend_to_the_last_epoch(name, epochs):
-    rungs = make_scheduler(spec(name, epochs)).rungs
+    rungs = make_scheduler(spec(name, epochs)).rungs(0)
     assert isinstance(rungs, tuple)
     assert list(rungs) == sorted(set(rungs))
     assert all(type(rung) is int and rung >= 1 for rung in rungs)
@@ -90,7 +90,7 @@ def test_failures_take_no_place_at_a_rung(name):
     sweep = make_sweep(spec(name, trials=10))
     for value in (float("nan"), float("inf"), float("-inf")):
         sweep.report(sweep.ask().number, [(1, {"score": value})])
-    assert all(sweep.history.scores(rung) == [] for rung in sweep.history.rungs)
+    assert all(not trial.rows for trial in sweep.history)
     good = sweep.ask().number
     first = sweep.history.trials[good].until
     decision = sweep.report(good, [(first, {"score": -5.0})])
@@ -118,11 +118,17 @@ def test_an_unknown_name_gets_one_line(name, line):
 
 def test_a_users_own_class_is_found_by_its_dotted_name(tmp_path, monkeypatch):
     (tmp_path / "our_schedulers.py").write_text(
+        "from lanewise.search.core.events import Continue, Stop\n"
         "class Halves:\n"
-        "    def __init__(self, epochs, below=0.0):\n"
-        "        self.rungs, self.below = (epochs // 2, epochs), below\n"
-        "    def stops(self, history, number, rung):\n"
-        "        return history.score_at(number, rung) < self.below\n"
+        "    def __init__(self, spec, below=0.0):\n"
+        "        self.epochs, self.below = spec.budget.epochs, below\n"
+        "    def rungs(self, number):\n"
+        "        return self.epochs // 2, self.epochs\n"
+        "    def decide(self, history, number):\n"
+        "        is_low = history.rung_of(number).score(number) < self.below\n"
+        "        return Stop('too low') if is_low else Continue()\n"
+        "    def next(self, history):\n"
+        "        return None\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     plugin = Plugin("our_schedulers:Halves", {"below": 0.5})

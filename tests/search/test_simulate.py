@@ -17,7 +17,7 @@ from lanewise.spaces import Float, Int, Space
 def spec(seed=0, scheduler="asha", space=None, **budget):
     return Spec(
         space=space or Space({"x": Float(0, 1)}),
-        objective=Objective("loss", "min"),
+        objectives=(Objective("loss", "min"),),
         budget=Budget(**{"epochs": 9, "trials": 30, **budget}),
         sampler=Plugin("random"),
         scheduler=Plugin(scheduler),

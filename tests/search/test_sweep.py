@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -17,7 +18,7 @@ def begun(scheduler="asha", retries=None, **budget):
     return make_sweep(
         Spec(
             space=Space({"x": Float(0, 1)}),
-            objective=Objective("score", "max"),
+            objectives=(Objective("score", "max"),),
             budget=Budget(**{"epochs": 9, "trials": 4, **budget}),
             sampler=Plugin("random"),
             scheduler=Plugin(scheduler),
@@ -49,7 +50,7 @@ def test_a_failed_attempt_is_run_again_first_under_its_number_and_seed():
     sweep.report(0, [row(1, 0.5)])
     sweep.fail(0, Failure("node_lost", "gone"))
     again = sweep.ask()
-    assert again == Run(0, first.params, first.seed, attempt=2, epoch=1, until=3)
+    assert again == replace(first, attempt=2, epoch=1, until=3)
     sweep.fail(0, Failure("node_lost", "gone"))
     assert sweep.history.trials[0].status == "failed"
     assert sweep.ask().number == 1

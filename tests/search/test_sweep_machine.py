@@ -57,7 +57,7 @@ def specs(draw):
     starts = draw(st.lists(st.integers(0, 3), max_size=3))
     return Spec(
         space=space,
-        objective=Objective("score", draw(st.sampled_from(["max", "min"]))),
+        objectives=(Objective("score", draw(st.sampled_from(["max", "min"]))),),
         budget=Budget(
             epochs,
             trials=draw(st.one_of(st.none(), st.integers(3, 20))),
@@ -159,7 +159,7 @@ class SweepMachine(RuleBasedStateMachine):
     def _started(self, run):
         assert not self.is_over
         assert run.until > run.epoch
-        assert run.until in self.sweep.scheduler.rungs or self.spec.budget.total_epochs
+        assert run.until in self.sweep.scheduler.rungs(0) or self.spec.budget.total_epochs
         if self.waiting:
             number = self.waiting.pop(0)
             trial = self.model[number]
@@ -242,7 +242,7 @@ class SweepMachine(RuleBasedStateMachine):
                 assert trial.epoch < self.spec.budget.epochs
                 self._failed(number, kind)
             case Stop(reason):
-                rungs = [f"rung {rung}" for rung in self.sweep.scheduler.rungs[:-1]]
+                rungs = [f"rung {rung}" for rung in self.sweep.scheduler.rungs(0)[:-1]]
                 assert reason in [*rungs, "time", "total_epochs"]
                 trial.status = "stopped"
 
@@ -314,7 +314,7 @@ class SweepMachine(RuleBasedStateMachine):
         assert [trial.number for trial in history.waiting] == self.waiting
         assert {trial.number for trial in history.running} == set(self.in_state("running"))
         assert history.count("running", "waiting") == len(history.running) + len(history.waiting)
-        assert history.is_anyone_running == bool(history.running)
+        assert history.has_running == bool(history.running)
         assert history.first_waiting is next(iter(history.waiting), None)
         assert history.granted == sum(max(0, t.until - t.epoch) for t in history.running)
 
@@ -365,14 +365,16 @@ class SweepMachine(RuleBasedStateMachine):
 
     @invariant()
     def a_rung_holds_the_first_row_at_or_past_it(self):
-        for rung in self.sweep.scheduler.rungs:
+        rungs = self.sweep.scheduler.rungs(0)
+        for rung in rungs:
             reached = {}
             for number, trial in self.model.items():
                 passed = [value for epoch, value in trial.rows if epoch >= rung]
                 if passed:
                     reached[number] = self.spec.objective.score(passed[0])
-            assert self.sweep.history.scores(rung) == sorted(reached.values())
-            assert all(self.sweep.history.score_at(n, rung) == s for n, s in reached.items())
+            at = self.sweep.history.rung(rungs, rung)
+            assert at.scores == sorted(reached.values())
+            assert all(at.score(n) == s for n, s in reached.items())
 
     # -- replay --------------------------------------------------------------------------------
 

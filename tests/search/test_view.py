@@ -19,7 +19,7 @@ from lanewise.spaces import Float, Space
 
 SPEC = Spec(
     space=Space({"x": Float(0, 1)}),
-    objective=Objective("loss", "min"),
+    objectives=(Objective("loss", "min"),),
     budget=Budget(9, 12),
     sampler=Plugin("random"),
     scheduler=Plugin("asha"),

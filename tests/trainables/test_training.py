@@ -256,7 +256,7 @@ rows_of_metrics = st.lists(
 @given(rows_of_metrics, st.sampled_from(["max", "min"]), st.sampled_from(["loss", "age"]))
 def test_the_kept_epoch_is_the_one_that_the_sweep_names(rows, mode, ties):
     """`search` and `trainables` import nothing of each other, and have the same order."""
-    history = History(Objective("m", mode, ties))
+    history = History((Objective("m", mode, ties),))
     history.apply(Asked(0, {}, 99))
     history.apply(Reported(0, tuple(enumerate(rows, 1)), Continue(99)))
     course = object.__new__(Course)

@@ -26,7 +26,9 @@ def swept(lab) -> Callable[..., View]:
     ) -> View:
         objective = more.get("objective", Objective("val_accuracy", "max"))
         scheduler = Plugin(more.get("scheduler", "none"))
-        asked = Spec(Space(space), objective, Budget(epochs, trials), Plugin("random"), scheduler)
+        asked = Spec(
+            Space(space), (objective,), Budget(epochs, trials), Plugin("random"), scheduler
+        )
         sweep = lab.begun(asked)
         lab.write(simulate(sweep, curve, workers=4))
         return open_view(lab.journal, "s1")

@@ -97,7 +97,7 @@ def test_what_comes_from_users_is_text(swept, lab):
     view = swept(
         {"word": Choice([EVIL, "fine"]), "x": Float(0, 1)},
         lambda params, epoch: {metric: params["x"], EVIL: 1.0, '" onclick="x': 1.0},
-        objective=Objective(metric, "max"),
+        objectives=(Objective(metric, "max"),),
     )
     object.__setattr__(view.launch, "name", EVIL)
     page = page_of(view, lab)
