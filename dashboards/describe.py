@@ -102,6 +102,10 @@ def _budget(budget: Mapping[str, Any]) -> str:
         parts.append(f"{budget['total_epochs']} epochs in all")
     if budget.get("time"):
         parts.append(f"{budget['time']:g} s")
+    if budget.get("target") is not None:
+        parts.append(f"until the objective reaches {budget['target']:g}")
+    if budget.get("stall"):
+        parts.append(f"until {budget['stall']} trials bring nothing better")
     return ", ".join(parts)
 
 

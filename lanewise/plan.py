@@ -186,12 +186,13 @@ def make_spec(file: SweepFile) -> Spec:
     return Spec(
         space=space,
         objectives=(Objective(file.objective.metric, file.objective.mode),),
-        budget=Budget(budget.epochs, budget.trials, budget.total_epochs, budget.time),
+        budget=Budget(**dict(budget)),
         sampler=Plugin(sampler, sampler_options),
         scheduler=Plugin(scheduler, scheduler_options),
         seed=file.seed,
         retries={**RETRIES, **file.retries},
         start=tuple(_start(file, space)),
+        repeats=file.repeats,
     )
 
 

@@ -79,6 +79,7 @@ PluginSection = Annotated[
     ),
 ]
 Count = Annotated[int, Field(ge=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Label = bool | int | float | str
 ColumnTypes = Literal["number", "decimal_comma", "category", "day_first", "month_first"]
 Executors = Literal["auto", "packed", "tune", "inline"]
@@ -244,6 +245,10 @@ class Budget(Section):
     epochs: Count = Field(27, description="the most epochs of one trial")
     total_epochs: Count | None = Field(None, description="epochs of all trials together")
     time: Duration | None = Field(None, description="time running: seconds, or like 10m, 1h30m")
+    target: Finite | None = Field(None, description="a value of the objective that is good enough")
+    stall: Count | None = Field(
+        None, description="so many trials have ended since the best value last improved"
+    )
 
 
 class Resources(Section):

@@ -72,6 +72,7 @@ class SweepFile(Section):
     folds: Count = Field(1, description="k-fold cross-validation within each trial")
     seeds: Count = Field(1, description="repetitions of each trial with other seeds")
     start: list[dict[str, Any]] = Field([], description="configurations to try first")
+    repeats: bool = Field(False, description="whether a configuration may be tried again")
     max_concurrent: Count | None = Field(None, description="the most trials at a time")
     retries: dict[str, Annotated[int, Field(ge=0)]] = Field(
         {}, description="how often a trial starts again, by kind of failure"

@@ -115,7 +115,7 @@ class History:
         self.spent = 0  # epochs reported, over all trials
         self.granted = 0  # epochs that running trials may still train
         self.ended = 0  # trials
-        self.ended_at_best = 0  # of them, when the best value was last improved
+        self.ended_at_best = 0  # of them, when the best value was last improved, the best's own too
         self.changes: list[int] = []
         self._running: dict[int, Trial] = {}
         self._waiting: dict[int, Trial] = {}
@@ -295,6 +295,7 @@ class History:
         self._members(status)[number] = trial
         self.granted += trial.granted
         self.ended += not trial.is_open
+        self.ended_at_best += not trial.is_open and trial is self.best
         return trial
 
     def _members(self, status: str) -> dict[int, Trial]:

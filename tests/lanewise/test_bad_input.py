@@ -40,6 +40,16 @@ CASES = {
     "grid without points": (change("sampler: random", "sampler: grid"), "space.lr: "),
     "empty space": (change("\n  lr: {float: [1e-4, 1e-1], log: true}", " {}"), "space: "),
     "no trials": (change("trials: 1", "trials: 0"), "budget.trials: must be greater than or"),
+    "no finite target": (
+        change("epochs: 1", "epochs: 1, target: .nan"),
+        "budget.target: must be a finite number",
+    ),
+    "a stall of no trials": (change("epochs: 1", "epochs: 1, stall: 0"), "budget.stall: must be"),
+    "eta of one": (GOOD + "scheduler: {asha: {eta: 1}}\n", "scheduler.asha: eta must be a whole"),
+    "promote that is no flag": (
+        GOOD + "scheduler: {asha: {promote: maybe}}\n",
+        "scheduler.asha: promote must be true or false, got 'maybe'",
+    ),
     "text for a number": (change("epochs: 1", "epochs: many"), "budget.epochs: must be a whole"),
     "text for a bound": (change("[1e-4, 1e-1]", "[low, 1e-1]"), "space.lr: "),
     "no end": (change("{trials: 1, epochs: 1}", "{epochs: 1}"), "budget: give trials"),

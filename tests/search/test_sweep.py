@@ -165,3 +165,28 @@ def test_a_note_is_recorded_once_until_its_topic_has_another_text():
         sweep.note(topic, text)
     assert sweep.drain() == [Noted("packing", "a"), Noted("data", "b"), Noted("packing", "c")]
     assert sweep.history.notes == {"packing": "c", "data": "b"}
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"), [({"target": 0.5}, "target"), ({"stall": 3}, "stall"), ({}, "trials")]
+)
+def test_what_is_good_enough_or_stalls_ends_the_sweep(more, reason):
+    sweep = begun("none", trials=40, epochs=3, **more)
+    values = iter([0.1, 0.3, 0.2, 0.2, 0.1, 0.6, *[0.0] * 40])
+    ended = 0
+    while isinstance(run := sweep.ask(), Run):
+        value = next(values)
+        sweep.report(run.number, [row(3, value)])
+        ended += 1
+    assert (sweep.end, ended) == {"target": ("target", 6), "stall": ("stall", 5)}.get(
+        reason, ("trials", 40)
+    )
+
+
+def test_what_is_under_way_ends_with_the_sweep():
+    sweep = begun("none", trials=4, epochs=3, target=0.5)
+    first, second = sweep.ask(), sweep.ask()
+    assert sweep.report(first.number, [row(1, 0.7)]) == Stop("target")
+    assert isinstance(sweep.ask(), Wait)
+    assert sweep.report(second.number, [row(1, 0.1)]) == Stop("target")
+    assert isinstance(sweep.ask(), Done)
