@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from lanewise.search.core.events import Continue, Decision, Pause, Stop
 from lanewise.search.core.history import History
-from lanewise.search.core.rungs import geometric
+from lanewise.search.core.rungs import Rung, geometric
 from lanewise.search.core.spec import Spec
 from lanewise.search.schedulers.options import check_flag, check_whole
 
@@ -34,6 +34,7 @@ class ASHA:
         check_whole("eta", eta, 2)
         check_whole("min_epochs", min_epochs, 1, spec.budget.epochs, "epochs")
         check_flag("promote", promote)
+        self.trials = spec.budget.trials
         self.eta = eta
         self.promote = promote
         self._rungs = geometric(min_epochs, eta, spec.budget.epochs)
@@ -44,7 +45,7 @@ class ASHA:
     def decide(self, history: History, number: int) -> Decision:
         rung = history.rung_of(number)
         if self.promote:
-            is_on_top = rung.better(number) < len(rung) // self.eta
+            is_on_top = rung.better(number) < self._promoted(history, rung)
             return Continue() if is_on_top else Pause()
         top = max(1, len(rung) // self.eta)  # the best so far always goes on
         if rung.score(number) < rung.best(top):
@@ -55,6 +56,16 @@ class ASHA:
         for epoch in reversed(self._rungs[:-1]):
             rung = history.rung(self._rungs, epoch)
             # The best one that is paused: where it is not on top, none is.
-            if rung.paused and rung.better(-rung.paused[-1][1]) < len(rung) // self.eta:
+            promoted = self._promoted(history, rung)
+            if rung.paused and rung.better(-rung.paused[-1][1]) < promoted:
                 return -rung.paused[-1][1]
         return None
+
+    def _promoted(self, history: History, rung: Rung) -> int:
+        """How many of a rung go on. Once all trials have begun, at least its best one does.
+
+        The paper's stream of configurations never ends; without this, eight trials would end with
+        two at the second rung and none beyond it.
+        """
+        has_all_begun = self.trials is not None and len(history) >= self.trials
+        return max(int(has_all_begun), len(rung) // self.eta)

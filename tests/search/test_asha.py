@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from lanewise.search.control.simulate import simulate
 from lanewise.search.core.events import FINISHED, Continue, Stop
+from lanewise.search.core.invariants import check_invariants
 from lanewise.search.core.rungs import geometric
 from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
 from lanewise.search.core.sweep import Run
@@ -185,3 +186,41 @@ def test_a_trial_that_skips_rungs_enters_all_of_them_and_is_judged_at_the_last()
 def test_bad_options_get_one_line_that_names_the_value(options, line):
     with pytest.raises(SearchError, match=f"^{re.escape(line)}$"):
         make_scheduler(spec(9, **options))
+
+
+def trained_with_promotion(trials, values):
+    """(number, epoch) in the order of training, by one worker; and the sweep."""
+    sweep = make_sweep(spec(9, trials, eta=3, promote=True))
+    trained = []
+    while isinstance(run := sweep.ask(), Run):
+        decision = Continue(run.until)
+        while isinstance(decision, Continue):
+            trained.append((run.number, decision.until))
+            decision = sweep.report(run.number, [(decision.until, {"score": values[run.number]})])
+            check_invariants(sweep.history)
+    return trained, sweep
+
+
+def test_promotion_is_the_papers_from_the_highest_rung_down():
+    """Algorithm 2: whoever is in the top 1/eta of its rung goes on; else a new one begins."""
+    trained, sweep = trained_with_promotion(7, [0.1, 0.5, 0.3, 0.2, 0.7, 0.6, 0.4])
+    # Of three at the first rung one goes on, 1; so do 4 and 5, on top when they arrive. Of three at
+    # the second rung it is 4.
+    assert trained == [
+        *((0, 1), (1, 1), (2, 1), (1, 3), (3, 1), (4, 1), (4, 3), (5, 1), (5, 3), (4, 9), (6, 1))
+    ]
+    assert sweep.history.trials[4].status == "completed"
+    assert [trial.number for trial in sweep.history.paused] == [0, 2, 1, 3, 5, 6]
+    sweep.close(sweep.end)
+    reasons = {trial.number: trial.reason for trial in sweep.history}
+    assert reasons == {
+        4: "",
+        **dict.fromkeys((1, 5), "rung 3"),
+        **dict.fromkeys((0, 2, 3, 6), "rung 1"),
+    }
+
+
+def test_once_all_trials_have_begun_the_best_of_a_rung_goes_on():
+    trained, sweep = trained_with_promotion(4, [0.1, 0.5, 0.3, 0.2])
+    assert trained == [(0, 1), (1, 1), (2, 1), (1, 3), (3, 1), (1, 9)]
+    assert sweep.history.trials[1].status == "completed"
