@@ -22,7 +22,7 @@ test-long: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m long
 
 test-night: setup
-	$(BIN)/python -m pytest -n 2 -m night
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m night
 
 lint: setup
 	$(BIN)/ruff check .

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -29,9 +28,23 @@ def run_in(folder: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, timeout=280)
 
 
-def lanewise(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    call = [sys.executable, "-c", "from lanewise.main import main; main()", *words]
-    return run_in(folder, call)
+# Runs commands in one process, which imports everything once.
+READER = """
+import shlex, sys
+from lanewise.cli import run
+
+for line in sys.argv[1:]:
+    print(f"--- {line}", file=sys.stderr, flush=True)
+    if code := run(shlex.split(line)):
+        sys.exit(code)
+"""
+
+
+def lanewise(folder: Path, *lines: str) -> str:
+    """What the commands of these lines print, each of which succeeds."""
+    done = run_in(folder, [sys.executable, "-c", READER, *lines])
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -45,38 +58,30 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "size,town,price\n"
         + "".join(f"{n},{'Ulm' if n % 2 else 'Bonn'},{3 * n}\n" for n in range(60))
     )
-    small = ["budget.trials=3", "budget.epochs=3", "--executor", "inline", "--quiet"]
-    done = lanewise(folder, "run", "examples/digits.yaml", *small)
-    assert done.returncode == 0, done.stderr
+    small = "budget.trials=3 budget.epochs=3 --executor inline --quiet"
+    lanewise(folder, f"run examples/digits.yaml {small}")
     return folder
 
 
 def test_the_commands_of_the_tour_run(place: Path) -> None:
     tour = [line for line in commands() if not line.startswith(HEAVY)]
     assert len(tour) >= 7
-    for line in tour:
-        done = lanewise(place, *shlex.split(line)[1:])
-        assert done.returncode == 0, f"{line}: {done.stderr}"
+    lanewise(place, *(line.removeprefix("lanewise ") for line in tour))
 
 
 def test_the_run_of_the_tour_is_a_valid_one(place: Path) -> None:
     (line,) = [line for line in commands() if line.startswith("lanewise run")]
-    done = lanewise(place, "validate", *shlex.split(line)[2:])
-    assert done.returncode == 0, done.stderr
-    assert "trials 10" in done.stdout
+    assert "trials 10" in lanewise(place, line.replace("lanewise run", "validate"))
 
 
-@pytest.mark.parametrize("number", range(len(blocks("yaml"))))
-def test_every_yaml_block_is_a_valid_sweep(number: int, place: Path) -> None:
-    path = place / f"block-{number}.yaml"
-    path.write_text(blocks("yaml")[number])
-    done = lanewise(place, "validate", path.name)
-    assert done.returncode == 0, done.stderr
+def test_every_yaml_block_is_a_valid_sweep(place: Path) -> None:
+    for number, block in enumerate(blocks("yaml")):
+        (place / f"block-{number}.yaml").write_text(block)
+    lanewise(place, *(f"validate block-{number}.yaml" for number in range(len(blocks("yaml")))))
 
 
 def test_what_validate_is_said_to_print_is_what_it_prints(place: Path) -> None:
-    done = lanewise(place, "validate", "examples/digits.yaml")
-    assert done.stdout in blocks("text")
+    assert lanewise(place, "validate examples/digits.yaml") in blocks("text")
 
 
 def test_the_python_tour_runs(tmp_path: Path) -> None:

@@ -58,8 +58,13 @@ def test_a_home_without_a_database_takes_the_one_made_ahead(lab):
     assert not list(lab.home.root.glob(".mlflow.db*"))
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("after", [0.05, 0.3, 0.6, 1.0])
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param(0.3, marks=pytest.mark.long),
+        *(pytest.param(seconds, marks=pytest.mark.night) for seconds in (0.05, 0.6, 1.0)),
+    ],
+)
 def test_killed_while_it_is_made_it_is_made_anew(tmp_path, after):
     """`after` seconds from the first byte of the file that MLflow writes to."""
     code = (

@@ -26,7 +26,7 @@ from lanewise.trainables.trial import Recipe, open_trial
 OWN = Path(__file__).parents[2] / "examples" / "own"
 HAS_LIGHTNING = importlib.util.find_spec("lightning") is not None
 real_lightning = pytest.mark.skipif(not HAS_LIGHTNING, reason="Lightning is not installed")
-LONG = pytest.mark.long
+LONG, NIGHT = pytest.mark.long, pytest.mark.night
 
 
 def example(name: str) -> ModuleType:
@@ -58,14 +58,14 @@ def run(lanewise: Lanewise, name: str, executor: str, *options: str) -> dict[str
 @pytest.mark.parametrize(
     ("name", "executor", "trials", "bar"),
     [
-        ("custom_layer", "packed", 4, 0.9),
-        ("hugging_face", "inline", 3, 0.7),
-        ("lightning_module", "inline", 2, 0.9),
         ("scikit_learn", "inline", 4, 0.9),
-        pytest.param("hugging_face", "packed", 3, 0.7, marks=LONG),
+        pytest.param("custom_layer", "packed", 4, 0.9, marks=LONG),
+        pytest.param("hugging_face", "inline", 3, 0.7, marks=LONG),
         # In Ray's workers, a file that the example imports must be found, too.
         pytest.param("lightning_module", "tune", 2, 0.9, marks=LONG),
-        pytest.param("scikit_learn", "tune", 4, 0.9, marks=LONG),
+        pytest.param("hugging_face", "packed", 3, 0.7, marks=NIGHT),
+        pytest.param("lightning_module", "inline", 2, 0.9, marks=NIGHT),
+        pytest.param("scikit_learn", "tune", 4, 0.9, marks=NIGHT),
     ],
 )
 def test_a_few_trials_of_an_example(
@@ -81,7 +81,7 @@ def test_a_few_trials_of_an_example(
         assert "off" not in shown
 
 
-@LONG
+@NIGHT
 @pytest.mark.parametrize(
     ("name", "bar"),
     [
@@ -112,7 +112,7 @@ BUGS = {
 }
 
 
-@pytest.mark.parametrize("name", ["lightning_module", pytest.param("custom_layer", marks=LONG)])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=LONG) for name in BUGS])
 def test_a_bug_in_the_module_shows_its_whole_traceback(name: str, lanewise: Lanewise) -> None:
     written, instead, lines = BUGS[name]
     for path in OWN.iterdir():

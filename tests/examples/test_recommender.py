@@ -1,4 +1,4 @@
-"""examples/recommender.yaml: a quick run, its bar, and the same ratings by other ways."""
+"""examples/recommender.yaml: a few trials, its bar, and the same ratings by other ways."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "recommender.yaml"
 BAR, BIASES_ALONE = 0.63, 0.36
 
 
-def test_the_example_runs(summary_of: Summary) -> None:
-    few = ("budget.trials=2", "budget.epochs=3", "scheduler=none", "report=false")
-    best = summary_of("recommender", *few, "executor=packed")["best"]
-    assert best["metrics"]["val_r2"] > 0.1
-    assert best["metrics"]["val_rmse"] < 1
-
-
 @pytest.mark.long
-@pytest.mark.timeout(600)
+def test_a_few_trials(summary_of: Summary) -> None:
+    few = ("budget.trials=6", "budget.epochs=9", "report=false", "executor=inline")
+    best = summary_of("recommender", *few)["best"]
+    assert best["metrics"]["val_r2"] > 0.5 > BIASES_ALONE
+    assert best["metrics"]["val_rmse"] < 0.8
+
+
+@pytest.mark.night
+@pytest.mark.timeout(900)
 def test_it_keeps_its_promise(summary_of: Summary) -> None:
     assert f"val_r2 >= {BAR}" in EXAMPLE.read_text()
     found = summary_of("recommender")["best"]["metrics"]["val_r2"]

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+# Its queues for jobs are seven processes more, of which each imports MLflow.
+SERVER = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 PASSED_ON = ("content-type", "accept", "user-agent", "content-length")
 
 
@@ -46,7 +48,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
+                env={**os.environ, **SERVER},
                 start_new_session=True,
             )
         deadline = time.monotonic() + 120

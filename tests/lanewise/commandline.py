@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -163,17 +166,64 @@ print(json.dumps([{
     return found
 
 
-def run_python(code: str, *arguments: str, cwd: Path | None = None) -> str:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, *arguments],
-        capture_output=True,
+# Imports MLflow, which takes seconds, once; each code that it is given runs in a fork of its own.
+# A request is a line of JSON, [code, arguments, folder]; the answer is the exit status, and what
+# was printed lies in the folder.
+FORKS = """
+import json, os, sys, traceback
+import mlflow
+
+print("ready", flush=True)
+for line in sys.stdin:
+    code, arguments, folder = json.loads(line)
+    child = os.fork()
+    if not child:
+        failed = 1
+        out, err = open(folder + "/stdout", "w"), open(folder + "/stderr", "w")
+        with out as sys.stdout, err as sys.stderr:
+            try:
+                sys.argv = ["-c", *arguments]
+                exec(compile(code, "code", "exec"), {"__name__": "__main__"})
+                failed = 0
+            except BaseException:
+                traceback.print_exc()
+        os._exit(failed)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@functools.cache
+def forks() -> subprocess.Popen[str]:
+    """The process that makes them; it ends with this one."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", FORKS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        timeout=280,
-        cwd=cwd,
         env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+
+    def stop() -> None:
+        process.kill()
+        process.communicate()
+
+    atexit.register(stop)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def run_python(code: str, *arguments: str) -> str:
+    """What a code that may use MLflow prints, in a process without our code."""
+    process = forks()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with tempfile.TemporaryDirectory() as folder:
+        process.stdin.write(json.dumps([code, arguments, folder]) + "\n")
+        process.stdin.flush()
+        status = process.stdout.readline()
+        assert status == "0\n", (Path(folder) / "stderr").read_text()
+        return (Path(folder) / "stdout").read_text()
 
 
 def children(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

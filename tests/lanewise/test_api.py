@@ -106,7 +106,7 @@ if __name__ == "__main__":
     print(result.status, result.best.metrics["loss"] == min(t["metrics"]["loss"]
           for t in result.history))
     unnamed = lw.tune(train=lambda config, report: report(1, loss=config["x"]), trials=1,
-                      space={"x": lw.Float(0, 1)}, minimize="loss", executor="EXECUTOR",
+                      space={"x": lw.Float(0, 1)}, minimize="loss", executor="inline",
                       home="home", progress=False)
     print(unnamed.status)
 """

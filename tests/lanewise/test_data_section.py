@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -189,6 +191,7 @@ def test_groups_from_python(tmp_path: Path) -> None:
         epochs=2,
         executor="inline",
         home=tmp_path,
+        report=False,
         progress=False,
     )
     assert result.best.model.predict(X).shape == (120,)
@@ -209,14 +212,13 @@ def test_a_sweep_on_three_files_shows_them_in_mlflow_once(lanewise: Lanewise) ->
     write_files(lanewise.folder)
     data = "source: train.csv, validation: val.csv, test: test.csv, target: y, group: who"
     lanewise.write("sweep.yaml", SWEEP.replace("DATA", data))
-    done = lanewise.json("run", "sweep.yaml", "--executor", "inline")
+    done = lanewise.json("run", "sweep.yaml", "--executor", "inline", "report=false")
     assert done["trials"]["completed"] == 2
     uri = f"sqlite:///{lanewise.home / 'mlflow.db'}"
     shown = run_python(INPUTS, uri)
     for name, role in {"train": "training", "val": "validation", "test": "test"}.items():
         assert shown.count(f'["{name}.csv", "{role}"]') == 1
-    for _ in range(2):
-        assert lanewise.run("sync", "rows").returncode == 0
+    assert lanewise.run("sync", "rows").returncode == 0
     assert run_python(INPUTS, uri) == shown
 
 
@@ -232,7 +234,7 @@ def test_the_sweeps_of_the_page_on_data_are_valid(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     files, function = blocks("python")
-    run_python(files, cwd=tmp_path)
+    subprocess.run([sys.executable, "-c", files], check=True)
     (tmp_path / "recent.py").write_text(function)
     assert len(blocks("yaml")) == 7
     for number, text in enumerate(blocks("yaml")):

@@ -359,8 +359,16 @@ def test_names_that_yaml_would_misread(place: Path) -> None:
         assert yaml.load(flow(value), "a") == back
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("case", ["table", "series", "ratings", "pictures", "text files"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param("table", marks=pytest.mark.long),
+        *(
+            pytest.param(case, marks=pytest.mark.night)
+            for case in ("series", "ratings", "pictures", "text files")
+        ),
+    ],
+)
 def test_it_runs_from_the_command_line(case: str, lanewise: Lanewise) -> None:
     write, words, *_ = CASES[case]
     write(lanewise.folder)

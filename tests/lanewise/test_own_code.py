@@ -287,7 +287,11 @@ class Drifts(nn.Module):
 
 @pytest.mark.parametrize(
     "executor",
-    ["inline", *(pytest.param(name, marks=pytest.mark.long) for name in ("packed", "tune"))],
+    [
+        "inline",
+        pytest.param("packed", marks=pytest.mark.long),
+        pytest.param("tune", marks=pytest.mark.night),
+    ],
 )
 def test_a_best_model_that_is_not_what_was_trained_is_told(
     executor: str, place: Path, capsys: pytest.CaptureFixture[str]

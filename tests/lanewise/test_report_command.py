@@ -59,11 +59,10 @@ def test_what_cannot_be_reported_is_one_line(done, capsys):
 @pytest.mark.long
 def test_a_run_ends_with_its_report(lanewise):
     small = ["budget.trials=3", "budget.epochs=3", "report=true"]
-    summary = lanewise.json("run", "sweep.yaml", "--executor", "inline", *small)
-    path = Path(summary["report"])
+    told = lanewise.run("run", "sweep.yaml", "--executor", "inline", "--quiet", *small)
+    assert "reports/small-" in told.stdout.replace("\n", "").replace(" ", "")
+    path = Path(lanewise.json("show")["report"])
     assert path.parent == lanewise.home / "reports"
     logged = list((lanewise.home / "artifacts").rglob("report.html"))
     assert [file.read_bytes() for file in logged] == [path.read_bytes()]
     assert lanewise.json("resume")["report"] == str(path)
-    told = lanewise.run("run", "sweep.yaml", "--executor", "inline", "--quiet", *small)
-    assert "reports/small-" in told.stdout.replace("\n", "").replace(" ", "")

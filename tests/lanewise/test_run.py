@@ -65,15 +65,19 @@ def check_mlflow(summary: dict[str, Any]) -> None:
         assert best["metrics"][f"best_{name}"] == value
 
 
-LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("inline", "tune")]
+TUNE = pytest.param("tune", marks=pytest.mark.long)
 
 
-@pytest.mark.parametrize("executor", ["packed", *LONG])
+@pytest.mark.parametrize("executor", ["packed", TUNE])
 def test_a_sweep_runs_end_to_end(executor: str, lanewise: Lanewise) -> None:
+    """In packs without having asked for them."""
     lanewise.write("sweep.yaml", DIGITS)
-    summary = lanewise.json("run", "sweep.yaml", "--executor", executor)
+    asked = [] if executor == "packed" else ["--executor", executor]
+    summary = lanewise.json("run", "sweep.yaml", *asked)
     check_summary(summary, 8, executor)
     check_mlflow(summary)
+    if not asked:
+        assert "packed" in lanewise.run("show", "small").stdout
     shown = lanewise.json("show", "small")
     assert shown["best"] == summary["best"]
     assert len(shown["history"]) == 8
@@ -83,17 +87,6 @@ def test_a_sweep_runs_end_to_end(executor: str, lanewise: Lanewise) -> None:
     again = lanewise.json("resume", "small")
     assert again["best"] == summary["best"]
     assert again["status"] == "done"
-
-
-@pytest.mark.long
-def test_auto_says_what_it_chose_and_why(lanewise: Lanewise) -> None:
-    summary = lanewise.json("run", "sweep.yaml", "budget.trials=2", "budget.epochs=1")
-    assert summary["executor"] == "tune"
-    assert "tune" in lanewise.run("show", "small").stdout
-    lanewise.write("digits.yaml", DIGITS.replace("name: small", "name: stacked"))
-    summary = lanewise.json("run", "digits.yaml", "budget.trials=2", "budget.epochs=1")
-    assert summary["executor"] == "packed"
-    assert "packed" in lanewise.run("show", "stacked").stdout
 
 
 FAILING = """
@@ -117,7 +110,14 @@ budget: {epochs: 2}
 """
 
 
-@pytest.mark.parametrize("executor", ["packed", *LONG])
+@pytest.mark.parametrize(
+    "executor",
+    [
+        "inline",
+        pytest.param("packed", marks=pytest.mark.long),
+        pytest.param("tune", marks=pytest.mark.night),
+    ],
+)
 def test_a_bug_in_user_code_fails_its_trial_only(executor: str, lanewise: Lanewise) -> None:
     lanewise.write("own.py", FAILING)
     lanewise.write("own.yaml", FAILING_SWEEP)
@@ -145,13 +145,15 @@ def test_a_sweep_in_which_everything_fails_has_no_best(lanewise: Lanewise) -> No
     assert lanewise.run("best", "own").returncode == 3
 
 
-@pytest.mark.parametrize(
-    "executor", ["inline", *(pytest.param(n, marks=pytest.mark.long) for n in ("tune", "packed"))]
-)
+@pytest.mark.parametrize("executor", ["inline", TUNE])
 def test_a_training_function_of_ones_own(executor: str, lanewise: Lanewise) -> None:
-    summary = lanewise.json("run", "sweep.yaml", "--executor", executor)
+    """Each as a trial of Tune without having asked for it."""
+    asked = [] if executor == "tune" else ["--executor", executor]
+    summary = lanewise.json("run", "sweep.yaml", *asked)
     check_summary(summary, 8, executor)
     check_mlflow(summary)
+    if not asked:
+        assert "tune" in lanewise.run("show", "small").stdout
 
 
 def test_a_csv_with_gaps_and_words_needs_no_preparation(lanewise: Lanewise) -> None:
@@ -193,7 +195,7 @@ def messy_csv(rows: int) -> str:
 
 @pytest.mark.long
 def test_best_is_a_sweep_file_of_constants(lanewise: Lanewise) -> None:
-    first = lanewise.json("run", "sweep.yaml", "--executor", "inline")
+    first = lanewise.json("run", "sweep.yaml", "--executor", "inline", "budget.trials=2")
     assert lanewise.run("best", "--out", "best.yaml").returncode == 0
     second = lanewise.json("run", "best.yaml", "--executor", "inline")
     assert second["best"]["params"] == first["best"]["params"]
@@ -211,7 +213,8 @@ def test_an_unfinished_namesake_is_refused(lanewise: Lanewise) -> None:
     assert refused.returncode == 2
     assert "resume it" in refused.stderr
     assert "--new" in refused.stderr
-    assert lanewise.run("run", "sweep.yaml", "--new", "--executor", "inline").returncode == 0
+    again = lanewise.run("run", "sweep.yaml", "--new", "--executor", "inline", "budget.trials=1")
+    assert again.returncode == 0
 
 
 def forget_the_end(journal: Any) -> None:
@@ -251,8 +254,13 @@ def test_schema_accepts_the_examples(lanewise: Lanewise) -> None:
     assert norm["description"].endswith("batch, layer or null; by default null")
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("executor", ["inline", "tune", "packed"])
+@pytest.mark.parametrize(
+    "executor",
+    [
+        pytest.param("packed", marks=pytest.mark.long),
+        *(pytest.param(name, marks=pytest.mark.night) for name in ("inline", "tune")),
+    ],
+)
 def test_the_digits_example_reaches_its_bar(executor: str, lanewise: Lanewise) -> None:
     example = str(Path(__file__).parents[2] / "examples" / "digits.yaml")
     summary = lanewise.json("run", example, "--executor", executor)

@@ -7,7 +7,7 @@ import shutil
 import pytest
 from commandline import mlflow_runs
 
-pytestmark = pytest.mark.long
+LONG, NIGHT = pytest.mark.long, pytest.mark.night
 
 TRAIN = """
 import pathlib
@@ -68,8 +68,17 @@ def ours(uri):
     return trials
 
 
-@pytest.mark.parametrize("executor", ["inline", "tune", "packed"])
-@pytest.mark.parametrize("where", ["home", "elsewhere"])
+@pytest.mark.parametrize(
+    ("where", "executor"),
+    [
+        pytest.param("home", "inline", marks=LONG),
+        pytest.param("home", "packed", marks=LONG),
+        pytest.param("elsewhere", "tune", marks=LONG),
+        pytest.param("home", "tune", marks=NIGHT),
+        pytest.param("elsewhere", "inline", marks=NIGHT),
+        pytest.param("elsewhere", "packed", marks=NIGHT),
+    ],
+)
 def test_a_training_function(lanewise, migrated, executor, where):
     """Retried attempts go on in the same run; MLflow's own file appears nowhere else."""
     lanewise.write("own.py", TRAIN)
@@ -94,7 +103,9 @@ def test_a_training_function(lanewise, migrated, executor, where):
     assert left == {"home", "own.py", "sweep.yaml"}
 
 
-@pytest.mark.parametrize("executor", ["inline", "packed"])
+@pytest.mark.parametrize(
+    "executor", [pytest.param("packed", marks=LONG), pytest.param("inline", marks=NIGHT)]
+)
 def test_a_model_that_is_built(lanewise, executor):
     lanewise.write("own.py", BUILD)
     lanewise.write("sweep.yaml", MODEL)

@@ -794,14 +794,14 @@ def test_modules_through_random_histories(recipe, tmp_path, trials, history):
     live_modules(recipe, tmp_path, trials, history)
 
 
-@pytest.mark.long
+@pytest.mark.night
 @many(300)
 @given(neighbours(configs(), 9), histories)
 def test_networks_through_many_random_histories(recipe, tmp_path, trials, history):
     live_mlps(recipe, tmp_path, trials, history)
 
 
-@pytest.mark.long
+@pytest.mark.night
 @many(200)
 @given(neighbours(modules(), 9), histories)
 def test_modules_through_many_random_histories(recipe, tmp_path, trials, history):
