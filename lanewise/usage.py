@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 
+from lanewise.search.plain import say
 from lanewise.search.store.home import Home
 
 
@@ -34,6 +35,12 @@ def told(error: Any) -> str:
     if not keys:
         return message
     return f"No such option: --{option}; a key of the sweep file is given as {keys}"
+
+
+def complain(message: str, code: int) -> int:
+    """Says what is wrong in one line, on standard error; gives the exit code back."""
+    say("lanewise: " + " ".join(message.split()))
+    return code
 
 
 def help_of(context: typer.Context, command: Sequence[str]) -> str:
