@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
 from lanewise import sweepfile, yaml
 from lanewise.dashboards.state import is_masked, mask
 from lanewise.plan import Plan
+from lanewise.search.core.spec import Spec
 from lanewise.search.schedulers import make_scheduler
 from lanewise.search.store.view import View
+
+FIRST_TRIALS = 1000  # among which every bracket of a usual scheduler occurs
+MOST_RUNGS = 10  # are written out
 
 
 def describe(plan: Plan) -> dict[str, Any]:
     """The checked sweep as JSON values."""
     spec, prepared = plan.spec, plan.prepared
     size = spec.space.size
+    brackets = _brackets(spec)
     about: dict[str, Any] = {
         "name": plan.file.name,
         "model": plan.file.model_name or plan.file.train,
         "space": {"parameters": len(spec.space.names), "size": None if math.isinf(size) else size},
         "sampler": spec.sampler.name,
         "scheduler": spec.scheduler.name,
-        "rungs": list(make_scheduler(spec).rungs(0)),
+        "rungs": sorted(set(itertools.chain(*brackets))),
+        "brackets": [list(rungs) for rungs in brackets],
         "budget": {k: v for k, v in vars(spec.budget).items() if v is not None},
         "objective": {spec.objective.mode: spec.objective.metric},
         "notes": [*(prepared.notes if prepared else ()), *plan.notes.values()],
@@ -36,6 +43,22 @@ def describe(plan: Plan) -> dict[str, Any]:
     return about
 
 
+def _brackets(spec: Spec) -> list[tuple[int, ...]]:
+    """The rungs of the first trials, each kind once, those that are compared earliest first."""
+    scheduler, trials = make_scheduler(spec), spec.budget.trials or FIRST_TRIALS
+    return sorted({scheduler.rungs(number) for number in range(min(trials, FIRST_TRIALS))})
+
+
+def _epochs(brackets: list[list[int]]) -> str:
+    """In words: 1, 3, 9; or, with several brackets, 1, 3, 9 / 3, 9 / 9."""
+    return " / ".join(
+        ", ".join(map(str, rungs))
+        if len(rungs) <= MOST_RUNGS
+        else f"{', '.join(map(str, rungs[:3]))}, …, {rungs[-1]}"
+        for rungs in brackets
+    )
+
+
 def sentences(about: dict[str, Any]) -> list[str]:
     """What ``describe`` found, a line each."""
     size = about["space"]["size"]
@@ -46,7 +69,7 @@ def sentences(about: dict[str, Any]) -> list[str]:
         f"  model      {about['model']}",
         f"  space      {about['space']['parameters']} parameters, {space}",
         f"  search     {about['sampler']}, {about['scheduler']}, compared at epochs "
-        f"{', '.join(map(str, about['rungs']))}",
+        f"{_epochs(about['brackets'])}",
         f"  budget     {limits}",
     ]
     if "data" in about:

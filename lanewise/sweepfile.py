@@ -53,7 +53,9 @@ class SweepFile(Section):
     objective: Objective
     space: dict[str, Any] | None = Field(None, description="what may vary; see the reference")
     sampler: PluginSection = Field({"tpe": {}}, description="grid, random, tpe, or module:Class")
-    scheduler: PluginSection = Field({"asha": {}}, description="none, asha, or module:Class")
+    scheduler: PluginSection = Field(
+        {"asha": {}}, description="none, asha, hyperband, or module:Class"
+    )
     budget: Budget = Budget()
     resources: Resources = Resources()
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = Field(0, description="of everything random")
