@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from driving import EXECUTORS, drive
 
-from lanewise.cluster.checkpoints import Checkpoints, Storage
-from lanewise.cluster.inline import InlineExecutor
-from lanewise.cluster.packed import PackedExecutor
+from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.resources import Resources
 from lanewise.cluster.rungs import next_until
 from lanewise.cluster.tune import TuneExecutor
-from lanewise.search.control.controller import Controller
-from lanewise.search.control.executor import Executor
 from lanewise.search.core.history import History
 from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.store.journal import Journal
-from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Float, Int, Space
 from lanewise.trainables.trial import Recipe
-
-EXECUTORS = ("inline", "tune", "packed")
 
 # Python's own warnings inside Ray: its sockets and files are closed by its processes' end.
 pytestmark = [
@@ -61,17 +54,6 @@ def behave(config, epoch):
 """
 
 
-@pytest.fixture(scope="module")
-def ray_local() -> Iterator[None]:
-    """One local Ray for the whole file; executors use the one that is there."""
-    from lanewise.cluster.ray_session import RaySession
-
-    session = RaySession(None)
-    session.open()
-    yield
-    session.close()
-
-
 class Bench:
     """Runs a small sweep of the training function above."""
 
@@ -79,37 +61,22 @@ class Bench:
         self.name = name
         self.folder = folder
         (folder / "own.py").write_text(TRAIN)
-        self.journal = Journal(folder / "journal.db", create=True)
+        self.recipe = Recipe(train="own.py:train", base=str(folder), monitor="score", mode="max")
 
-    def run(self, *, kind: str = "", **changes: Any) -> History:
-        spec = self.spec(kind, **changes)
-        sweep = make_sweep(spec)
-        storage = Storage(str(self.folder / "checkpoints"), 300)
-        Path(storage.folder).mkdir(exist_ok=True)
-        executor = self.executor(spec, storage)
-        limits = Checkpoints(storage, 10**9)
-        Controller(sweep, "s", self.journal, self.journal.last("s"), executor, limits).run()
-        return sweep.history
-
-    def spec(self, kind: str, budget: Budget | None = None, **changes: Any) -> Spec:
-        space: dict[str, Any] = {"x": Float(0, 1), "folder": str(self.folder)}
-        if kind:
-            space["kind"] = kind
-        return Spec(
-            space=Space(space),
+    def run(
+        self,
+        *,
+        space: Mapping[str, Any] | None = None,
+        budget: Budget | None = None,
+        **changes: Any,
+    ) -> History:
+        spec = Spec(
+            space=Space({"x": Float(0, 1), "folder": str(self.folder), **(space or {})}),
             objectives=(Objective("score", "max"),),
             budget=budget or Budget(epochs=27, trials=6),
-            sampler=Plugin("random"),
-            **{"scheduler": Plugin("asha"), **changes},
+            **{"sampler": Plugin("random"), "scheduler": Plugin("asha"), **changes},
         )
-
-    def executor(self, spec: Spec, storage: Storage) -> Executor:
-        recipe = Recipe(train="own.py:train", base=str(self.folder), monitor="score", mode="max")
-        if self.name == "inline":
-            return InlineExecutor(lambda: recipe, storage)
-        if self.name == "packed":
-            return PackedExecutor(recipe, storage, self.folder / "ray", Resources(1, 0))
-        return TuneExecutor(recipe, storage, self.folder / "ray", Resources(1, 0))
+        return drive(self.name, self.recipe, spec, self.folder)
 
 
 @pytest.fixture(params=EXECUTORS)
@@ -139,7 +106,7 @@ def test_workers_stay_warm(bench: Bench) -> None:
 def test_a_bug_fails_its_trial_with_the_users_traceback(
     bench: Bench, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    history = bench.run(kind="bug", scheduler=Plugin("none"))
+    history = bench.run(space={"kind": "bug"}, scheduler=Plugin("none"))
     failed = [trial for trial in history if trial.status == "failed"]
     assert {t.number for t in failed} == {t.number for t in history if t.params["x"] > 0.5}
     for trial in failed:
@@ -152,7 +119,7 @@ def test_a_bug_fails_its_trial_with_the_users_traceback(
 
 
 def test_memory_that_never_suffices_is_retried_and_given_up(bench: Bench) -> None:
-    history = bench.run(kind="memory", budget=Budget(epochs=27, trials=2))
+    history = bench.run(space={"kind": "memory"}, budget=Budget(epochs=27, trials=2))
     reached = [trial for trial in history if trial.epoch == 1 and trial.status == "failed"]
     for trial in reached:
         assert [failure.kind for failure in trial.failures] == ["out_of_memory"] * 2
@@ -166,26 +133,20 @@ def test_total_epochs_are_kept_to_the_epoch(bench: Bench) -> None:
 
 
 def test_a_finite_space_ends(bench: Bench) -> None:
-    spec = Spec(
-        space=Space({"x": Int(1, 3), "folder": str(bench.folder)}),
-        objectives=(Objective("score", "max"),),
-        budget=Budget(epochs=3),
-        sampler=Plugin("grid"),
-        scheduler=Plugin("none"),
-    )
-    sweep = make_sweep(spec)
-    storage = Storage(str(bench.folder), 300)
-    executor = bench.executor(spec, storage)
-    limits = Checkpoints(storage, 10**9)
-    assert Controller(sweep, "s", bench.journal, -1, executor, limits).run() == "done"
-    assert sorted(trial.params["x"] for trial in sweep.history) == [1, 2, 3]
+    plugins = {"sampler": Plugin("grid"), "scheduler": Plugin("none")}
+    history = bench.run(space={"x": Int(1, 3)}, budget=Budget(epochs=3), **plugins)
+    assert history.closed is not None
+    assert history.closed.status == "done"
+    assert sorted(trial.params["x"] for trial in history) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("name", ["tune", "packed"])
 def test_a_killed_worker_costs_no_more_than_its_work_since_the_last_checkpoint(
     name: str, tmp_path: Path, ray_local: None
 ) -> None:
-    history = Bench(name, tmp_path).run(kind="killed", budget=Budget(epochs=27, trials=3))
+    history = Bench(name, tmp_path).run(
+        space={"kind": "killed"}, budget=Budget(epochs=27, trials=3)
+    )
     killed = [trial for trial in history if trial.failures]
     assert killed
     for trial in killed:
@@ -207,7 +168,7 @@ def test_asking_for_more_than_there_is_is_one_line(tmp_path: Path, ray_local: No
 
     recipe = Recipe(train="own.py:train", base=str(tmp_path), monitor="score", mode="max")
     storage = Storage(str(tmp_path), 300)
-    executor = TuneExecutor(recipe, storage, (1,), tmp_path, Resources(1, gpus=64))
+    executor = TuneExecutor(recipe, storage, tmp_path, Resources(1, gpus=64))
     with pytest.raises(ClusterError, match=r"resources\.gpus: a trial asks for 64, Ray has 0"):
         executor.open()
 

@@ -7,14 +7,14 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import driving
 import pytest
 
-from lanewise.cluster.checkpoints import Checkpoints, Storage
+from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.errors import ClusterError
 from lanewise.cluster.inline import InlineExecutor
 from lanewise.cluster.limits import Limits, process_of
@@ -26,7 +26,6 @@ from lanewise.search.control.executor import Executor, Halt, Outcome
 from lanewise.search.core import events as ev
 from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
 from lanewise.search.core.sweep import Run, Sweep
-from lanewise.search.store.journal import Journal
 from lanewise.search.sweeps import make_sweep, replay
 from lanewise.spaces import Choice, Float, Int, Repeat, Space
 from lanewise.trainables.data.dataset import prepare
@@ -58,17 +57,6 @@ SPEC = Spec(
 
 
 @pytest.fixture(scope="module")
-def ray_local() -> Iterator[None]:
-    """One local Ray for the whole file; executors use the one that is there."""
-    from lanewise.cluster.ray_session import RaySession
-
-    session = RaySession(None)
-    session.open()
-    yield
-    session.close()
-
-
-@pytest.fixture(scope="module")
 def recipe() -> Recipe:
     return iris()
 
@@ -82,9 +70,7 @@ def iris() -> Recipe:
 
 def controller(executor: Executor, folder: Path, spec: Spec = SPEC) -> Controller:
     folder.mkdir(exist_ok=True)
-    journal = Journal(folder / "journal.db", create=True)
-    checkpoints = Checkpoints(Storage(str(folder), 300), 10**9)
-    return Controller(make_sweep(spec), "s", journal, journal.last("s"), executor, checkpoints)
+    return driving.controller(executor, spec, Storage(str(folder), 300), folder)
 
 
 def drive(executor: Executor, folder: Path, spec: Spec = SPEC) -> list[ev.Event]:

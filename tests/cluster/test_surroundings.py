@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from driving import drive
 
-from lanewise.cluster.checkpoints import Checkpoints, Storage
-from lanewise.cluster.inline import InlineExecutor
+from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.pack_worker import PackWorker
-from lanewise.cluster.packed import PackedExecutor
-from lanewise.cluster.resources import Resources
 from lanewise.cluster.surroundings import enter, kept
-from lanewise.cluster.tune import TuneExecutor
 from lanewise.cluster.worker import Worker
-from lanewise.search.control.controller import Controller
-from lanewise.search.control.executor import Executor, Start
+from lanewise.search.control.executor import Start
 from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
 from lanewise.search.core.sweep import Run
-from lanewise.search.store.journal import Journal
-from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Float, Space
 from lanewise.trainables.packs.pool import Pool
 from lanewise.trainables.trial import Recipe
@@ -121,16 +114,6 @@ def test_the_process_is_where_it_was_afterwards(place: Path) -> None:
     assert Path.cwd() == place
 
 
-@pytest.fixture(scope="module")
-def ray_local() -> Iterator[None]:
-    from lanewise.cluster.ray_session import RaySession
-
-    session = RaySession(None)
-    session.open()
-    yield
-    session.close()
-
-
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("folder", "name"),
@@ -147,24 +130,14 @@ def test_every_executor_runs_it_there(
         Budget(epochs=2, trials=4),
         Plugin("random"),
     )
-    sweep = make_sweep(spec)
-    storage = Storage(str(place / "checkpoints"), 300)
-    Path(storage.folder).mkdir()
-    shared = recipe(place, str(place / folder))
-    executor: Executor
     if name == "inline":
-        executor = InlineExecutor(lambda: shared, storage)
-    elif name == "packed":
-        executor = PackedExecutor(shared, storage, place / "ray", Resources(1, 0))
-    else:
-        executor = TuneExecutor(shared, storage, (2,), place / "ray", Resources(1, 0))
-    journal = Journal(place / "journal.db", create=True)
+        (place / "elsewhere" / "scale.txt").write_text("2")
     with kept():
-        Controller(sweep, "s", journal, -1, executor, Checkpoints(storage, 10**9)).run()
+        history = drive(name, recipe(place, str(place / folder)), spec, place)
     if folder == "gone":
-        assert "cannot be used on" in sweep.history.notes["folder"]
+        assert "cannot be used on" in history.notes["folder"]
         return
-    assert "folder" not in sweep.history.notes
-    assert sweep.history.count("completed") == 4
-    names = {f"trial-{trial.params['x']:.6f}.txt" for trial in sweep.history}
+    assert "folder" not in history.notes
+    assert history.count("completed") == 4
+    names = {f"trial-{trial.params['x']:.6f}.txt" for trial in history}
     assert {path.name for path in (place / "here").iterdir()} == names | {"scale.txt"}

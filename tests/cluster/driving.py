@@ -1,0 +1,47 @@
+"""Small sweeps from their beginning to their end, by whichever executor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lanewise.cluster.checkpoints import Checkpoints, Storage
+from lanewise.cluster.inline import InlineExecutor
+from lanewise.cluster.packed import PackedExecutor
+from lanewise.cluster.resources import Resources
+from lanewise.cluster.tune import TuneExecutor
+from lanewise.search.control.controller import Controller
+from lanewise.search.control.executor import Executor
+from lanewise.search.core.history import History
+from lanewise.search.core.spec import Spec
+from lanewise.search.store.journal import Journal
+from lanewise.search.sweeps import make_sweep
+from lanewise.trainables.trial import Recipe
+
+EXECUTORS = ("inline", "tune", "packed")
+
+
+def drive(name: str, recipe: Recipe, spec: Spec, folder: Path) -> History:
+    """A sweep by the executor of that name; all that it leaves is in the folder."""
+    storage = Storage(str(folder / "checkpoints"), 300)
+    Path(storage.folder).mkdir(exist_ok=True)
+    executor = executor_of(name, recipe, storage, folder / "ray")
+    running = controller(executor, spec, storage, folder)
+    running.run()
+    running.journal.close()
+    return running.sweep.history
+
+
+def controller(executor: Executor, spec: Spec, storage: Storage, folder: Path) -> Controller:
+    """The controller of a new sweep, whose journal is in the folder."""
+    journal = Journal(folder / "journal.db", create=True)
+    return Controller(
+        make_sweep(spec), "s", journal, journal.last("s"), executor, Checkpoints(storage, 10**9)
+    )
+
+
+def executor_of(name: str, recipe: Recipe, storage: Storage, folder: Path) -> Executor:
+    """An executor by its name; those on Ray want the fixture ``ray_local``."""
+    if name == "inline":
+        return InlineExecutor(lambda: recipe, storage)
+    made = PackedExecutor if name == "packed" else TuneExecutor
+    return made(recipe, storage, folder, Resources(1, 0))
