@@ -152,6 +152,13 @@ class Lost:
 
 
 @dataclass(frozen=True)
+class Exhausted:
+    """The sampler has nothing left to propose, so that paused trials need not wait for others."""
+
+    kind: ClassVar[str] = "exhausted"
+
+
+@dataclass(frozen=True)
 class Ticked:
     """``seconds`` for which the sweep has been running, earlier sessions included."""
 
@@ -195,6 +202,7 @@ Event = (
     | Completed
     | Failed
     | Lost
+    | Exhausted
     | Ticked
     | Noted
     | Interrupted

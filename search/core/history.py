@@ -117,6 +117,7 @@ class History:
         self.ended = 0  # trials
         self.ended_at_best = 0  # of them, when the best value was last improved, the best's own too
         self.changes: list[int] = []
+        self.is_exhausted = False  # the sampler
         self._running: dict[int, Trial] = {}
         self._waiting: dict[int, Trial] = {}
         self._paused: dict[int, Trial] = {}
@@ -164,12 +165,17 @@ class History:
 
     def rung(self, rungs: tuple[int, ...], epoch: int) -> Rung:
         """Who has reached ``epoch``, one of ``rungs``: trials of equal rungs are compared."""
-        return self._rungs.get((rungs, epoch)) or Rung()
+        found = self._rungs.get((rungs, epoch))
+        return Rung() if found is None else found
 
     def rung_of(self, number: int) -> Rung:
         """The rung that a trial has reached last."""
         trial = self.trials[number]
         return self.rung(trial.rungs, trial.rung)
+
+    def has_all_begun(self, trials: int | None) -> bool:
+        """Whether no further trial will begin, of so many that the budget allows."""
+        return self.is_exhausted or (trials is not None and len(self) >= trials)
 
     def ranked(self) -> list[Trial]:
         """All trials that reported a usable value, best first."""
@@ -202,6 +208,8 @@ class History:
                 trial.failures.append(failure)
             case ev.Lost(number):
                 self._move(number, WAITING, event.kind)
+            case ev.Exhausted():
+                self.is_exhausted = True
             case ev.Ticked(seconds):
                 self.seconds = seconds
             case ev.Noted(topic, text):
@@ -247,6 +255,11 @@ class History:
                 score = self.objective.score(metrics[self.objective.metric])
                 at = self._rungs.setdefault((trial.rungs, rung), Rung())
                 at.enter(trial.number, score)
+
+    def _miss_rungs(self, trial: Trial) -> None:
+        for rung in trial.rungs:
+            if rung > trial.epoch:
+                self._rungs.setdefault((trial.rungs, rung), Rung()).missed += 1
 
     def _update_best(self, trial: Trial, epoch: int, metrics: Metrics) -> None:
         rank = rank_of(self.objective, epoch, metrics, self.constraints)
@@ -294,7 +307,9 @@ class History:
         trial.status = status
         self._members(status)[number] = trial
         self.granted += trial.granted
-        self.ended += not trial.is_open
+        if not trial.is_open:
+            self.ended += 1
+            self._miss_rungs(trial)
         self.ended_at_best += not trial.is_open and trial is self.best
         return trial
 

@@ -31,12 +31,17 @@ def check_invariants(history: History) -> None:
 def _check_rungs(history: History) -> None:
     reached: dict[tuple[tuple[int, ...], int], set[int]] = {}
     paused: dict[tuple[tuple[int, ...], int], set[int]] = {}
+    missed: dict[tuple[tuple[int, ...], int], int] = {}
     for trial in history:
         for rung in trial.rungs:
             if rung <= trial.epoch:
                 reached.setdefault((trial.rungs, rung), set()).add(trial.number)
+            elif not trial.is_open:
+                missed[trial.rungs, rung] = missed.get((trial.rungs, rung), 0) + 1
         if trial.status == PAUSED:
             paused.setdefault((trial.rungs, trial.rung), set()).add(trial.number)
+    for key in {(trial.rungs, rung) for trial in history for rung in trial.rungs}:
+        _hold(history.rung(*key).missed == missed.get(key, 0), f"who ended before rung {key[1]}")
     for key, numbers in reached.items():
         at = history.rung(*key)
         _hold(set(at.arrived) == numbers, f"who reached rung {key[1]}")

@@ -34,11 +34,13 @@ class Rung:
         arrived: their numbers, in the order in which they reached it.
         standings: ascending; the best one is the last.
         paused: the standings of those that are paused at it, ascending.
+        missed: how many trials of these rungs have ended before they reached it.
     """
 
     arrived: list[int] = field(default_factory=list)
     standings: list[Standing] = field(default_factory=list)
     paused: list[Standing] = field(default_factory=list)
+    missed: int = 0
     _scores: dict[int, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -48,6 +50,10 @@ class Rung:
     def scores(self) -> list[float]:
         """Of all of them, ascending: more is better."""
         return [score for score, _ in self.standings]
+
+    def is_settled(self, trials: int) -> bool:
+        """Whether none of so many trials may still reach it."""
+        return len(self.arrived) + self.missed >= trials
 
     def score(self, number: int) -> float:
         """With which a trial reached the rung; KeyError if it has not."""

@@ -87,14 +87,10 @@ class Sweep:
 
     def ask_batch(self, count: int) -> list[Run] | Wait | Done:
         """Up to ``count`` of them: waiting trials first, then paused ones, then new ones."""
-        runs: list[Run] = []
-        while len(runs) < count and not self.is_over:
-            run = self._rerun() or self._resume()
-            if run is None:
-                break
-            runs.append(run)
+        runs = self._going_on(count)
         if len(runs) < count and not self.is_over:
-            runs += self._new(count - len(runs))
+            left = count - len(runs)
+            runs += self._new(left) or self._going_on(left)
         return runs or (Wait() if self.history.has_running else Done())
 
     @property
@@ -120,6 +116,16 @@ class Sweep:
             return False
         is_feasible = not best.rank[0]
         return is_feasible and objective.score(best.best[1]) >= objective.score(target)
+
+    def _going_on(self, count: int) -> list[Run]:
+        """Trials that have begun: waiting ones first, then paused ones."""
+        runs: list[Run] = []
+        while len(runs) < count and not self.is_over:
+            run = self._rerun() or self._resume()
+            if run is None:
+                break
+            runs.append(run)
+        return runs
 
     def _rerun(self) -> Run | None:
         trial = self.history.first_waiting
@@ -149,11 +155,14 @@ class Sweep:
         first = len(self.history)
         if self.spec.budget.trials is not None:
             count = min(count, self.spec.budget.trials - first)
-        if count < 1 or not self._may_grant:
+        if count < 1 or not self._may_grant or self.history.is_exhausted:
             return []
         numbers = range(first, first + count)
+        proposals = self.sampler.ask(self.history, numbers)
+        if not proposals and self.history.paused_count:
+            self._record(ev.Exhausted())
         runs = []
-        for number, params in zip(numbers, self.sampler.ask(self.history, numbers), strict=False):
+        for number, params in zip(numbers, proposals, strict=False):
             rungs = self.scheduler.rungs(number)
             until = self._grant(Trial(number, params, 0, rungs))
             if until < 1:

@@ -67,5 +67,4 @@ class ASHA:
         The paper's stream of configurations never ends; without this, eight trials would end with
         two at the second rung and none beyond it.
         """
-        has_all_begun = self.trials is not None and len(history) >= self.trials
-        return max(int(has_all_begun), len(rung) // self.eta)
+        return max(int(history.has_all_begun(self.trials)), len(rung) // self.eta)

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lanewise.search.control.simulate import simulate
-from lanewise.search.core.events import FINISHED, Continue, Stop
+from lanewise.search.core.events import FINISHED, Continue, Exhausted, Stop
 from lanewise.search.core.invariants import check_invariants
 from lanewise.search.core.rungs import geometric
 from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
 from lanewise.search.core.sweep import Run
 from lanewise.search.errors import SearchError
 from lanewise.search.schedulers import make_scheduler
-from lanewise.search.sweeps import make_sweep
-from lanewise.spaces import Float, Space
+from lanewise.search.sweeps import make_sweep, replay
+from lanewise.spaces import Choice, Float, Space
 
 check = settings(deadline=None, max_examples=60, derandomize=True)
 
@@ -224,3 +225,17 @@ def test_once_all_trials_have_begun_the_best_of_a_rung_goes_on():
     trained, sweep = trained_with_promotion(4, [0.1, 0.5, 0.3, 0.2])
     assert trained == [(0, 1), (1, 1), (2, 1), (1, 3), (3, 1), (1, 9)]
     assert sweep.history.trials[1].status == "completed"
+
+
+def test_once_the_sampler_has_nothing_left_the_best_of_a_rung_goes_on():
+    few = replace(
+        spec(9, None, eta=3, promote=True),
+        space=Space({"x": Choice([0.1, 0.5, 0.3, 0.2])}),
+        sampler=Plugin("grid"),
+    )
+    sweep = make_sweep(few)
+    events = simulate(sweep, lambda params, epoch: {"score": params["x"]})
+    assert [trial.epoch for trial in sweep.history] == [1, 9, 1, 1]
+    assert sweep.end == "space exhausted"
+    assert events.count(Exhausted()) == 1
+    assert replay(few, events).history.is_exhausted

@@ -60,6 +60,7 @@ FIELDS = {
     ev.Completed: (counts,),
     ev.Failed: (counts, st.builds(Failure, texts, texts), st.booleans()),
     ev.Lost: (counts,),
+    ev.Exhausted: (),
     ev.Ticked: (seconds,),
     ev.Noted: (texts, texts),
     ev.Interrupted: (texts,),
