@@ -8,11 +8,17 @@ from lanewise.search.core.spec import Spec
 from lanewise.search.plugins import construct
 from lanewise.search.schedulers.asha import ASHA
 from lanewise.search.schedulers.base import Scheduler as Scheduler
+from lanewise.search.schedulers.constant import Constant
 from lanewise.search.schedulers.hyperband import Hyperband
 from lanewise.search.schedulers.none import NoScheduler
 
 # name -> class with the signature (spec, **options)
-SCHEDULERS: dict[str, Any] = {"none": NoScheduler, "asha": ASHA, "hyperband": Hyperband}
+SCHEDULERS: dict[str, Any] = {
+    "none": NoScheduler,
+    "constant": Constant,
+    "asha": ASHA,
+    "hyperband": Hyperband,
+}
 
 
 def make_scheduler(spec: Spec) -> Scheduler:

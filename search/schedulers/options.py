@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lanewise.search.core.spec import Spec
 from lanewise.search.errors import SearchError
 
 
@@ -20,3 +21,10 @@ def check_flag(name: str, value: object) -> None:
     """Raise SearchError unless it is true or false."""
     if not isinstance(value, bool):
         raise SearchError(f"{name} must be true or false, got {value!r}")
+
+
+def needed_trials(spec: Spec) -> int:
+    """How many trials there will be; SearchError where the budget does not say."""
+    if spec.budget.trials is None:
+        raise SearchError("needs budget.trials, for it waits until so many trials are compared")
+    return spec.budget.trials

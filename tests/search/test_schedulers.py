@@ -1,100 +1,149 @@
-"""What holds for every scheduler."""
+"""What holds for every scheduler, and how one is found by its name."""
 
 from __future__ import annotations
 
-import pickle
-import random
 import re
 
 import pytest
 
 from lanewise.search.control.simulate import simulate
-from lanewise.search.core.events import Continue, Stop
+from lanewise.search.core.events import Continue, Decision, Exploit, Pause, Stop
 from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.core.sweep import Run
 from lanewise.search.errors import SearchError
 from lanewise.search.schedulers import SCHEDULERS, make_scheduler
 from lanewise.search.sweeps import make_sweep
+from lanewise.search.testing.schedulers import CHECKS, check_scheduler
 from lanewise.spaces import Float, Space
 
-everyone = pytest.mark.parametrize("name", SCHEDULERS)
+# Options with which a scheduler does other things than by default.
+OTHERS = {
+    "asha": [{"promote": True, "eta": 2}],
+    "hyperband": [{"promote": True}, {"brackets": 2, "min_epochs": 2}],
+    "constant": [{"first": 3, "top": 5}],
+}
+EVERYONE = [
+    pytest.param(name, options, id=" ".join([name, *map(str, options.items())]))
+    for name in SCHEDULERS
+    for options in ({}, *OTHERS.get(name, ()))
+]
 
 
-def spec(name="none", epochs=27, trials=40, mode="max"):
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize(("name", "options"), EVERYONE)
+def test_every_scheduler_keeps_to_the_protocol(name, options, check):
+    check(lambda spec: SCHEDULERS[name](spec, **options))
+
+
+def spec(name="none", epochs=27, trials=40, **options):
     return Spec(
         space=Space({"x": Float(0, 1)}),
-        objectives=(Objective("score", mode),),
+        objectives=(Objective("score", "max"),),
         budget=Budget(epochs, trials),
         sampler=Plugin("random"),
-        scheduler=Plugin(name),
+        scheduler=Plugin(name, options),
     )
 
 
-def curve(params, epoch):
-    return {"score": params["x"] * (1 - 0.5**epoch)}
-
-
-@everyone
-@pytest.mark.parametrize("epochs", [1, 2, 3, 27, 100])
-def test_rungs_ascend_to_the_last_epoch(name, epochs):
-    rungs = make_scheduler(spec(name, epochs)).rungs(0)
-    assert isinstance(rungs, tuple)
-    assert list(rungs) == sorted(set(rungs))
-    assert all(type(rung) is int and rung >= 1 for rung in rungs)
-    assert rungs[-1] == epochs
-
-
-@everyone
-@pytest.mark.parametrize("mode", ["max", "min"])
-def test_the_same_sweep_is_decided_in_the_same_way(name, mode):
-    first = simulate(make_sweep(spec(name, mode=mode)), curve, workers=3)
-    assert first == simulate(make_sweep(spec(name, mode=mode)), curve, workers=3)
-
-
-@everyone
-def test_decisions_leave_no_state_behind(name):
-    scheduler = make_scheduler(spec(name))
-    before = pickle.dumps(scheduler)
-    simulate(make_sweep(spec(name), scheduler=scheduler), curve, workers=3)
-    assert pickle.dumps(scheduler) == before
-
-
-@everyone
-def test_one_object_judges_two_sweeps_as_two_objects_do(name):
-    shared = make_scheduler(spec(name))
-    traces = [simulate(make_sweep(spec(name), scheduler=shared), curve) for _ in range(2)]
-    assert traces[0] == traces[1] == simulate(make_sweep(spec(name)), curve)
-
-
-@everyone
-def test_the_best_of_all_is_never_stopped(name):
-    order = random.Random(0)
-    sweep = make_sweep(spec(name, trials=30))
-    runs = [sweep.ask() for _ in range(30)]
-    best = max(runs, key=lambda run: run.params["x"])
-    open_ones = {run.number: run for run in runs if isinstance(run, Run)}
-    while open_ones:
-        run = open_ones[order.choice(list(open_ones))]
-        until = sweep.history.trials[run.number].until
-        decision = sweep.report(run.number, [(until, curve(run.params, until))])
-        if isinstance(decision, Stop):
-            del open_ones[run.number]
-        else:
-            assert decision.until > until
-    assert sweep.history.trials[best.number].status == "completed"
-    assert sweep.history.best.number == best.number
-
-
-@everyone
+@pytest.mark.parametrize("name", SCHEDULERS)
 def test_failures_take_no_place_at_a_rung(name):
-    sweep = make_sweep(spec(name, trials=10))
+    sweep = make_sweep(spec(name, trials=5))
     for value in (float("nan"), float("inf"), float("-inf")):
         sweep.report(sweep.ask().number, [(1, {"score": value})])
     assert all(not trial.rows for trial in sweep.history)
-    good = sweep.ask().number
-    first = sweep.history.trials[good].until
-    decision = sweep.report(good, [(first, {"score": -5.0})])
-    assert decision == Stop("finished") if name == "none" else isinstance(decision, Continue)
+    good = sweep.ask()
+    sweep.report(good.number, [(good.until, {"score": -5.0})])
+    for trial in sweep.history:
+        for rung in trial.rungs:
+            assert set(sweep.history.rung(trial.rungs, rung).arrived) <= {good.number}
+
+
+# -- the suite itself ----------------------------------------------------------------------------
+
+
+class Broken:
+    """A right scheduler, of which each test breaks one thing."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.epochs = spec.budget.epochs
+        self.asked = 0
+
+    def rungs(self, number: int) -> tuple[int, ...]:
+        return tuple(sorted({1, self.epochs}))
+
+    def decide(self, history, number) -> Decision:
+        return Continue()
+
+    def next(self, history) -> int | None:
+        return None
+
+
+class RungsBeyondTheEnd(Broken):
+    def rungs(self, number):
+        return 1, self.epochs + 1
+
+
+class Counts(Broken):
+    def decide(self, history, number):
+        self.asked += 1
+        return Stop("every third") if self.asked % 3 == 0 else Continue()
+
+
+class StopsTheBest(Broken):
+    def decide(self, history, number):
+        is_best = len(history.rung_of(number)) > 3 and not history.rung_of(number).better(number)
+        return Stop("too good") if is_best else Continue()
+
+
+class ForgetsThePaused(Broken):
+    def decide(self, history, number):
+        return Pause() if history.has_running and len(history) < 3 else Continue()
+
+
+class NeverEnds(Broken):
+    def decide(self, history, number):
+        return Pause()
+
+    def next(self, history):
+        return history.paused[0].number if history.paused else None
+
+
+class SawIt(Broken):
+    """Remembers by trial what it has decided: another object, or a replay, knows nothing of it."""
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.seen = set()
+
+    def decide(self, history, number):
+        self.seen.add(number)
+        return Exploit(min(self.seen), history.trials[number].params)
+
+
+def test_the_suite_passes_what_is_right():
+    check_scheduler(Broken)
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (RungsBeyondTheEnd, "end with 2, not 1"),
+        (Counts, "an object that has judged a sweep judges an equal one differently"),
+        (SawIt, "it keeps a state"),
+        (StopsTheBest, "the best at every epoch, is stopped"),
+        (ForgetsThePaused, "is paused for ever"),
+        (NeverEnds, "next() names a trial, yet it is done"),
+    ],
+)
+def test_the_suite_finds_what_is_broken(broken, words):
+    with pytest.raises(AssertionError, match=re.escape(words)):
+        check_scheduler(broken, keeps_best=broken is StopsTheBest)
+
+
+def test_whether_the_best_must_survive_is_the_callers_choice():
+    check_scheduler(StopsTheBest, keeps_best=False)
+
+
+# -- by name -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -131,12 +180,8 @@ def test_a_users_own_class_is_found_by_its_dotted_name(tmp_path, monkeypatch):
         "        return None\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    plugin = Plugin("our_schedulers:Halves", {"below": 0.5})
-    asked = Spec(
-        **{**vars(spec(epochs=10, trials=20)), "scheduler": plugin},
-    )
-    sweep = make_sweep(asked)
-    simulate(sweep, curve)
+    sweep = make_sweep(spec("our_schedulers:Halves", epochs=10, trials=20, below=0.5))
+    simulate(sweep, lambda params, epoch: {"score": params["x"] * (1 - 0.5**epoch)})
     assert {trial.epoch for trial in sweep.history} == {5, 10}
     for trial in sweep.history:
         assert (trial.status == "stopped") == (trial.metrics_at(5)["score"] < 0.5)
