@@ -43,6 +43,7 @@ def start(lab):
         process.wait()
 
 
+@pytest.mark.long
 def test_two_processes_drain_each_sweep_once_and_end(lab, start):
     first = start()
     second = start()
@@ -102,6 +103,7 @@ def _lives(pid: int) -> bool:
         return False
 
 
+@pytest.mark.long
 def test_a_dead_spare_process_is_no_loss(lab):
     lab.write(lab.simulated(1))
     with launcher.warmed(lab.home, None):

@@ -80,6 +80,7 @@ def csv(path: Path, rows: np.ndarray[Any, Any], words: list[str], labels: list[s
     path.write_text("\n".join(lines) + "\n")
 
 
+@pytest.mark.long
 def test_rows_without_labels(lanewise: Lanewise, summary_of: Summary) -> None:
     """A CSV of which no column is a target."""
     rows = points(300, 1)

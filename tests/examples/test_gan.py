@@ -59,6 +59,7 @@ def test_a_few_trials(lanewise: Lanewise, summary_of: Summary) -> None:
     assert "model.sample(1000)" in Path(summary["report"]).read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 def test_a_table_with_a_category(lanewise: Lanewise, summary_of: Summary) -> None:
     rng = np.random.default_rng(0)
     lines = [f"{rng.normal():.3f},{'red' if rng.random() < 0.3 else 'blue'}" for _ in range(300)]
@@ -70,6 +71,7 @@ def test_a_table_with_a_category(lanewise: Lanewise, summary_of: Summary) -> Non
     assert set(found["colour"]) <= {"red", "blue"}
 
 
+@pytest.mark.long
 def test_images(lanewise: Lanewise, summary_of: Summary) -> None:
     lanewise.write("sweep.yaml", OF_IMAGES)
     summary = summary_of(lanewise.folder / "sweep.yaml")

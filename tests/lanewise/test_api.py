@@ -102,12 +102,12 @@ def train(config, report):
 
 if __name__ == "__main__":
     result = lw.tune(train=train, space={"x": lw.Float(-1, 1)}, minimize="loss", trials=4,
-                     epochs=3, executor="EXECUTOR", home="home", progress=False)
+                     epochs=3, executor="EXECUTOR", home="home", report=False, progress=False)
     print(result.status, result.best.metrics["loss"] == min(t["metrics"]["loss"]
           for t in result.history))
     unnamed = lw.tune(train=lambda config, report: report(1, loss=config["x"]), trials=1,
                       space={"x": lw.Float(0, 1)}, minimize="loss", executor="inline",
-                      home="home", progress=False)
+                      home="home", report=False, progress=False)
     print(unnamed.status)
 """
 

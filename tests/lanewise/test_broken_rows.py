@@ -73,7 +73,9 @@ def said(capsys: pytest.CaptureFixture[str], words: list[str], sweep: str) -> tu
 def test_every_command_goes_on_with_the_other_sweeps(
     what: str, home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = [said(capsys, words, "two") for words in COMMANDS]
+    # To stop what is done brings it to MLflow, in another process: seconds, so in one case only.
+    commands = COMMANDS if what == "one in the middle" else COMMANDS[:-1]
+    before = [said(capsys, words, "two") for words in commands]
     assert {code for code, *_ in before} == {0}
     listed = json.loads(said(capsys, ["ls", "--json"], "")[1])
     if what in BROKEN:
@@ -84,7 +86,7 @@ def test_every_command_goes_on_with_the_other_sweeps(
         forget_a_trial(home)
         seq = 3
     line = f"{home.root / 'journal.db'}: record {seq} of sweep three-1 "
-    assert [said(capsys, words, "two") for words in COMMANDS] == before
+    assert [said(capsys, words, "two") for words in commands] == before
 
     code, out, _ = said(capsys, ["ls", "--json"], "")
     *others, broken = json.loads(out)

@@ -167,6 +167,7 @@ model: mlp
 objective: {maximize: val_r2}
 budget: {trials: 6, epochs: 9}
 sampler: random
+report: false
 """,
     )
     summary = lanewise.json("run", "sweep.yaml", "--executor", "inline")
