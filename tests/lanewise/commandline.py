@@ -192,6 +192,11 @@ for line in sys.stdin:
 """
 
 
+def _end(process: subprocess.Popen[str]) -> None:
+    with process:  # closes its pipes, and waits
+        process.kill()
+
+
 @functools.cache
 def forks() -> subprocess.Popen[str]:
     """The process that makes them; it ends with this one."""
@@ -203,11 +208,7 @@ def forks() -> subprocess.Popen[str]:
         env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
     )
 
-    def stop() -> None:
-        process.kill()
-        process.communicate()
-
-    atexit.register(stop)
+    atexit.register(_end, process)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     return process
@@ -219,9 +220,14 @@ def run_python(code: str, *arguments: str) -> str:
     assert process.stdin is not None
     assert process.stdout is not None
     with tempfile.TemporaryDirectory() as folder:
-        process.stdin.write(json.dumps([code, arguments, folder]) + "\n")
-        process.stdin.flush()
-        status = process.stdout.readline()
+        try:
+            process.stdin.write(json.dumps([code, arguments, folder]) + "\n")
+            process.stdin.flush()
+            status = process.stdout.readline()
+        except BaseException:  # such as a test's time limit: the answer would be the next one's
+            forks.cache_clear()
+            _end(process)
+            raise
         assert status == "0\n", (Path(folder) / "stderr").read_text()
         return (Path(folder) / "stdout").read_text()
 
