@@ -15,10 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from lanewise.cluster import snapshots
 from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.limits import Limits, timeout_message
 from lanewise.search.control.executor import Outcome
 from lanewise.search.core.events import Failure, Row
+from lanewise.search.core.rungs import last_rung
 from lanewise.search.core.sweep import Run
 from lanewise.trainables.errors import CheckpointError, ModelError
 from lanewise.trainables.failures import failure_kind
@@ -60,18 +62,40 @@ class Attempt:
         self._limits = limits
         self._trained = 0.0  # seconds
         self._reported = run.epoch
+        self._kept_rung = last_rung(run.rungs, run.epoch)  # the last one with a snapshot
         self._saved_at = time.monotonic()
 
-    def open(self, make: Callable[[Path | None], T]) -> T:
-        """The trial, made from the last checkpoint if there is one that can be read."""
-        path = self._storage.path(self.run.number)
-        if path.exists():
-            with contextlib.suppress(CheckpointError):  # a broken one: train again from the start
-                trial = make(path)
-                self._trained = self._read_clock()
-                self.training = trial
-                return trial
-        trial = make(None)
+    def open(self, make: Callable[[Path | None, Path | None], T]) -> T:
+        """The trial, made from the last checkpoint if there is one that can be read.
+
+        Args:
+            make: gets the checkpoint, and the one whose weights are to be taken over.
+
+        Raises:
+            SnapshotError: it is to go on with another trial's weights, and cannot.
+        """
+        paths, adopt = [self._storage.path(self.run.number)], None
+        if self.run.source is not None:
+            number, epoch = self.run.source
+            rung = last_rung(self.run.rungs, epoch)
+            adopt = self._storage.snapshot(number, rung)
+            # Its own as it was then, where the last one is broken: it has the rows.
+            paths.append(self._storage.snapshot(self.run.number, rung))
+        broken: CheckpointError | None = None
+        for path in filter(Path.exists, paths):
+            try:
+                trial = make(path, adopt)
+            except CheckpointError as error:
+                broken = error
+                continue
+            self._trained = self._read_clock()
+            self.training = trial
+            return trial
+        if adopt is not None:
+            # From the start, its epochs would not be those that were decided on.
+            why = broken or f"{paths[-1]} is missing"
+            raise SnapshotError(f"cannot take over the weights of trial {number}: {why}")
+        trial = make(None, None)  # a broken checkpoint: train again from the start
         self.training = trial
         return trial
 
@@ -119,6 +143,8 @@ class Attempt:
         if isinstance(error, ModelError) and error.__cause__ is None:
             text = str(error)  # no line of the user's has raised it
         rows = self._fresh_rows()
+        if isinstance(error, SnapshotError):
+            text = str(error)
         if isinstance(error, StorageFullError):
             text = str(error)  # no line of code has anything to do with it
             rows = rows[:-1]  # with it, the trial could end here, and its weights be nowhere
@@ -144,17 +170,33 @@ class Attempt:
         self._reported = rows[-1][0] if rows else self._reported
         return rows
 
+    def _keep_snapshots(self, path: Path) -> None:
+        """Of each rung that it has come to since: a function may pass several at once."""
+        assert self.training is not None
+        epoch = self.training.epoch
+        for rung in self.run.rungs:
+            if self._kept_rung < rung <= epoch:
+                snapshots.take(path, self._storage.snapshot(self.run.number, rung))
+        self._kept_rung = last_rung(self.run.rungs, epoch)
+
     def _save(self, *, due: bool) -> None:
         if not due and time.monotonic() - self._saved_at < self._storage.every:
             return
         assert self.training is not None
         try:
-            self.training.save(self._storage.path(self.run.number))
+            path = self._storage.path(self.run.number)
+            self.training.save(path)
+            if due and self._storage.snapshots:
+                self._keep_snapshots(path)
             if self._limits.trial is not None:
                 self._storage.clock(self.run.number).write_text(f"{self._trained:.3f}")
         except OSError as error:
             raise StorageFullError(f"the checkpoint could not be written: {error}") from error
         self._saved_at = time.monotonic()
+
+
+class SnapshotError(RuntimeError):
+    """The weights that a trial is to go on with cannot be read."""
 
 
 class StorageFullError(RuntimeError):
@@ -163,6 +205,6 @@ class StorageFullError(RuntimeError):
 
 def _is_storage(error: BaseException) -> bool:
     """Whether it is ours, or a user's own code found the disk full (`copytree` hides why)."""
-    if isinstance(error, StorageFullError | shutil.Error):
+    if isinstance(error, StorageFullError | SnapshotError | shutil.Error):
         return True
     return isinstance(error, OSError) and error.errno in _FULL

@@ -64,7 +64,8 @@ class InlineExecutor:
 
     def room(self, orders: Sequence[Order]) -> int:
         is_free = not self._until or any(isinstance(order, Halt | Pause) for order in orders)
-        return 1 if is_free else 0
+        is_taken = any(isinstance(order, Start) for order in orders)
+        return 1 if is_free and not is_taken else 0
 
     def send(self, orders: Sequence[Order]) -> None:
         assert self._worker is not None

@@ -112,7 +112,9 @@ class PackWorker:
         try:
             with self._alarm.around([_name(attempt)], self._limits.epoch), self._inside(run):
                 member = attempt.open(
-                    lambda path: pool.open(run.params, run.seed, path, lambda: self._inside(run))
+                    lambda path, adopt: pool.open(
+                        run.params, run.seed, path, lambda: self._inside(run), adopt
+                    )
                 )
         except Exception as error:
             return [attempt.failed(error)]

@@ -225,7 +225,8 @@ class PackedExecutor:
 
     def room(self, orders: Sequence[Order]) -> int:
         halted = {order.number for order in orders if isinstance(order, Halt | Pause)}
-        free = running = 0
+        starts = sum(isinstance(order, Start) for order in orders)
+        free, running = -starts, starts
         for worker in self._workers:
             seated = len(worker.runs.keys() - halted)
             running += seated
@@ -247,7 +248,8 @@ class PackedExecutor:
                         at[number].drop(number)
         for order in orders:
             if isinstance(order, Start):
-                worker = self._place(order.run)
+                # One that takes over another's weights stays where it was.
+                worker = at.get(order.run.number) or self._place(order.run)
                 worker.seat(order.run)
                 is_suspect = self._died_with[order.run.number] >= TWICE
                 letters[worker.name].append(Apart(order.run) if is_suspect else order)

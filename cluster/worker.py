@@ -71,8 +71,8 @@ class Worker:
     def _advance(self, attempt: Attempt, until: int, seconds: float) -> Outcome:
         run = attempt.run
         trial = self._trial = self._trial or attempt.open(
-            lambda path: open_trial(
-                self.recipe, run.params, run.seed, path, lambda: self._inside(run)
+            lambda path, adopt: open_trial(
+                self.recipe, run.params, run.seed, path, lambda: self._inside(run), adopt
             )
         )
         began = time.monotonic()

@@ -53,6 +53,8 @@ class Course:
         self.epoch = 0
         self.rows: list[Row] = []
         self.best_epoch = 0
+        self.best_given = self.given  # with which the best epoch was trained
+        self.adopted: str | None = None  # the checkpoint whose weights it has taken over last
         self.names = reported(recipe.metrics, recipe.monitor, recipe.prepared.info.task)
         for name in self.names:
             check_metric(name, recipe.prepared.info.task, "metrics")
@@ -89,7 +91,7 @@ class Course:
         self.rows.append((epoch, row))
         self.epoch = epoch
         if before is None or self._rank(row) > self._rank(before):
-            self.best_epoch = epoch
+            self.best_epoch, self.best_given = epoch, self.given
             for replica in replicas:
                 replica.keep_best()
 
@@ -110,25 +112,43 @@ class Course:
     def rescue(self, path: Path, replicas: Sequence[Keeper]) -> None:
         """See `trial.Trial.rescue`."""
         if self.best_epoch:
-            named = _named(replicas).items()
-            best = {name: t for name, t in named if name.partition(".")[2][:5] == "best."}
-            checkpoints.write(path, best, self._state())
+            checkpoints.write(path, _best(_named(replicas)), self._state())
 
     def _state(self) -> dict[str, Any]:
-        return describe(self.recipe, self.given, self.config, self.seed) | {
+        state = describe(self.recipe, self.given, self.config, self.seed) | {
             "epoch": self.epoch,
             "rows": self.rows,
             "best_epoch": self.best_epoch,
+            "adopted": self.adopted,
         }
+        if self.best_given != self.given:
+            config = complete(self.recipe.model, self.best_given)
+            state["best"] = {"given": self.best_given, "config": config}
+        return state
 
-    def restore(self, path: Path, replicas: Sequence[Keeper]) -> None:
-        """Go on from a checkpoint; CheckpointError if it is damaged or of another model."""
-        tensors, state = checkpoints.read(path)
-        if state["replicas"] != len(replicas):
-            message = f"{state['replicas']} replicas, the trial {len(replicas)}"
-            raise CheckpointError(f"{path} has {message}")
+    def restore(self, path: Path, replicas: Sequence[Keeper], adopt: Path | None = None) -> None:
+        """Go on from a checkpoint.
+
+        Args:
+            adopt: another trial's, of the same epoch. Its weights and what else is needed to
+                train on replace this trial's, unless they have done so before `path` was
+                written; rows and best weights stay.
+
+        Raises:
+            CheckpointError: one of them is damaged, missing or of another model.
+        """
+        tensors, state = _read(path, replicas)
+        self.adopted = state.get("adopted")
+        trained_with = state["config"]
+        if adopt is not None and adopt.name != self.adopted:
+            theirs, source = _read(adopt, replicas)
+            if source["epoch"] != state["epoch"]:
+                message = f"is of epoch {source['epoch']}, {path} of epoch {state['epoch']}"
+                raise CheckpointError(f"{adopt} {message}")
+            tensors = _but_best(theirs) | _best(tensors)
+            self.adopted, trained_with = adopt.name, source["config"]
         # Another optimizer (as population based training may choose) starts with a fresh state.
-        same = _optimizers(state["config"]) == _optimizers(self.config)
+        same = _optimizers(trained_with) == _optimizers(self.config)
         for replica in replicas:
             prefix = f"{replica.number}."
             own = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
@@ -136,6 +156,7 @@ class Course:
         self.epoch = state["epoch"]
         self.rows = [(epoch, metrics) for epoch, metrics in state["rows"]]
         self.best_epoch = state["best_epoch"]
+        self.best_given = state.get("best", state)["given"]
 
 
 def check_loss(loss: float, epoch: int, replica: int | None) -> None:
@@ -149,6 +170,29 @@ def _optimizers(config: Mapping[str, Any]) -> list[str | None]:
     """Their names; a gan's critic may have one of its own."""
     both = config["optimizer"], config.get("critic_optimizer")
     return [each["name"] if each else None for each in both]
+
+
+def _read(path: Path, replicas: Sequence[Keeper]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    tensors, state = checkpoints.read(path)
+    if state["replicas"] != len(replicas):
+        message = f"{state['replicas']} replicas, the trial {len(replicas)}"
+        raise CheckpointError(f"{path} has {message}")
+    return tensors, state
+
+
+def _best(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The best weights of all replicas."""
+    return {name: t for name, t in tensors.items() if _is_best(name)}
+
+
+def _but_best(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """All that training needs to go on."""
+    return {name: t for name, t in tensors.items() if not _is_best(name)}
+
+
+def _is_best(name: str) -> bool:
+    """Whether "REPLICA.NAME" is among the best weights."""
+    return name.partition(".")[2].startswith("best.")
 
 
 def _named(replicas: Sequence[Keeper]) -> dict[str, Tensor]:

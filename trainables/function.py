@@ -74,11 +74,13 @@ class FunctionTrial:
         checkpoint: Path | None,
         train: Callable[..., Any],
         inside: Inside = nullcontext,
+        adopt: Path | None = None,
     ) -> None:
         self.recipe, self.seed = recipe, seed
         self._inside = inside
         self.epoch = 0
         self.rows: list[Row] = []
+        self._adopted: str | None = None  # the checkpoint whose folder it has taken over last
         self._staging: Path | None = None
         self._copies = 0
         self._kept: tuple[int, Path] | None = None  # (epoch, folder) of the last checkpoint
@@ -88,7 +90,7 @@ class FunctionTrial:
         self._until, self._deadline = 0, math.inf
         self._error: BaseException | None = None
         if checkpoint is not None:
-            self._restore(checkpoint)
+            self._restore(checkpoint, adopt)
         report = Report(self, self._kept[1] if self._kept else None)
         own = copy.deepcopy(dict(config))  # the function may change what it is given
         self._thread = threading.Thread(
@@ -122,6 +124,7 @@ class FunctionTrial:
             upto = self._kept[0] if self._kept else 0
             rows = [row for row in self.rows if row[0] <= upto]
             state = {"format": _FORMAT, "epoch": upto, "user": user, "rows": rows}
+            state["adopted"] = self._adopted
             draft.write_text(json.dumps(state))
             os.replace(draft, path / _ROWS)
         except OSError:  # a full disk: what is half written only makes it fuller
@@ -194,18 +197,32 @@ class FunctionTrial:
         if old is not None and self._copies > 2:
             shutil.rmtree(old[1], ignore_errors=True)
 
-    def _restore(self, path: Path) -> None:
-        try:
-            state = json.loads((path / _ROWS).read_text())
-            self.rows = [(epoch, metrics) for epoch, metrics in state["rows"]]
-            self.epoch, user = state["epoch"], state["user"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{path} is no readable checkpoint: {error}") from error
-        if state.get("format") != _FORMAT or (user and not (path / user).is_dir()):
-            raise CheckpointError(f"{path} is no readable checkpoint: {user} is missing")
-        if user:
+    def _restore(self, path: Path, adopt: Path | None) -> None:
+        state, folder = _read(path)
+        self._adopted = state.get("adopted")
+        self.epoch = state["epoch"]
+        if adopt is not None and adopt.name != self._adopted:
+            source, folder = _read(adopt)
+            if folder is None:
+                message = "it is to go on from another trial's checkpoint, and none was reported"
+                raise ModelError("train", f"{message}; call report(epoch, checkpoint=folder, …)")
+            self._adopted, self.epoch = adopt.name, source["epoch"]
+        self.rows = [(epoch, row) for epoch, row in state["rows"] if epoch <= self.epoch]
+        if folder is not None:
             # A copy of its own: a later save replaces the folder, which the user may still read.
-            self._keep(self.epoch, path / user)
+            self._keep(self.epoch, folder)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Path | None]:
+    """A checkpoint's state, and in it the copy of the user's folder."""
+    try:
+        state: dict[str, Any] = json.loads((path / _ROWS).read_text())
+        user, _, _ = state["user"], dict(state["rows"]), int(state["epoch"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is no readable checkpoint: {error}") from error
+    if state.get("format") != _FORMAT or (user and not (path / user).is_dir()):
+        raise CheckpointError(f"{path} is no readable checkpoint: {user} is missing")
+    return state, path / user if user else None
 
 
 def _reported_nothing(monitor: str) -> ModelError:

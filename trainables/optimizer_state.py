@@ -30,9 +30,12 @@ def restore(
 ) -> None:
     """Take over what `tensors_of` gave."""
     # Not load_state_dict: it casts NAdam's float32 mu_product to the parameter's type.
+    unused = {key for option, key in _OPTIONAL.items() if not optimizer.defaults.get(option)}
     for place, param in enumerate(params):
         own = f"{prefix}{place}."
         state = {n.removeprefix(own): t for n, t in tensors.items() if n.startswith(own)}
+        # What the same optimizer with other options kept: it would be a stale one later on.
+        state = {name: t for name, t in state.items() if name not in unused}
         if state:
             moved = {k: t.to(_home(optimizer, k, param), copy=True) for k, t in state.items()}
             optimizer.state[param] = _begun(optimizer, param) | moved

@@ -90,8 +90,9 @@ class TrainedModel:
         if state["best_epoch"] not in rows:
             raise CheckpointError(f"{path} has no finished epoch")
         # The checkpoint may be older than a hyperparameter, which then was at its default.
-        full = complete(recipe.model, state["config"])
-        build, config = build_for(recipe, state["given"], full)
+        best = state.get("best", state)  # it may train with another configuration by now
+        full = complete(recipe.model, best["config"])
+        build, config = build_for(recipe, best["given"], full)
         device, dtype = pick_device(recipe.device), recipe.dtype
         modules = []
         for number in range(state["replicas"]):
@@ -101,14 +102,14 @@ class TrainedModel:
             load_state(module, tensors, f"{number}.best.", info, dtype)
             modules.append(module.eval())
         every = tuple(fits[number // state["seeds"]] for number in range(state["replicas"]))
-        best = state["best_epoch"]
+        epoch = state["best_epoch"]
         return cls(
             tuple(modules),
             every,
             info,
-            state["config"],
-            best,
-            rows[best],
+            best["config"],
+            epoch,
+            rows[epoch],
             state.get("loss"),
             recipe,
         )

@@ -45,7 +45,12 @@ class ModelTrial:
     """See `trial.Trial`; its replicas train one after the other."""
 
     def __init__(
-        self, recipe: Recipe, given: Mapping[str, Any], seed: int, checkpoint: Path | None
+        self,
+        recipe: Recipe,
+        given: Mapping[str, Any],
+        seed: int,
+        checkpoint: Path | None,
+        adopt: Path | None = None,
     ) -> None:
         self.recipe = recipe
         self.course = Course(recipe, given, seed)
@@ -53,7 +58,7 @@ class ModelTrial:
         with threads(recipe.threads):
             self.replicas = make_replicas(recipe, self.course.given, self.course.config, seed)
         if checkpoint is not None:
-            self.course.restore(checkpoint, self.replicas)
+            self.course.restore(checkpoint, self.replicas, adopt)
 
     @property
     def epoch(self) -> int:

@@ -11,7 +11,13 @@ from typing import Any, Protocol
 from lanewise.trainables.config import MODELS, check, check_together
 from lanewise.trainables.contract import check_call
 from lanewise.trainables.data.dataset import Prepared
-from lanewise.trainables.errors import ConfigError, ModelError, listing, nearest
+from lanewise.trainables.errors import (
+    CheckpointError,
+    ConfigError,
+    ModelError,
+    listing,
+    nearest,
+)
 from lanewise.trainables.user import is_reference, locate, resolve
 
 Row = tuple[int, dict[str, float]]
@@ -107,28 +113,40 @@ def open_trial(
     seed: int,
     checkpoint: Path | None = None,
     inside: Inside = nullcontext,
+    adopt: Path | None = None,
 ) -> Trial:
     """A trial of `config`, new or continued from a checkpoint.
 
     Args:
         inside: makes what a train function runs in, in its thread.
+        adopt: another trial's checkpoint, of the same epoch: it goes on with that one's weights
+            and optimizer's state (a function: from that one's folder). Its rows, best epoch, best
+            weights, patience and random streams stay its own, so it needs `checkpoint`, too. Where
+            `checkpoint` was written after that, it simply goes on from there.
 
     Raises:
         ConfigError, ModelError: the config or the model is wrong.
-        CheckpointError: open it again without the checkpoint.
+        CheckpointError: open it again without the checkpoint; or `adopt` cannot be taken over.
     """
+    check_adopt(checkpoint, adopt)
     merged = {**recipe.fixed, **config}
     if recipe.train is not None:
         from lanewise.trainables.function import FunctionTrial
 
         train = recipe.callable or resolve(recipe.train, recipe.base, "train")
         check_call(train, "train")
-        return FunctionTrial(recipe, merged, seed, checkpoint, train, inside)
+        return FunctionTrial(recipe, merged, seed, checkpoint, train, inside, adopt)
     check(recipe.model, merged)
     check_together(recipe.model, merged)
     from lanewise.trainables.training import ModelTrial
 
-    return ModelTrial(recipe, merged, seed, checkpoint)
+    return ModelTrial(recipe, merged, seed, checkpoint, adopt)
+
+
+def check_adopt(checkpoint: Path | None, adopt: Path | None) -> None:
+    """Raise CheckpointError for a trial that would take over weights without rows of its own."""
+    if adopt is not None and checkpoint is None:
+        raise CheckpointError(f"{adopt} can only be taken over beside a checkpoint of its own")
 
 
 def check_model(model: str, base: str | Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from lanewise.search.core import events as ev
 from lanewise.search.core.events import Event, Failure, Metrics, Params, Row
 from lanewise.search.core.ranking import Rank, rank_of
-from lanewise.search.core.rungs import Rung
+from lanewise.search.core.rungs import Rung, last_rung
 from lanewise.search.core.spec import Constraint, Objective
 from lanewise.search.core.states import (
     CANCELLED,
@@ -69,7 +69,7 @@ class Trial:
     @property
     def rung(self) -> int:
         """The last rung that it has reached; 0 before the first."""
-        return max((rung for rung in self.rungs if rung <= self.epoch), default=0)
+        return last_rung(self.rungs, self.epoch)
 
     def params_at(self, epoch: int) -> Params:
         """With which that epoch was trained."""

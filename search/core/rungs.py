@@ -26,6 +26,11 @@ def next_rung(rungs: tuple[int, ...], epoch: int) -> int:
     return next((rung for rung in rungs if rung > epoch), rungs[-1])
 
 
+def last_rung(rungs: tuple[int, ...], epoch: int) -> int:
+    """The last rung that a trial at ``epoch`` has reached; 0 before the first."""
+    return max((rung for rung in rungs if rung <= epoch), default=0)
+
+
 @dataclass
 class Rung:
     """The trials that have reached one rung. A report costs O(log n) comparisons.

@@ -207,7 +207,12 @@ class Breaking:
         self.members: list[Lane] = []
 
     def open(
-        self, config: Mapping[str, Any], seed: int, checkpoint: Path | None, inside: Inside
+        self,
+        config: Mapping[str, Any],
+        seed: int,
+        checkpoint: Path | None,
+        inside: Inside,
+        adopt: Path | None,
     ) -> Lane:
         self.members.append(Lane(self, config))
         return self.members[-1]

@@ -37,7 +37,13 @@ class PackedTrial:
 
     alone = ""
 
-    def __init__(self, course: Course, replicas: list[Lane], checkpoint: Path | None) -> None:
+    def __init__(
+        self,
+        course: Course,
+        replicas: list[Lane],
+        checkpoint: Path | None,
+        adopt: Path | None = None,
+    ) -> None:
         """Raises CheckpointError: open it again without the checkpoint."""
         self._course, self.replicas = course, replicas
         self.until = 0
@@ -47,7 +53,7 @@ class PackedTrial:
         self.lanes = len(replicas)
         self._found: dict[int, dict[str, float]] = {}
         if checkpoint is not None:
-            course.restore(checkpoint, replicas)
+            course.restore(checkpoint, replicas, adopt)
         for lane in replicas:
             lane.owner = self
             lane.done = course.epoch
@@ -153,7 +159,11 @@ class Packer:
         return min(self._room, sum(costs.enough for costs in self._costs.values()))
 
     def open(
-        self, given: Mapping[str, Any], seed: int, checkpoint: Path | None
+        self,
+        given: Mapping[str, Any],
+        seed: int,
+        checkpoint: Path | None,
+        adopt: Path | None = None,
     ) -> PackedTrial | str:
         """The trial in its packs; or why it does not pack.
 
@@ -170,7 +180,7 @@ class Packer:
             if why:
                 return why
             self._room = min(self._room, gain.room_for(lanes[0], self.device))
-            trial = PackedTrial(course, lanes, checkpoint)
+            trial = PackedTrial(course, lanes, checkpoint, adopt)
             for lane in lanes:
                 self._seat(lane)
         return trial

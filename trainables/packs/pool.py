@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lanewise.trainables.config import check, check_together
 from lanewise.trainables.kinds import KINDS
 from lanewise.trainables.packs.packing import Packing, no_gain, together
-from lanewise.trainables.trial import Inside, Recipe, Row, Trial, open_trial
+from lanewise.trainables.trial import Inside, Recipe, Row, Trial, check_adopt, open_trial
 
 if TYPE_CHECKING:
     from lanewise.trainables.packs.packer import Packer
@@ -130,12 +130,14 @@ class Pool:
         seed: int,
         checkpoint: Path | None = None,
         inside: Inside = nullcontext,
+        adopt: Path | None = None,
     ) -> Member:
         """A trial, new or continued from a checkpoint, as `trial.open_trial` opens it."""
+        check_adopt(checkpoint, adopt)
         if self.recipe.train is not None:
             why = "a training function of your own"
         else:
-            made = self._open_lanes(config, seed, checkpoint)
+            made = self._open_lanes(config, seed, checkpoint, adopt)
             self._packs = not isinstance(made, str)
             gains = self._packer.gains if self._packer else ()
             lanes = max(self.packing.lanes, self.lanes if self._packs else 0)
@@ -145,12 +147,17 @@ class Pool:
             why = made
             if why not in map(no_gain, gains):
                 self.packing = together([self.packing, Packing(alone=(why,))])
-        alone = Alone(self, open_trial(self.recipe, config, seed, checkpoint, inside), why)
+        trial = open_trial(self.recipe, config, seed, checkpoint, inside, adopt)
+        alone = Alone(self, trial, why)
         self._groups.append(alone)
         return alone
 
     def _open_lanes(
-        self, config: Mapping[str, Any], seed: int, checkpoint: Path | None
+        self,
+        config: Mapping[str, Any],
+        seed: int,
+        checkpoint: Path | None,
+        adopt: Path | None,
     ) -> Member | str:
         merged = {**self.recipe.fixed, **config}
         check(self.recipe.model, merged)
@@ -161,7 +168,7 @@ class Pool:
             from lanewise.trainables.packs.packer import Packer  # imports torch
 
             self._packer = Packer(self)
-        return self._packer.open(merged, seed, checkpoint)
+        return self._packer.open(merged, seed, checkpoint, adopt)
 
     def due(self) -> Sequence[Member]:
         """Those whose epoch the next turn trains; none when there is nothing to do."""
