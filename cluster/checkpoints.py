@@ -100,7 +100,7 @@ class Checkpoints:
             return 0
         sizes = {path: _size(path) for path in snapshots.all_in(Path(self.storage.folder))}
         ended = sum(self._sizes.values())
-        for path in sorted(sizes, key=snapshots.rung_of):
+        for path in list(sizes):
             is_over = history.closed is not None
             if is_over or (
                 ended + sum(sizes.values()) > self.limit and self._is_left_behind(path, history)

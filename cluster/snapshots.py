@@ -27,6 +27,8 @@ def take(checkpoint: Path, snapshot: Path) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    if snapshot.exists():
+        return
     with contextlib.suppress(FileExistsError):
         if checkpoint.is_dir():
             _take_folder(checkpoint, snapshot)
@@ -46,8 +48,6 @@ def _take_file(checkpoint: Path, snapshot: Path) -> None:
 
 
 def _take_folder(checkpoint: Path, snapshot: Path) -> None:
-    if snapshot.exists():
-        return
     with _draft(snapshot) as draft:
         shutil.copytree(checkpoint, draft, copy_function=_link)
         draft.rename(snapshot)
@@ -87,5 +87,5 @@ def rung_of(path: Path) -> int:
 
 
 def all_in(folder: Path) -> list[Path]:
-    """The snapshots in a folder of checkpoints."""
-    return [path for path in folder.glob("trial-*@*") if path.name.rpartition("@")[2].isdecimal()]
+    """The snapshots in a folder of checkpoints, those of the lowest rungs first."""
+    return sorted(folder.glob("trial-*@*"), key=lambda path: (rung_of(path), path.name))

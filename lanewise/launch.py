@@ -41,6 +41,7 @@ from lanewise.search.core.spec import Spec
 from lanewise.search.core.sweep import Sweep
 from lanewise.search.errors import JournalError
 from lanewise.search.plain import say
+from lanewise.search.schedulers.base import exploits
 from lanewise.search.store.home import Home
 from lanewise.search.store.journal import Journal
 from lanewise.search.store.view import View, find, open_view
@@ -312,7 +313,8 @@ def _drive(
     name, why = choose_executor(asked, plan.file)
     folder = options.home.checkpoints(sweep_id)
     folder.mkdir(parents=True, exist_ok=True)
-    storage = Storage(str(folder), plan.file.checkpoint.every)
+    copies = exploits(sweep.scheduler)
+    storage = Storage(str(folder), plan.file.checkpoint.every, snapshots=copies)
     address = None if name == "inline" else options.address
     ray = options.home.sweep(sweep_id) / "ray"
     recipe = partial(_recipe, plan, sweep_id, options.home, projector.uri)
@@ -326,7 +328,8 @@ def _drive(
         packs=asked == "packed",
         is_adaptive=sweep.sampler.is_adaptive,
     )
-    checkpoints = Checkpoints(storage, plan.file.checkpoint.limit)
+    limit, trials = plan.file.checkpoint.limit, plan.spec.budget.trials
+    checkpoints = Checkpoints(storage, limit, trials)
     here = {"host": socket.gethostname(), "pid": os.getpid(), "address": address}
     sweep.opened(name, why, here)
     for topic, text in plan.notes.items():

@@ -101,7 +101,7 @@ class Controller:
         if self._ending is not None and not self._has_left:
             self._has_left = True
             self.executor.leave()
-        if ended:
+        if ended or self.sweep.history.closed:
             self.checkpoints.settle(self.sweep.history, ended)
         return is_over
 

@@ -16,6 +16,7 @@ from lanewise.search.core.events import (
     Continue,
     Decision,
     Event,
+    Exploit,
     Failure,
     Params,
     Pause,
@@ -27,8 +28,9 @@ from lanewise.search.core.rungs import next_rung
 from lanewise.search.core.seeds import trial_seed
 from lanewise.search.core.spec import Spec, is_usable
 from lanewise.search.core.states import RUNNING
+from lanewise.search.errors import SearchError
 from lanewise.search.samplers.base import Sampler
-from lanewise.search.schedulers.base import Scheduler
+from lanewise.search.schedulers.base import Scheduler, exploits
 
 
 @dataclass(frozen=True)
@@ -300,6 +302,9 @@ class Sweep:
         """The scheduler's decision with the epoch up to which the budget lets the trial go on."""
         if isinstance(decision, Stop | Pause):
             return decision
+        if isinstance(decision, Exploit) and not exploits(self.scheduler):
+            name = type(self.scheduler).__name__
+            raise SearchError(f"scheduler: {name} decides Exploit without the attribute exploits")
         trial = self.history.trials[number]
         until = self._grant(trial)
         return replace(decision, until=until) if until > trial.epoch else Stop("total_epochs")

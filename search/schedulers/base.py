@@ -9,7 +9,11 @@ from lanewise.search.core.history import History
 
 
 class Scheduler(Protocol):
-    """Decides from the history alone, and keeps no state of its own but a memo of the history."""
+    """Decides from the history alone, and keeps no state of its own but a memo of the history.
+
+    One that decides ``Exploit`` says so beforehand by the attribute ``exploits = True``: of its
+    sweep, a snapshot of every trial is kept at each rung (see ``exploits``).
+    """
 
     def rungs(self, number: int) -> tuple[int, ...]:
         """The epochs at which that trial is decided on, ascending; the last one is its end."""
@@ -30,3 +34,8 @@ class Scheduler(Protocol):
         None where a new configuration is to be tried instead, if there is one.
         """
         ...
+
+
+def exploits(scheduler: Scheduler) -> bool:
+    """Whether it may decide that a trial goes on with another one's weights."""
+    return bool(getattr(scheduler, "exploits", False))

@@ -13,6 +13,8 @@ from lanewise.search.control.controller import Controller
 from lanewise.search.control.executor import Executor
 from lanewise.search.core.history import History
 from lanewise.search.core.spec import Spec
+from lanewise.search.schedulers import make_scheduler
+from lanewise.search.schedulers.base import exploits
 from lanewise.search.store.journal import Journal
 from lanewise.search.sweeps import make_sweep
 from lanewise.trainables.trial import Recipe
@@ -22,7 +24,7 @@ EXECUTORS = ("inline", "tune", "packed")
 
 def drive(name: str, recipe: Recipe, spec: Spec, folder: Path) -> History:
     """A sweep by the executor of that name; all that it leaves is in the folder."""
-    storage = Storage(str(folder / "checkpoints"), 300)
+    storage = Storage(str(folder / "checkpoints"), 300, snapshots=exploits(make_scheduler(spec)))
     Path(storage.folder).mkdir(exist_ok=True)
     executor = executor_of(name, recipe, storage, folder / "ray")
     running = controller(executor, spec, storage, folder)

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from copying import TRAIN as SUMS
+from copying import check_weights
 from driving import EXECUTORS, drive
 
 from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.resources import Resources
 from lanewise.cluster.rungs import next_until
 from lanewise.cluster.tune import TuneExecutor
+from lanewise.search.core.events import Resumed
 from lanewise.search.core.history import History
 from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
+from lanewise.search.store.journal import Journal
 from lanewise.spaces import Float, Int, Space
 from lanewise.trainables.trial import Recipe
 
@@ -39,6 +43,8 @@ def train(config, report):
         folder = pathlib.Path(config["folder"]) / f"mine-{config['x']}"
         folder.mkdir(exist_ok=True)
         (folder / "epoch").write_text(str(epoch))
+        with (pathlib.Path(config["folder"]) / "trained").open("a") as log:
+            print(config["x"], epoch, file=log)
         report(epoch, checkpoint=folder, score=config["x"] * epoch, pid=os.getpid())
 
 def behave(config, epoch):
@@ -95,6 +101,35 @@ def test_every_trial_reports_each_epoch_once_and_in_order(bench: Bench) -> None:
         assert trial.epoch in (1, 3, 9, 27)
         for epoch, metrics in trial.rows:
             assert metrics["score"] == trial.params["x"] * epoch
+
+
+def test_a_trial_that_pauses_goes_on_from_its_checkpoint(bench: Bench) -> None:
+    """No epoch is trained twice, and going on is no retry."""
+    promoting = Plugin("asha", {"promote": True})
+    history = bench.run(scheduler=promoting, budget=Budget(epochs=9, trials=9))
+    journal = Journal(bench.folder / "journal.db")
+    assert any(isinstance(record.event, Resumed) for record in journal.read("s"))
+    journal.close()
+    assert history.count("completed", "stopped") == 9
+    assert history.count("completed") >= 1
+    for trial in history:
+        assert trial.attempt == 1
+        assert [epoch for epoch, _ in trial.rows] == list(range(1, trial.epoch + 1))
+    assert len((bench.folder / "trained").read_text().splitlines()) == history.spent
+
+
+def test_a_trial_goes_on_with_anothers_weights(bench: Bench) -> None:
+    """Of the epoch that was decided on, wherever the other one is by then."""
+    (bench.folder / "own.py").write_text(SUMS)
+    history = bench.run(
+        space={"lr": Float(0.1, 1)},
+        budget=Budget(epochs=6, trials=6),
+        scheduler=Plugin("copying:Copying"),
+    )
+    assert any(len(trial.segments) > 1 for trial in history)
+    assert history.count("completed") == 6
+    check_weights(history)
+    assert not list((bench.folder / "checkpoints").glob("*@*"))  # of no use any more
 
 
 def test_workers_stay_warm(bench: Bench) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from lanewise.cluster.packed import PackedExecutor, _Worker
 from lanewise.cluster.placement import Seating
 from lanewise.cluster.resources import Resources
 from lanewise.search.control.controller import Controller
-from lanewise.search.control.executor import Executor, Halt, Outcome
+from lanewise.search.control.executor import Executor, Halt, Outcome, Start
 from lanewise.search.core import events as ev
 from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
 from lanewise.search.core.sweep import Run, Sweep
@@ -70,7 +71,11 @@ def iris() -> Recipe:
 
 def controller(executor: Executor, folder: Path, spec: Spec = SPEC) -> Controller:
     folder.mkdir(exist_ok=True)
-    return driving.controller(executor, spec, Storage(str(folder), 300), folder)
+    return driving.controller(executor, spec, storage_in(folder), folder)
+
+
+def storage_in(folder: Path) -> Storage:
+    return Storage(str(folder), 300, snapshots=True)
 
 
 def drive(executor: Executor, folder: Path, spec: Spec = SPEC) -> list[ev.Event]:
@@ -83,7 +88,7 @@ def drive(executor: Executor, folder: Path, spec: Spec = SPEC) -> list[ev.Event]
 
 
 def packed(recipe: Recipe, folder: Path, **more: Any) -> PackedExecutor:
-    return PackedExecutor(recipe, Storage(str(folder), 300), folder, Resources(1, 0), **more)
+    return PackedExecutor(recipe, storage_in(folder), folder, Resources(1, 0), **more)
 
 
 def decided(events: list[ev.Event]) -> list[dict[str, Any]]:
@@ -96,13 +101,42 @@ def decided(events: list[ev.Event]) -> list[dict[str, Any]]:
     ]
 
 
+PROMOTING = replace(SPEC, scheduler=Plugin("asha", {"promote": True}))
+COPYING = replace(
+    SPEC,
+    space=Space(
+        {
+            "hidden": [12],
+            "lr": Float(1e-3, 1e-1, log=True),
+            "dropout": Float(0.0, 0.5),
+            "optimizer": Choice(["adam", "sgd"]),
+        }
+    ),
+    budget=Budget(epochs=6, trials=6),
+    scheduler=Plugin("copying:Copying"),
+)
+
+
+@pytest.mark.parametrize(
+    ("spec", "happens"),
+    [
+        (SPEC, lambda event: isinstance(event, ev.Asked)),
+        (PROMOTING, lambda event: isinstance(event, ev.Resumed)),
+        (COPYING, lambda event: isinstance(getattr(event, "decision", None), ev.Exploit)),
+    ],
+    ids=["stops", "pauses", "copies"],
+)
 def test_one_lane_and_inline_keep_the_same_journal(
-    recipe: Recipe, tmp_path: Path, ray_local: None
+    spec: Spec,
+    happens: Callable[[ev.Event], bool],
+    recipe: Recipe,
+    tmp_path: Path,
+    ray_local: None,
 ) -> None:
     alone, lane = tmp_path / "inline", tmp_path / "packed"
-    inline = drive(InlineExecutor(lambda: recipe, Storage(str(alone), 300)), alone)
-    one = drive(packed(recipe, lane, most=1), lane)
-    assert sum(event.kind == "asked" for event in inline) == 12
+    inline = drive(InlineExecutor(lambda: recipe, storage_in(alone)), alone, spec)
+    one = drive(packed(recipe, lane, most=1, at_any_price=True), lane, spec)
+    assert any(map(happens, inline))
     assert same(decided(one), decided(inline))
 
 
@@ -154,16 +188,19 @@ def test_no_more_is_started_than_there_is_room_for(recipe: Recipe, tmp_path: Pat
     """A worker has fewer places when what comes next does not pack."""
     halts = [Halt(number) for number in range(8)]
 
-    def room(places: int, orders: int, **more: int) -> int:
+    def room(places: int, orders: int, starts: list[Start] = [], **more: int) -> int:  # noqa: B006
         executor = packed(recipe, tmp_path, **more)
         worker = _Worker("w", None, seating=Seating(places))
         for number in range(5):
             worker.seat(Run(number, {"hidden": [8]}, 0, 1, 0, 1))
         executor._workers = [worker]
-        return executor.room(halts[:orders])
+        return executor.room([*halts[:orders], *starts])
 
     assert room(8, 0) == 3
     assert room(8, 2) == 5
+    again = [Start(Run(0, {"hidden": [8]}, 0, 1, 0, 1))]  # one that is halted, with other weights
+    assert room(8, 2, again) == 4
+    assert room(5, 1, again) == 0
     assert room(1, 0) == 0
     assert room(1, 4) == 0
     assert room(1, 5) == 1
