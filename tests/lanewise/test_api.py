@@ -41,6 +41,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> lw.Result:
         executor="inline",
         metrics=["train_accuracy"],
         home=tmp_path_factory.mktemp("home"),
+        report=False,
         progress=False,
     )
 
@@ -87,6 +88,7 @@ def test_replicas_report_mean_and_spread(tmp_path: Path) -> None:
         seeds=2,
         executor="inline",
         home=tmp_path,
+        report=False,
         progress=False,
     )
     assert "val_accuracy_std" in result.best.metrics

@@ -1,5 +1,9 @@
 """Windows of series: what they hold, what is not foretold, and what is refused."""
 
+import functools
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -346,17 +350,19 @@ def test_forecasting_needs_series(tmp_path):
 # --- predictions ---------------------------------------------------------------------------------
 
 
-def trained(tmp_path, **more):
+@functools.cache  # only looked at
+def trained(**more):
     made = prepared(**more)
     recipe = Recipe(model="lstm", prepared=made.for_trials(), monitor="val_skill", mode="max")
     trial = open_trial(recipe, {"hidden": [4], "batch_size": 16, "from_last": True}, 0)
     trial.advance(1)
-    trial.save(tmp_path / "trial")
-    return TrainedModel.load(tmp_path / "trial", recipe)
+    with tempfile.TemporaryDirectory() as folder:
+        trial.save(Path(folder) / "trial")
+        return TrainedModel.load(Path(folder) / "trial", recipe)
 
 
-def test_predictions_are_in_own_units_by_step_and_series(tmp_path):
-    model, data = trained(tmp_path), frame(50)
+def test_predictions_are_in_own_units_by_step_and_series():
+    model, data = trained(), frame(50)
     found = model.predict(data)
     assert found.shape == (1, 3, 2)
     window = data[["a", "b"]].to_numpy()[None, -8:]
@@ -366,11 +372,11 @@ def test_predictions_are_in_own_units_by_step_and_series(tmp_path):
     shift = np.array([5.0, -3.0])
     moved = model.predict(window + shift)
     assert np.allclose(moved, found + shift, atol=1e-4)  # from_last, series by series
-    assert trained(tmp_path, values=("a",)).predict(data).shape == (1, 3)
+    assert trained(values=("a",)).predict(data).shape == (1, 3)
 
 
-def test_what_is_missing_at_the_end_is_the_last_known(tmp_path):
-    model, data = trained(tmp_path), frame(50)
+def test_what_is_missing_at_the_end_is_the_last_known():
+    model, data = trained(), frame(50)
     holed, same = data.copy(), data.copy()
     holed.loc[49, "a"] = np.nan
     same.loc[49, "a"] = same.loc[48, "a"]
@@ -386,14 +392,14 @@ def test_what_is_missing_at_the_end_is_the_last_known(tmp_path):
         (lambda f: np.zeros((2, 5, 2)), "[rows, 8, 2]"),
     ],
 )
-def test_what_cannot_be_predicted_from_is_one_line(tmp_path, change, words):
+def test_what_cannot_be_predicted_from_is_one_line(change, words):
     with pytest.raises(DataError) as caught:
-        trained(tmp_path).predict(change(frame(50)))
+        trained().predict(change(frame(50)))
     assert words in str(caught.value)
 
 
-def test_the_test_part_is_scored(tmp_path):
-    model, made = trained(tmp_path), prepared()
+def test_the_test_part_is_scored():
+    model, made = trained(), prepared()
     found = model.score(made.test, ("skill", "mae"))
     y = made.test.target
     values = model.predict(made.test).reshape(len(y), -1)
