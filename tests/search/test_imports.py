@@ -50,7 +50,7 @@ def test_importing_the_core_is_light(module):
     assert loaded(f"import lanewise.search.{module}") == []
 
 
-@pytest.mark.parametrize("sampler", ["grid", "random", "tpe"])
+@pytest.mark.parametrize("sampler", ["grid", "random", "sobol", "tpe"])
 def test_a_sweep_of_our_own_samplers_is_light(sampler):
     assert loaded(SIMULATE, sampler) == []
 
