@@ -58,9 +58,8 @@ def header(feed: Feed, snapshot: Snapshot, width: int, phase: Phase | None = Non
     best = feed.view.history.best
     if best is not None:
         lines.append(named("best", snapshot.best, "bold"))
-        lines += [
-            named("", part) for part in _folded(list(settings(best.params, digits=4)), width - NAME)
-        ]
+        config = list(settings(best.best_params, digits=4))
+        lines += [named("", part) for part in _folded(config, width - NAME)]
     return [_fitted(line, width) for line in lines]
 
 

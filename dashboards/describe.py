@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lanewise.dashboards.digits import metric, rows_of
 from lanewise.dashboards.runs import cut
-from lanewise.dashboards.words import settings
+from lanewise.dashboards.words import segments, settings
 from lanewise.search.core.history import Trial
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def describe_trial(projection: Projection, trial: Trial) -> str:
         name, (epoch, value) = projection.spec.objective.metric, trial.best
         shown = metric(name, value, rows_of(projection.launch))
         parts.append(f"**{name} {shown}** at epoch {epoch}, its best")
-    table = _table(("configuration", "value"), settings(trial.params))
+    parts += segments(trial)
+    table = _table(("configuration", "value"), settings(trial.best_params))
     return _within("\n\n".join([*parts, table]))
 
 

@@ -16,14 +16,22 @@ from lanewise.dashboards.words import settings
 from lanewise.search.core import events as ev
 from lanewise.search.core.events import Failure, Stop
 from lanewise.search.core.history import Trial
-from lanewise.search.core.states import CANCELLED, COMPLETED, FAILED, RUNNING, STOPPED, WAITING
+from lanewise.search.core.states import (
+    CANCELLED,
+    COMPLETED,
+    FAILED,
+    PAUSED,
+    RUNNING,
+    STOPPED,
+    WAITING,
+)
 from lanewise.search.store.journal import Record
 from lanewise.search.store.view import View
 
 WINDOW = 60.0  # seconds over which rates are taken
 LEAST = 1.0  # seconds before there is a rate
 OPEN = "open"  # what a running trial is called while nobody works on the sweep
-STATUSES = (RUNNING, WAITING, COMPLETED, STOPPED, FAILED, CANCELLED)
+STATUSES = (RUNNING, WAITING, PAUSED, COMPLETED, STOPPED, FAILED, CANCELLED)
 
 
 class Done(NamedTuple):
@@ -100,7 +108,9 @@ class Feed:
             case ev.Asked(number, params):
                 self._begin(number, record.at)
                 self._compare(dict(settings(params, digits=4)))
-            case ev.Rerun(number):
+            case ev.Resumed(number, Stop()):
+                self._end(number, record.at)
+            case ev.Rerun(number) | ev.Resumed(number):
                 self._begin(number, record.at)
             case ev.Reported(number, rows, decision):
                 self._report(number, rows, record.at)
@@ -206,17 +216,22 @@ class Feed:
         left = []
         if budget.trials and trials:
             running = self.view.history.granted / epochs if epochs else 0.0
-            left.append(max((budget.trials - len(self.ended)) / trials, running))
+            left.append(max((budget.trials - self._at_rest) / trials, running))
         if budget.total_epochs and epochs:
             left.append((budget.total_epochs - spent) / epochs)
         if budget.time:
             left.append(budget.time - elapsed)
         return max(0.0, min(left)) if left else None
 
+    @property
+    def _at_rest(self) -> int:
+        """Trials that have ended or are paused: most of these never go on."""
+        return len(self.ended) + self.view.history.paused_count
+
     def _done(self, elapsed: float) -> float | None:
         budget, shares = self.view.spec.budget, []
         if budget.trials:
-            shares.append(len(self.ended) / budget.trials)
+            shares.append(self._at_rest / budget.trials)
         if budget.total_epochs:
             shares.append(self.view.history.spent / budget.total_epochs)
         if budget.time:

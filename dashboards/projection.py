@@ -26,13 +26,19 @@ from lanewise.dashboards.runs import (
     sweep_params,
 )
 from lanewise.dashboards.shared_view import MOST_PARAMS, order_of, view, view_key
-from lanewise.dashboards.words import last_line
+from lanewise.dashboards.words import last_line, segments
 from lanewise.search.core import events as ev
 from lanewise.search.core.events import Launched
 from lanewise.search.core.history import History, Trial
 from lanewise.search.core.seeds import trial_seed
 from lanewise.search.core.spec import Spec
-from lanewise.search.core.states import CANCELLED, COMPLETED, FAILED, STOPPED, WAITING
+from lanewise.search.core.states import (
+    CANCELLED,
+    COMPLETED,
+    FAILED,
+    PAUSED,
+    STOPPED,
+)
 from lanewise.search.store.journal import Record
 
 ENDINGS = {COMPLETED: "FINISHED", STOPPED: "FINISHED", FAILED: "FAILED", CANCELLED: "KILLED"}
@@ -77,12 +83,14 @@ class Projection:
                 self._begin(record)
             case ev.Asked(number):
                 self._ask(history.trials[number], record)
-            case ev.Rerun(number):
+            case ev.Rerun(number) | ev.Resumed(number):
                 self.trials[number].executor = self._executor
             case ev.Reported(number, rows):
                 self._report(history.trials[number], rows, before[number], record)
             case ev.Failed(number):
                 self._fail(history.trials[number], record)
+        if isinstance(getattr(event, "decision", None), ev.Exploit):
+            self._tell_segments(concerned[0])
         for trial in concerned:
             self.trials[trial.number].touch(record.seq)
             if not trial.is_open:
@@ -148,6 +156,11 @@ class Projection:
             for attempt, failure in enumerate(trial.failures, 1)
         )
         self.trials[trial.number].files["failure.txt"] = text
+
+    def _tell_segments(self, trial: Trial) -> None:
+        """MLflow's parameters cannot change: what became of them is an artifact."""
+        whole = [vars(segment) for segment in trial.segments]
+        self.trials[trial.number].files["segments.json"] = as_json(whole)
 
     def _finish(self, trial: Trial, record: Record) -> None:
         """A trial is over: all metrics of its best epoch, and one more step of the sweep."""
@@ -270,6 +283,8 @@ class Projection:
         }
         if trial.rank is not None:
             tags["lanewise.order"] = order_key(trial.rank, number)
+        if told := segments(trial):
+            tags["lanewise.segments"] = cut("; ".join(told), 4000)
         if trial.failures:
             tags["lanewise.failure"] = cut(last_line(trial.failures[-1].message), 250)
         return Run(
@@ -279,7 +294,7 @@ class Projection:
             end=draft.end,
             status=self.mlflow_status(number),
             tags=tags,
-            params=params_of(trial.params),
+            params=params_of(trial.segments[0].params),
             points=list(draft.points),
             files=dict(draft.files),
             datasets=self.datasets,
@@ -292,9 +307,9 @@ class Projection:
     def outcome(self, trial: Trial) -> str:
         """How a trial ended, or what it does, in a few words."""
         if trial.is_open:
-            if self.is_interrupted:
+            if self.is_interrupted and trial.status != PAUSED:
                 return "interrupted"
-            return "waiting" if trial.status == WAITING else "running"
+            return trial.status
         if trial.status == STOPPED:
             return f"stopped: {trial.reason}"
         if trial.status == FAILED:
@@ -372,7 +387,7 @@ class Projection:
             return None
         return {
             "trial": trial.number,
-            "params": trial.params,
+            "params": trial.best_params,
             "metrics": trial.best_metrics,
             "epoch": trial.best[0],
         }

@@ -12,14 +12,14 @@ from lanewise.dashboards.report.build import report_of
 from lanewise.dashboards.state import Cursor, mask, read_cursor, shown_uri
 from lanewise.dashboards.state import pending as pending_records
 from lanewise.search.core.history import Trial
-from lanewise.search.core.states import CANCELLED, COMPLETED, FAILED, STOPPED
+from lanewise.search.core.states import CANCELLED, COMPLETED, FAILED, PAUSED, STOPPED
 from lanewise.search.errors import JournalError
 from lanewise.search.store.home import Home
 from lanewise.search.store.journal import Journal
 from lanewise.search.store.view import View, open_view
 
 LATE = 600.0  # seconds after the last record within which draining still belongs to the run
-ENDED = (COMPLETED, STOPPED, FAILED, CANCELLED)
+COUNTED = (COMPLETED, STOPPED, FAILED, CANCELLED, PAUSED)
 
 
 class Summary(dict[str, Any]):
@@ -72,8 +72,8 @@ def summary(view: View, home: Home, *, pending: int | None = None) -> Summary:
 
 
 def counts(view: View) -> dict[str, int]:
-    """The number of trials asked for, and by the way they ended."""
-    return {"asked": len(view.history)} | {name: view.history.count(name) for name in ENDED}
+    """The number of trials asked for, by the way they ended, and of those that are paused."""
+    return {"asked": len(view.history)} | {name: view.history.count(name) for name in COUNTED}
 
 
 def running_seconds(view: View, until: float | None = None) -> float:
@@ -99,12 +99,14 @@ def history(view: View) -> list[dict[str, Any]]:
 def _told(trial: Trial) -> dict[str, Any]:
     told: dict[str, Any] = {
         "trial": trial.number,
-        "params": trial.params,
+        "params": trial.best_params,
         "status": trial.status,
         "epochs": trial.epoch,
         "metrics": trial.best_metrics,
         "attempts": trial.attempt,
     }
+    if len(trial.segments) > 1:
+        told["segments"] = [vars(segment) for segment in trial.segments]
     if trial.failures:
         told["failure"] = "\n\n".join(
             f"{failure.kind}: {failure.message.rstrip()}" for failure in trial.failures
@@ -119,7 +121,7 @@ def best(view: View, top: int = 1) -> list[dict[str, Any]]:
     return [
         {
             "trial": trial.number,
-            "params": trial.params,
+            "params": trial.best_params,
             "metrics": trial.best_metrics,
             "epoch": trial.best[0],
         }
@@ -157,7 +159,7 @@ def _broken(sweep: str, name: str, launched_at: float | None, error: str) -> Lis
         "executor": None,
         "launched_at": None if launched_at is None else round(launched_at, 3),
         "seconds": None,
-        "trials": {"asked": 0} | dict.fromkeys(ENDED, 0),
+        "trials": {"asked": 0} | dict.fromkeys(COUNTED, 0),
         "objective": None,
         "best": None,
         "error": error,

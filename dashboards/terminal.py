@@ -28,9 +28,11 @@ from lanewise.dashboards.words import (
     ending,
     kind_in_words,
     numbered,
+    segments,
     settings,
 )
 from lanewise.search.core.history import Trial
+from lanewise.search.core.states import RUNNING, WAITING
 from lanewise.search.store.home import Home
 from lanewise.search.store.view import View
 
@@ -73,7 +75,9 @@ def render_trial(console: Console, view: View, trial_number: int) -> None:
     _say(console, f"trial {trial.number} of {view.launch.name}: {ending(trial)}", bold=True)
     attempts = f", {trial.attempt} attempts" if trial.attempt > 1 else ""
     _say(console, f"{trial.epoch} epochs{attempts}\n")
-    _pairs(console, settings(trial.params))
+    _pairs(console, settings(trial.segments[0].params))
+    for told in segments(trial):
+        _say(console, told)
     _curve(console, view, trial)
     for attempt, failure in enumerate(trial.failures, 1):
         head = f"{kind_in_words(failure.kind)} in attempt {attempt}"
@@ -89,7 +93,7 @@ def render_best(console: Console, view: View, top: int = 1) -> None:
         value = digits.metric(name, trial.best[1], digits.rows_of(view.launch))
         head = f"{name} {value}  (trial {trial.number}, epoch {trial.best[0]})"
         _say(console, f"{place}. {head}" if top > 1 else head, bold=True)
-        _pairs(console, settings(trial.params))
+        _pairs(console, settings(trial.best_params))
         if place < top:
             console.print()
 
@@ -188,15 +192,16 @@ def _trials(console: Console, view: View, is_interrupted: bool) -> None:
     others = [trial for trial in view.history if trial.best is None]
     shown = [*view.history.ranked(), *others][:MOST_TRIALS]
     metric, parts = view.spec.objective.metric, digits.rows_of(view.launch)
-    configs = [dict(settings(trial.params, digits=4)) for trial in view.history]
+    configs = [dict(settings(trial.best_params, digits=4)) for trial in view.history]
     names = list(dict.fromkeys(name for config in configs for name in config))
     same = [n for n in names if len(configs) > 1 and len({c.get(n) for c in configs}) == 1]
     varied = [name for name in names if name not in same]
     rows = []
     for trial in shown:
         value = digits.metric(metric, trial.best[1], parts) if trial.best else "–"
-        status = "interrupted" if is_interrupted and trial.is_open else ending(trial)
-        config = dict(settings(trial.params, digits=4))
+        is_cut_off = is_interrupted and trial.status in (RUNNING, WAITING)
+        status = "interrupted" if is_cut_off else ending(trial)
+        config = dict(settings(trial.best_params, digits=4))
         cells = (_short(config.get(name, "–"), console) for name in varied)
         rows.append([str(trial.number), status, str(trial.epoch), value, *cells])
     console.print()

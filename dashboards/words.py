@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from lanewise.search.core.history import Trial
@@ -56,12 +57,26 @@ def one_line(params: Mapping[str, Any], without: Collection[str] = ()) -> str:
 
 
 def ending(trial: Trial) -> str:
-    """How a trial ended, or what it does: ``stopped: rung 9``, ``failed: bug``, ``running``."""
+    """How a trial ended, or what it does: ``stopped: rung 9``, ``failed: bug``, ``paused``."""
     if trial.status == STOPPED:
         return f"stopped: {trial.reason}"
     if trial.status == FAILED:
         return f"failed: {trial.failures[-1].kind}"
     return trial.status
+
+
+def segments(trial: Trial) -> list[str]:
+    """``from epoch 4 on with the weights of trial 2: lr 0.03``, for each time that it was given
+    others' weights.
+    """
+    told = []
+    for before, after in pairwise(trial.segments):
+        old = dict(settings(before.params, digits=4))
+        new = settings(after.params, digits=4)
+        changed = ", ".join(f"{name} {value}" for name, value in new if old.get(name) != value)
+        whose = f"from epoch {after.epoch + 1} on with the weights of trial {after.source}"
+        told.append(f"{whose}: {changed}" if changed else whose)
+    return told
 
 
 def kind_in_words(kind: str) -> str:
@@ -89,7 +104,7 @@ def numbered(numbers: Sequence[int], most: int = 8) -> str:
 def counted(trials: Mapping[str, int]) -> str:
     """``40 trials: 12 completed, 25 stopped early, 3 failed``; what is zero is left out."""
     named = {"completed": "completed", "stopped": "stopped early", "failed": "failed"}
-    named |= {"cancelled": "cancelled"}
+    named |= {"cancelled": "cancelled", "paused": "paused"}
     parts = [f"{trials[key]} {word}" for key, word in named.items() if trials.get(key)]
     open_ = trials["asked"] - sum(trials.get(key, 0) for key in named)
     parts += [f"{open_} open"] if open_ else []

@@ -76,7 +76,7 @@ def _few(history: History) -> Iterator[Caution]:
 def _edges(history: History, spec: Spec) -> Iterator[Caution]:
     if history.best is None:
         return
-    params, distributions = spec.space.encode(history.best.params)
+    params, distributions = spec.space.encode(history.best.best_params)
     for name, edge in edges(params, distributions).items():
         yield Caution(
             f"{name} = {number(params[name], 4)} is its {edge} allowed value, or close to it",

@@ -142,6 +142,7 @@ _OUTCOMES = {
     "stopped": "trials stopped early",
     "failed": "trials failed",
     "cancelled": "trials cancelled",
+    "paused": "trials paused",
 }
 
 # -- in words ------------------------------------------------------------------------------------
@@ -182,8 +183,8 @@ def _best(view: View) -> Best | None:
         metrics=tuple(
             (name, metric(name, each, rows)) for name, each in trial.best_metrics.items()
         ),
-        settings=tuple(settings(trial.params, digits=4)),
-        config=json.dumps(trial.params, indent=2, ensure_ascii=False),
+        settings=tuple(settings(trial.best_params, digits=4)),
+        config=json.dumps(trial.best_params, indent=2, ensure_ascii=False),
         fit=_fit(view, trial, epoch),
     )
 
@@ -288,7 +289,7 @@ def _table(view: View) -> tuple[tuple[str, ...], tuple[tuple[Cell, ...], ...], P
     ranked = history.ranked()
     placed = {trial.number for trial in ranked}
     trials = [*ranked, *(trial for trial in history if trial.number not in placed)]
-    configs = [dict(settings(trial.params)) for trial in trials]
+    configs = [dict(settings(trial.best_params)) for trial in trials]
     names = list(dict.fromkeys(name for config in configs for name in config))
     constant = (
         [name for name in names if len({config.get(name) for config in configs}) == 1]
@@ -296,7 +297,7 @@ def _table(view: View) -> tuple[tuple[str, ...], tuple[tuple[Cell, ...], ...], P
         else []
     )
     columns = tuple(name for name in names if name not in constant)
-    shown = [dict(settings(trial.params, digits=4)) for trial in trials]
+    shown = [dict(settings(trial.best_params, digits=4)) for trial in trials]
     rows = tuple(
         (*_outcome(view, trial), *(_cell(config.get(name)) for name in columns))
         for trial, config in zip(trials, shown, strict=True)

@@ -153,7 +153,7 @@ def points_of(view: View) -> Points:
     ranked = []
     for trial in view.history.ranked():
         assert trial.best is not None
-        values = space.values(trial.params)
+        values = space.values(trial.best_params)
         places = {name: parameters[name].place(value) for name, value in values.items()}
         ranked.append(Point(trial.number, trial.best[1], places))
     found = {name for point in ranked for name in point.places}

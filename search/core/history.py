@@ -84,6 +84,11 @@ class Trial:
         """With which that epoch was trained."""
         return next(s.params for s in reversed(self.segments) if s.epoch < epoch or not s.epoch)
 
+    @property
+    def best_params(self) -> Params:
+        """With which its best epoch was trained; the newest ones before the first report."""
+        return self.params_at(self.best[0]) if self.best else self.params
+
     def metrics_at(self, epoch: int) -> Metrics:
         """All metrics of one reported epoch; KeyError for an epoch never reported."""
         for row_epoch, metrics in reversed(self.rows):
