@@ -22,13 +22,20 @@ from lanewise.dashboards.state import is_masked
 from lanewise.errors import SweepFileError
 from lanewise.search.core.spec import RETRIES, Budget, Objective, Plugin, Spec
 from lanewise.search.samplers import check_sampler
-from lanewise.search.schedulers import make_scheduler
+from lanewise.search.schedulers import Scheduler, make_scheduler
 from lanewise.search.store.view import View
 from lanewise.sections import Data
 from lanewise.spaces import Space, SpaceError
 from lanewise.spaces.presets import PRESETS
 from lanewise.sweepfile import SweepFile, parse
-from lanewise.trainables.config import MODELS, check, check_data, check_together, linked
+from lanewise.trainables.config import (
+    MODELS,
+    check,
+    check_data,
+    check_together,
+    is_adjustable,
+    linked,
+)
 from lanewise.trainables.contract import check_source
 from lanewise.trainables.errors import ConfigError, DataError, listing, nearest
 from lanewise.trainables.kinds import KINDS
@@ -111,8 +118,9 @@ def make_plan(
     _check_model(file, base, function)
     spec = spec or make_spec(file)
     check_sampler(spec)
-    make_scheduler(spec)
+    scheduler = make_scheduler(spec)
     _check_configs(file, spec)
+    _check_mutated(file, scheduler)
     prepared = _prepare(file, base)
     if prepared is not None:
         _check_data(file, spec, prepared.info)
@@ -257,6 +265,20 @@ def _check_reference(reference: str, base: Path, key: str) -> None:
         known = sorted(n for n in names if n)
         hint = nearest(name, known)
         raise SweepFileError(f"{key}: {path.name} defines no '{name}' ({listing(known)}{hint})")
+
+
+def _check_mutated(file: SweepFile, scheduler: Scheduler) -> None:
+    """A trial that goes on with another's weights must have a place for each of them."""
+    mutated = getattr(scheduler, "mutate", ())
+    kept = [name for name in mutated if is_adjustable(file.model_name, name)]
+    for name in mutated:
+        if name not in kept:
+            (word,) = file.scheduler
+            hint = f"leave it out: mutate: [{', '.join(kept)}]" if kept else "name others"
+            raise SweepFileError(
+                f"scheduler.{word}: mutate: '{name}' cannot change while {file.model_name} trains "
+                f"and keeps its weights ({hint})"
+            )
 
 
 def _check_configs(file: SweepFile, spec: Spec) -> None:

@@ -54,7 +54,7 @@ class SweepFile(Section):
     space: dict[str, Any] | None = Field(None, description="what may vary; see the reference")
     sampler: PluginSection = Field({"tpe": {}}, description="grid, random, tpe, or module:Class")
     scheduler: PluginSection = Field(
-        {"asha": {}}, description="none, constant, asha, hyperband, or module:Class"
+        {"asha": {}}, description="none, constant, asha, hyperband, median, pbt, or module:Class"
     )
     budget: Budget = Budget()
     resources: Resources = Resources()

@@ -72,6 +72,14 @@ SCHEDULES: dict[str, dict[str, Knob]] = {
     },
 }
 
+# Options that are true or false: they change what an optimizer keeps of each parameter.
+FLAGS = {
+    option
+    for options in OPTIMIZERS.values()
+    for option, knob in options.items()
+    if isinstance(knob.default, bool)
+}
+
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 # Of every model that our loop trains, users' own included.
@@ -99,6 +107,16 @@ TRAINING: dict[str, Knob] = {
     "patience": Knob(None, or_null(COUNT), "epochs without a better objective that end a trial"),
 }
 
+# What may change while a model trains: its parameters keep their shapes, its optimizer its state.
+# Of a family it is the options that are numbers, such as `optimizer.sgd.momentum`.
+ADJUSTABLE = {
+    *("lr", "critic_lr", "l1", "l2", "l2_user", "l2_item", "activity_l1", "sparsity", "noise"),
+    *("dropout", "spatial_dropout", "recurrent_dropout", "label_smoothing", "clip_norm"),
+    *("clip_value", "class_weight", "sampling", "shift", "flip", "crop", "patience", "average"),
+    *("critic_steps", "embedding_std", "forget_bias"),
+}
+ADJUSTABLE_OPTIONS = {"optimizer", "critic_optimizer", "schedule", "game"}
+
 MODEL_KNOBS: dict[str, Mapping[str, Knob]] = {name: kind.knobs for name, kind in KINDS.items()}
 MODELS = tuple(KINDS)
 
@@ -119,6 +137,24 @@ def check(model: str | None, config: Mapping[str, Any], path: str = "") -> None:
         elif model in MODEL_KNOBS:
             allowed = f"{listing(knobs, limit=40)}{nearest(key, knobs)}"
             raise ConfigError(at, f"{model} has no hyperparameter {key!r} ({allowed})")
+
+
+def is_adjustable(model: str | None, name: str) -> bool:
+    """Whether a hyperparameter may change while a model trains and keeps its weights.
+
+    Args:
+        name: in a space, such as "lr", "hidden.0" or "optimizer.sgd.momentum".
+
+    Of a user's own model all keys may that are not training's; of a training function, all.
+    """
+    if model is None:
+        return True
+    key, _, option = name.partition(".")
+    if key not in TRAINING and model not in MODEL_KNOBS:
+        return True
+    if key in ADJUSTABLE_OPTIONS:
+        return bool(option) and option.rpartition(".")[2] not in FLAGS
+    return key in ADJUSTABLE
 
 
 def linked(model: str | None) -> tuple[str, ...]:

@@ -10,7 +10,9 @@ from lanewise.search.schedulers.asha import ASHA
 from lanewise.search.schedulers.base import Scheduler as Scheduler
 from lanewise.search.schedulers.constant import Constant
 from lanewise.search.schedulers.hyperband import Hyperband
+from lanewise.search.schedulers.median import Median
 from lanewise.search.schedulers.none import NoScheduler
+from lanewise.search.schedulers.pbt import PBT
 
 # name -> class with the signature (spec, **options)
 SCHEDULERS: dict[str, Any] = {
@@ -18,6 +20,8 @@ SCHEDULERS: dict[str, Any] = {
     "constant": Constant,
     "asha": ASHA,
     "hyperband": Hyperband,
+    "median": Median,
+    "pbt": PBT,
 }
 
 

@@ -12,7 +12,9 @@ class Scheduler(Protocol):
     """Decides from the history alone, and keeps no state of its own but a memo of the history.
 
     One that decides ``Exploit`` says so beforehand by the attribute ``exploits = True``: of its
-    sweep, a snapshot of every trial is kept at each rung (see ``exploits``).
+    sweep, a snapshot of every trial is kept at each rung (see ``exploits``). By ``mutate`` it may
+    name the parameters that it changes, as in ``space.axes``: those that change what a built-in
+    model consists of are refused before a sweep begins.
     """
 
     def rungs(self, number: int) -> tuple[int, ...]:

@@ -28,3 +28,10 @@ def needed_trials(spec: Spec) -> int:
     if spec.budget.trials is None:
         raise SearchError("needs budget.trials, for it waits until so many trials are compared")
     return spec.budget.trials
+
+
+def check_share(name: str, value: object, most: float) -> None:
+    """Raise SearchError unless it is a number from 0 to ``most``."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= most:  # type: ignore[operator]
+        raise SearchError(f"{name} must be a number from 0 to {most:g}, got {value!r}")

@@ -50,6 +50,26 @@ CASES = {
         GOOD + "scheduler: {asha: {promote: maybe}}\n",
         "scheduler.asha: promote must be true or false, got 'maybe'",
     ),
+    "a population without a size": (
+        change("trials: 1", "total_epochs: 9") + "scheduler: pbt\n",
+        "scheduler.pbt: needs budget.trials",
+    ),
+    "a population that changes widths": (
+        change("  lr:", "  hidden: {repeat: {times: 2, of: {int: [8, 16]}}}\n  lr:")
+        + "scheduler: {pbt: {mutate: [lr, hidden.1]}}\n",
+        "scheduler.pbt: mutate: 'hidden.1' cannot change while mlp trains and keeps its weights "
+        "(leave it out: mutate: [lr])",
+    ),
+    "a population that changes the size of batches": (
+        change("  lr:", "  batch_size: {int: [8, 16]}\n  lr:")
+        + "scheduler: {pbt: {mutate: [batch_size]}}\n",
+        "scheduler.pbt: mutate: 'batch_size' cannot change while mlp trains and keeps its weights "
+        "(name others)",
+    ),
+    "a population that changes what there is not": (
+        GOOD + "scheduler: {pbt: {mutate: [rl]}}\n",
+        "scheduler.pbt: mutate: 'rl' is not in the space (allowed: lr)",
+    ),
     "text for a number": (change("epochs: 1", "epochs: many"), "budget.epochs: must be a whole"),
     "text for a bound": (change("[1e-4, 1e-1]", "[low, 1e-1]"), "space.lr: "),
     "no end": (change("{trials: 1, epochs: 1}", "{epochs: 1}"), "budget: give trials"),

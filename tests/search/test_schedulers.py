@@ -19,6 +19,8 @@ from lanewise.spaces import Float, Space
 OTHERS = {
     "asha": [{"promote": True, "eta": 2}],
     "hyperband": [{"promote": True}, {"brackets": 2, "min_epochs": 2}],
+    "median": [{"interval": 4, "min_epochs": 2, "min_trials": 1}],
+    "pbt": [{"interval": 2, "quantile": 0.5, "resample": 1}, {"quantile": 0.1}],
     "constant": [{"first": 3, "top": 5}],
 }
 EVERYONE = [
@@ -109,6 +111,8 @@ class NeverEnds(Broken):
 
 class SawIt(Broken):
     """Remembers by trial what it has decided: another object, or a replay, knows nothing of it."""
+
+    exploits = True
 
     def __init__(self, spec):
         super().__init__(spec)

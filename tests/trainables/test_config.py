@@ -3,12 +3,17 @@ import pickle
 import pytest
 
 from lanewise.trainables.config import (
+    ADJUSTABLE,
+    ADJUSTABLE_OPTIONS,
+    MODEL_KNOBS,
     MODELS,
     OPTIMIZERS,
     SCHEDULES,
+    TRAINING,
     check,
     check_together,
     complete,
+    is_adjustable,
     linked,
 )
 from lanewise.trainables.errors import ConfigError
@@ -163,3 +168,31 @@ def test_metrics():
         check_metric("accuracy", "binary", "objective")
     with pytest.raises(ConfigError, match=r"'val_r2' is a metric of regression, .* this task is"):
         check_metric("val_r2", "binary", "objective")
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "is_so"),
+    [
+        ("mlp", "lr", True),
+        ("mlp", "dropout", True),
+        ("mlp", "hidden.0", False),
+        ("mlp", "batch_size", False),
+        ("mlp", "optimizer", False),
+        ("mlp", "optimizer.sgd.momentum", True),
+        ("mlp", "optimizer.adam.amsgrad", False),
+        ("mlp", "optimizer.sgd.nesterov", False),
+        ("transformer", "ratio", False),
+        ("autoencoder", "kl", False),  # 0 and 1 are two networks
+        ("gan", "game.wasserstein.penalty", True),
+        ("my.py:build", "batch_size", False),
+        ("my.py:build", "temperature", True),
+        (None, "anything", True),
+    ],
+)
+def test_what_may_change_while_a_model_trains(model, name, is_so):
+    assert is_adjustable(model, name) == is_so
+
+
+def test_what_may_change_exists():
+    every = {*TRAINING, *(key for knobs in MODEL_KNOBS.values() for key in knobs)}
+    assert every > ADJUSTABLE | ADJUSTABLE_OPTIONS
