@@ -16,7 +16,7 @@ from typing import Any
 
 from lanewise.schema import json_schema
 from lanewise.search.core.spec import RETRIES
-from lanewise.search.samplers import SAMPLERS
+from lanewise.search.samplers import SAMPLERS, optuna
 from lanewise.search.schedulers import SCHEDULERS
 from lanewise.spaces.form import READERS
 from lanewise.trainables.config import MODEL_KNOBS, OPTIMIZERS, SCHEDULES, TRAINING
@@ -65,6 +65,7 @@ def markdown() -> str:
         keys="\n\n".join(_keys(json_schema())),
         table=_domains(),
         samplers=_plugins(SAMPLERS, given=2),
+        optuna=", ".join(_code(f"optuna:{name}") for name in optuna.NAMES),
         schedulers=_plugins(SCHEDULERS, given=1),
         training=_knobs(TRAINING),
         models="\n\n".join(models),

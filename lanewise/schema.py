@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lanewise.search.samplers import SAMPLERS
+from lanewise.search.samplers import SAMPLERS, optuna
 from lanewise.search.schedulers import SCHEDULERS
 from lanewise.sweepfile import SweepFile
 from lanewise.trainables.config import MODEL_KNOBS, MODELS, TRAINING
 from lanewise.trainables.knobs import Knob
 from lanewise.trainables.metrics import LOSSES
 
-_NAMES = {"model": MODELS, "sampler": SAMPLERS, "scheduler": SCHEDULERS, "loss": LOSSES}
+_NAMES = {
+    "model": list(MODELS),
+    "sampler": [*SAMPLERS, *(f"optuna:{name}" for name in optuna.NAMES)],
+    "scheduler": list(SCHEDULERS),
+    "loss": list(LOSSES),
+}
 _NUMBER = {"type": "number"}
 _POINTS = {"description": "how many points of a grid, or the points themselves"}
 
@@ -33,7 +38,7 @@ def json_schema() -> dict[str, Any]:
     schema["required"] = [key for key in schema["required"] if key != "name"]  # the file's name
     for key, names in _NAMES.items():
         # Names that editors complete; others are the user's own.
-        schema["properties"][key]["anyOf"].insert(0, {"enum": list(names)})
+        schema["properties"][key]["anyOf"].insert(0, {"enum": names})
     return schema
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lanewise.search.errors import SearchError
@@ -12,14 +12,24 @@ from lanewise.spaces.errors import nearest
 
 
 def construct(
-    role: str, registry: Mapping[str, Any], name: str, options: Mapping[str, Any], *args: Any
+    role: str,
+    registry: Mapping[str, Any],
+    name: str,
+    options: Mapping[str, Any],
+    *args: Any,
+    adapt: Callable[[Any], Any] = lambda factory: factory,
+    more: tuple[str, ...] = (),
 ) -> Any:
     """``registry[name](*args, **options)``; ``name`` may be ``package.module:Class``.
+
+    Args:
+        adapt: makes ours of a class of another library's kind.
+        more: forms of names, for the error, beside those of the registry.
 
     Raises:
         SearchError: for an unknown name, option or option value, naming what is allowed.
     """
-    factory = _find(role, registry, name)
+    factory = adapt(_find(role, registry, name, more))
     try:
         _check_options(factory, options, args)
         return factory(*args, **options)
@@ -27,7 +37,7 @@ def construct(
         raise SearchError(f"{role}.{name}: {error}") from None
 
 
-def _find(role: str, registry: Mapping[str, Any], name: str) -> Any:
+def _find(role: str, registry: Mapping[str, Any], name: str, more: tuple[str, ...]) -> Any:
     if name in registry:
         return registry[name]
     module, colon, attribute = name.partition(":")
@@ -38,9 +48,9 @@ def _find(role: str, registry: Mapping[str, Any], name: str) -> Any:
             why = " ".join(str(error).split())
             hint = nearest(name, registry)
             raise SearchError(f"{role}: cannot load '{name}': {why}{hint}") from error
+    allowed = ", ".join([*registry, *more, "package.module:Class"])
     raise SearchError(
-        f"{role}: unknown {role} '{name}'{nearest(name, registry)} "
-        f"(allowed: {', '.join(registry)}, package.module:Class)"
+        f"{role}: unknown {role} '{name}'{nearest(name, registry)} (allowed: {allowed})"
     )
 
 
@@ -50,14 +60,15 @@ def _check_options(factory: Any, options: Mapping[str, Any], args: tuple[Any, ..
     signature = inspect.signature(factory)
     parameters = list(signature.parameters.values())
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-        _check_names(options, {p.name: p for p in parameters[len(args) :]})
+        check_names(options, {p.name: p for p in parameters[len(args) :]})
     try:
         signature.bind(*args, **options)
     except TypeError as error:
         raise SearchError(str(error)) from None
 
 
-def _check_names(options: Mapping[str, Any], allowed: Mapping[str, Any]) -> None:
+def check_names(options: Mapping[str, Any], allowed: Mapping[str, Any]) -> None:
+    """Raise SearchError for an option that is not among the allowed ones."""
     for key in options:
         if key not in allowed:
             names = ", ".join(allowed) or "none"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from lanewise.search.control.executor import (
     Best,
@@ -23,12 +24,23 @@ from lanewise.search.control.executor import (
 from lanewise.search.core import events as ev
 from lanewise.search.core.states import PAUSED, RUNNING
 from lanewise.search.core.sweep import Done, Sweep
-from lanewise.search.store.journal import Journal
 
 ASKING = 0.1  # seconds of asking after which those who wait for a decision have their turn
 TICK = 5.0  # seconds between two records of the time used
 BEST_MODEL = "best model"  # the topic of a note
 LOOK = 0.5  # seconds between two looks at requests, and the longest wait for an executor
+
+
+class Log(Protocol):
+    """What the controller needs of a journal (``search.store``)."""
+
+    def append(self, sweep: str, after: int, events: Sequence[ev.Event]) -> int:
+        """Makes events durable behind record ``after``; returns the last one's number."""
+        ...
+
+    def take_requests(self, sweep: str) -> list[str]:
+        """What people have asked of the sweep since the last call."""
+        ...
 
 
 class Controller:
@@ -37,14 +49,14 @@ class Controller:
     Args:
         sweep: its core, replayed up to record ``seq`` of the journal.
         sweep_id: whose records are written.
-        clock: seconds, monotonic.
+        clock: seconds, monotonic; the only time that it knows.
     """
 
     def __init__(
         self,
         sweep: Sweep,
         sweep_id: str,
-        journal: Journal,
+        journal: Log,
         seq: int,
         executor: Executor,
         checkpoints: CheckpointStore,
@@ -91,9 +103,9 @@ class Controller:
         outcomes = self.executor.poll(0.0 if self._is_hungry else LOOK)
         for topic, text in self.executor.notes().items():
             self.sweep.note(topic, text)
+        self._look_around()  # first: what is decided now knows the time
         ended: list[int] = []
         orders = [order for outcome in outcomes for order in self._take(outcome, ended)]
-        self._look_around()
         orders += self._fill(self.executor.room(orders))
         is_over = self._finish()
         self._commit()
@@ -131,7 +143,7 @@ class Controller:
 
     def _fill(self, room: int) -> list[Order]:
         orders: list[Order] = []
-        began = time.monotonic()
+        began = self._clock()
         self._is_hungry = False
         batch = 1
         while len(orders) < room and self._ending is None:
@@ -143,7 +155,7 @@ class Controller:
             for run in answer:
                 self._active[run.number] = run.attempt
                 orders.append(Start(run))
-            if time.monotonic() - began >= ASKING:
+            if self._clock() - began >= ASKING:
                 self._is_hungry = True
                 break
             batch *= 2

@@ -36,6 +36,14 @@ class Segment:
     source: int | None = None
 
 
+@dataclass(frozen=True)
+class FirstPause:
+    """When a trial first paused: at ``epoch``, by the history's change of that index."""
+
+    change: int
+    epoch: int
+
+
 @dataclass
 class Trial:
     """One configuration and what is known of it. ``epoch`` is the last epoch reported.
@@ -56,6 +64,7 @@ class Trial:
     best: tuple[int, float] | None = None  # (epoch, objective) of its best epoch
     rank: Rank | None = None  # of that epoch
     segments: list[Segment] = field(default_factory=list)
+    first_pause: FirstPause | None = None
 
     @property
     def is_open(self) -> bool:
@@ -284,8 +293,10 @@ class History:
                 trial.segments.append(Segment(trial.epoch, params, source))
                 self._grant(trial, until)
             case ev.Pause():
-                self._move(number, PAUSED, kind)
+                trial = self._move(number, PAUSED, kind)
                 self.rung_of(number).pause(number)
+                if trial.first_pause is None:
+                    trial.first_pause = FirstPause(len(self.changes) - 1, trial.epoch)
             case ev.Stop(ev.FINISHED):
                 self._move(number, COMPLETED, kind)
             case ev.Stop(reason):

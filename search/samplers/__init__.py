@@ -8,31 +8,61 @@ from typing import Any
 from lanewise.search.core.spec import Spec
 from lanewise.search.errors import SearchError
 from lanewise.search.plugins import construct
+from lanewise.search.samplers import optuna
 from lanewise.search.samplers.base import Sampler as Sampler
+from lanewise.search.samplers.cmaes import cmaes
+from lanewise.search.samplers.gp import gp
 from lanewise.search.samplers.grid import Grid
-from lanewise.search.samplers.optuna_tpe import OptunaTPE
+from lanewise.search.samplers.nsga2 import nsga2
 from lanewise.search.samplers.random import Random
+from lanewise.search.samplers.sobol import Sobol
 from lanewise.search.samplers.tpe import TPE
 from lanewise.search.samplers.wrapped import Checked, Deduplicated, StartingWith
 
-# name -> class with the signature (space, seed, **options)
+# name -> what makes it, with the signature (space, seed, **options)
 SAMPLERS: dict[str, Any] = {
     "grid": Grid,
     "random": Random,
+    "sobol": Sobol,
     "tpe": TPE,
-    "optuna:tpe": OptunaTPE,
+    "gp": gp,
+    "cmaes": cmaes,
+    "nsga2": nsga2,
 }
 
 
 def make_sampler(spec: Spec) -> Sampler:
     """The sampler of a sweep: start configurations first, then the named one, never a repeat."""
-    name, options = spec.sampler.name, spec.sampler.options
-    made: Sampler = construct("sampler", SAMPLERS, name, options, spec.space, spec.seed)
+    name = spec.sampler.name
+    made = _named(spec)
+    if len(spec.objectives) > 1 and getattr(made, "takes_one_objective", False):
+        raise SearchError(f"sampler: {name} takes one objective, not {len(spec.objectives)}")
     # What the registered ones propose is covered by tests; a user's may propose anything.
     asked: Sampler = made if name in SAMPLERS else Checked(made, spec.space)
     if not spec.repeats:
         asked = Deduplicated(asked, spec.space, spec.seed)
     return StartingWith(spec.start, asked) if spec.start else asked
+
+
+def _named(spec: Spec) -> Sampler:
+    name, registry = spec.sampler.name, SAMPLERS
+    prefix, colon, rest = name.partition(":")
+    if colon and prefix == "optuna":
+        try:
+            registry = {**SAMPLERS, name: optuna.named(rest)}
+        except SearchError as error:
+            raise SearchError(f"sampler: {error}") from None
+    made: Sampler = construct(
+        "sampler",
+        registry,
+        name,
+        spec.sampler.options,
+        spec.space,
+        spec.seed,
+        adapt=optuna.adapted,
+        more=("optuna:NAME",),
+    )
+    return made
 
 
 def check_sampler(spec: Spec) -> None:

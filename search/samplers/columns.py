@@ -66,6 +66,12 @@ class Column:
         scaled = low + number * width
         return self.range.nearest(math.exp(scaled) if self.range.log else scaled)
 
+    def quantile(self, share: float) -> float:
+        """The number below which a random draw falls with that probability, 0 <= share < 1."""
+        if not self.is_ruled:
+            return share
+        return float(min(np.searchsorted(self.prior.cumsum(), share, "right"), self.size - 1))
+
     def place(self, number: float) -> int:
         """The place of the value among all values, from 0; for finite axes only."""
         if self.is_ruled:

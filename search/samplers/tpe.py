@@ -20,8 +20,8 @@ from lanewise.search.core.events import Params
 from lanewise.search.core.history import History, Trial
 from lanewise.search.core.seeds import generator
 from lanewise.search.core.states import COMPLETED, STOPPED
-from lanewise.search.errors import SearchError
 from lanewise.search.samplers.columns import Columns, Floats, Ints
+from lanewise.search.samplers.options import check_count
 from lanewise.search.samplers.parzen import Mixture
 from lanewise.search.samplers.random import draw
 from lanewise.spaces import Space
@@ -216,9 +216,3 @@ def weights(count: int) -> Floats:
     if count <= 25:
         return np.ones(count)
     return np.append(np.linspace(1 / count, 1, count - 25), np.ones(25))
-
-
-def check_count(name: str, value: object, low: int) -> None:
-    """Raises SearchError unless the value is a whole number of at least ``low``."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < low:
-        raise SearchError(f"{name} must be a whole number of at least {low}, got {value!r}")

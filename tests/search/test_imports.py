@@ -41,6 +41,8 @@ def loaded(code, *args):
         "store.home",
         "control.controller",
         "control.simulate",
+        "control.simulator",
+        "store.memory",
         "samplers",
         "schedulers",
         "plugins",
@@ -50,7 +52,7 @@ def test_importing_the_core_is_light(module):
     assert loaded(f"import lanewise.search.{module}") == []
 
 
-@pytest.mark.parametrize("sampler", ["grid", "random", "tpe"])
+@pytest.mark.parametrize("sampler", ["grid", "random", "sobol", "tpe"])
 def test_a_sweep_of_our_own_samplers_is_light(sampler):
     assert loaded(SIMULATE, sampler) == []
 
@@ -70,5 +72,5 @@ def test_optunas_tpe_brings_optuna_and_nothing_else_along():
     assert "optuna" in loaded(code)
 
 
-def test_the_core_needs_no_database_library():
-    assert loaded("import lanewise.search.core.sweep\nassert 'sqlalchemy' not in sys.modules") == []
+def test_the_core_and_the_simulator_need_no_database_library():
+    assert loaded(f"{SIMULATE}\nassert 'sqlalchemy' not in sys.modules", "random") == []

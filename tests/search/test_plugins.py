@@ -10,7 +10,7 @@ import pytest
 from lanewise.search.control.simulate import simulate
 from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
 from lanewise.search.errors import SearchError
-from lanewise.search.samplers import SAMPLERS, make_sampler
+from lanewise.search.samplers import SAMPLERS, make_sampler, optuna
 from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Choice, Float, Int, Space, fingerprint
 
@@ -76,7 +76,8 @@ def test_a_users_sampler_that_leaves_the_space_is_told_so():
     assert sweep.drain() == []
 
 
-ALLOWED = f"(allowed: {', '.join(SAMPLERS)}, package.module:Class)"
+ALLOWED = f"(allowed: {', '.join(SAMPLERS)}, optuna:NAME, package.module:Class)"
+OPTUNAS = f"(allowed: {', '.join(optuna.NAMES)})"
 
 
 @pytest.mark.usefixtures("ours")
@@ -87,11 +88,48 @@ ALLOWED = f"(allowed: {', '.join(SAMPLERS)}, package.module:Class)"
         ("Random", {}, f"sampler: unknown sampler 'Random', did you mean 'random'? {ALLOWED}"),
         ("xyzzy", {}, f"sampler: unknown sampler 'xyzzy' {ALLOWED}"),
         ("", {}, f"sampler: unknown sampler '' {ALLOWED}"),
+        ("optuna:tp", {}, f"sampler: Optuna has no sampler 'tp', did you mean 'tpe'? {OPTUNAS}"),
+        ("optuna:", {}, f"sampler: Optuna has no sampler '' {OPTUNAS}"),
+        ("optuna:grid", {}, "sampler: a grid is our own sampler: 'grid'"),
         (
-            "optuna:tp",
+            "optuna:cmaes",
+            {"pop": 3},
+            "sampler.optuna:cmaes: unknown option 'pop', did you mean 'popsize'? "
+            "(allowed: x0, sigma0, n_startup_trials, independent_sampler, "
+            "warn_independent_sampling, consider_pruned_trials, restart_strategy, popsize, "
+            "inc_popsize, use_separable_cma, with_margin, lr_adapt)",
+        ),
+        (
+            "optuna:tpe",
+            {"startup": "ten"},
+            "sampler.optuna:tpe: startup must be int, got 'ten'",
+        ),
+        (
+            "optuna:nsgaii",
+            {"population_size": 1},
+            "sampler.optuna:nsgaii: `population_size` must be greater than or equal to 2.",
+        ),
+        (
+            "optuna:partial_fixed",
+            {"fixed_params": {"a": 1}, "base_sampler": "tp"},
+            "sampler.optuna:partial_fixed: Optuna has no sampler 'tp', did you mean 'tpe'? "
+            f"{OPTUNAS}",
+        ),
+        (
+            "optuna:partial_fixed",
             {},
-            "sampler: cannot load 'optuna:tp': module 'optuna' has no attribute 'tp', "
-            "did you mean 'optuna:tpe'?",
+            "sampler.optuna:partial_fixed: missing a required argument: 'fixed_params'",
+        ),
+        ("gp", {"startup": -1}, "sampler.gp: startup must be a whole number of at least 0, got -1"),
+        (
+            "gp",
+            {"deterministic": 1},
+            "sampler.gp: deterministic must be true or false, got 1",
+        ),
+        (
+            "nsga2",
+            {"crossover": 2},
+            "sampler.nsga2: crossover must be a number from 0 to 1, got 2",
         ),
         ("nowhere:X", {}, "sampler: cannot load 'nowhere:X': No module named 'nowhere'"),
         (":X", {}, "sampler: cannot load ':X': Empty module name"),

@@ -1,0 +1,304 @@
+"""An Optuna study whose trials are those of a history, kept for one of Optuna's samplers.
+
+It stands on a storage of our own, one list of trials that are put as they are. So nothing is
+logged, nothing has to be taken back through Optuna's rules of which state may follow which, and no
+private attribute is needed. Imports Optuna, so it is imported only where a sampler is asked.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from lanewise.search.core.events import Params
+from lanewise.search.core.history import FirstPause, History, Trial
+from lanewise.search.core.ranking import rank_of
+from lanewise.search.core.spec import Objective
+from lanewise.search.core.states import COMPLETED, PAUSED, STOPPED
+from lanewise.spaces import Space
+
+# These model the trials as they are. All others may leave notes on them when they are asked (the
+# state of CMA-ES, a generation, the index in a sequence), on which their next answers rest.
+WITHOUT_NOTES = (
+    optuna.samplers.TPESampler,
+    optuna.samplers.GPSampler,
+    optuna.samplers.RandomSampler,
+    optuna.samplers.BruteForceSampler,
+)
+_START = datetime(1970, 1, 1, tzinfo=UTC)  # the core knows no clock
+
+
+class MirroredStudy:
+    """Follows one history, and proposes the configurations of its next trials.
+
+    A sampler that leaves notes is asked again for every trial of a history that it has not seen
+    grow, in the order of what happened, so that it leaves the same notes. It learns a trial's
+    value once: when the trial first pauses, or ends.
+
+    Args:
+        make: a fresh sampler for the trial of that number; always of one class.
+    """
+
+    def __init__(
+        self, space: Space, objectives: Sequence[Objective], make: Callable[[int], BaseSampler]
+    ) -> None:
+        self.space = space
+        self.make = make
+        sampler = make(0)
+        self._leaves_notes = type(sampler) not in WITHOUT_NOTES
+        # TPE alone learns from pruned trials, and of one objective. For the others those that were
+        # stopped early are complete: they would learn from the few that were not, or from none.
+        is_tpe = isinstance(sampler, optuna.samplers.TPESampler)
+        self._early = TrialState.PRUNED if is_tpe and len(objectives) == 1 else TrialState.COMPLETE
+        self.storage = Storage(objectives)
+        self.study = _Study(Storage.NAME, self.storage, sampler=sampler)
+        self._seen = 0  # of the history's changes
+        self._known = 0  # trials of the history
+        # Behind those: proposals that the history had not yet, each with the notes before it.
+        self._assumed: list[tuple[Params, dict[str, Any]]] = []
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether the sampler has said that there is nothing left to try."""
+        return self.study.has_stopped
+
+    def ask(self) -> Params:
+        """A proposal for the next trial, which is then assumed to be running."""
+        notes = dict(self.storage.notes)
+        number = len(self.storage.trials)
+        self.study.sampler = self.make(number)
+        params = self.space.suggest(self.study.ask())
+        self._assumed.append((params, notes))
+        self._put(number, params)
+        return params
+
+    def assume(self, params: Params) -> None:
+        """The next trial, whose parameters were not proposed here, is assumed to be running."""
+        notes = dict(self.storage.notes)
+        if self._leaves_notes:
+            self.ask()
+            del self._assumed[-1]
+        self._assumed.append((params, notes))
+        self._put(self._known + len(self._assumed) - 1, params)
+
+    def follow(self, history: History) -> None:
+        """Takes in what has happened since the last call."""
+        self._forget_wrong_assumptions(history)
+        changes = history.changes[self._seen :]
+        last = {number: position for position, number in enumerate(changes, self._seen)}
+        for position, number in enumerate(changes, self._seen):
+            trial = history.trials[number]
+            if number == self._known:
+                if not self._assumed:
+                    self.assume(trial.segments[0].params)
+                del self._assumed[0]
+                self._known += 1
+            pause = trial.first_pause if self._leaves_notes else None
+            if position == (last[number] if pause is None else pause.change):
+                self._learn(history, trial, pause)
+        self._seen = len(history.changes)
+
+    def _forget_wrong_assumptions(self, history: History) -> None:
+        for number, (params, notes) in enumerate(self._assumed, self._known):
+            if number >= len(history) or history.trials[number].segments[0].params != params:
+                del self._assumed[number - self._known :]
+                del self.storage.trials[number:]
+                self.storage.notes = notes
+                break
+
+    def _learn(self, history: History, trial: Trial, pause: FirstPause | None) -> None:
+        """Puts the trial as Optuna is to see it."""
+        is_early = pause is not None or trial.status in (STOPPED, PAUSED)
+        if not is_early and trial.is_open:
+            self._put(trial.number, trial.segments[0].params)
+            return
+        state = self._early if is_early else TrialState.COMPLETE
+        epoch = trial.epoch if pause is None else pause.epoch
+        result = _result(history, trial, epoch) if is_early or trial.status == COMPLETED else None
+        if result is None:
+            state = TrialState.FAIL
+        self._put(trial.number, trial.segments[0].params, state, result, epoch)
+        if self._leaves_notes:
+            told = self.storage.trials[trial.number]
+            self.study.sampler = self.make(trial.number)
+            self.study.sampler.after_trial(self.study, told, state, told.values)
+
+    def _put(
+        self,
+        number: int,
+        config: Params,
+        state: TrialState = TrialState.RUNNING,
+        result: _Result | None = None,
+        epoch: int = 0,
+    ) -> None:
+        trials = self.storage.trials
+        notes = trials[number].system_attrs if self._leaves_notes and number < len(trials) else {}
+        params, distributions = self.space.encode(config)
+        is_pruned = state == TrialState.PRUNED
+        trial = FrozenTrial(
+            number=number,
+            trial_id=number,
+            state=state,
+            value=None,
+            values=None if result is None or is_pruned else result.values,
+            datetime_start=_START,
+            datetime_complete=_START if state.is_finished() else None,
+            params=params,
+            distributions=distributions,
+            user_attrs={},
+            system_attrs=dict(notes),
+            intermediate_values={epoch: result.values[0]} if result and is_pruned else {},
+        )
+        for key, violation in enumerate(result.violations if result else ()):
+            trial.set_constraint(str(key), violation)
+        trials[number : number + 1] = [trial]
+
+
+@dataclass(frozen=True)
+class _Result:
+    """Of a trial's best epoch: the objectives, and by how much each constraint is missed."""
+
+    values: list[float]
+    violations: list[float]
+
+
+def _result(history: History, trial: Trial, until: int) -> _Result | None:
+    """Of the best epoch up to that one; None where there is none, or nothing to hold it to."""
+    ranked = [
+        (rank_of(history.objective, epoch, metrics, history.constraints), metrics)
+        for epoch, metrics in trial.rows
+        if epoch <= until
+    ]
+    if not ranked:
+        return None
+    _, metrics = max(ranked, key=lambda row: row[0])
+    violations = [constraint.violation(metrics) for constraint in history.constraints]
+    if math.inf in violations:
+        return None
+    return _Result([metrics[o.metric] for o in history.objectives], violations)
+
+
+class _Study(optuna.Study):
+    has_stopped = False
+
+    def stop(self) -> None:
+        """Called by samplers that have tried everything; there is no loop to be left here."""
+        self.has_stopped = True
+
+
+class Storage(BaseStorage):
+    """The trials of one study, by number; ``notes`` are what samplers write on the study."""
+
+    NAME = "sweep"
+
+    def __init__(self, objectives: Sequence[Objective]) -> None:
+        directions = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
+        self.directions = [directions[objective.mode] for objective in objectives]
+        self.trials: list[FrozenTrial] = []
+        self.notes: dict[str, Any] = {}
+
+    # -- the study ---------------------------------------------------------------------------
+
+    def get_study_id_from_name(self, study_name: str) -> int:
+        return 0
+
+    def get_study_name_from_id(self, study_id: int) -> str:
+        return self.NAME
+
+    def get_study_directions(self, study_id: int) -> list[StudyDirection]:
+        return self.directions
+
+    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+        return {}
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        return self.notes
+
+    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
+        self.notes[key] = value
+
+    # -- its trials --------------------------------------------------------------------------
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        number = len(self.trials)
+        trial = FrozenTrial(
+            number=number,
+            trial_id=number,
+            state=TrialState.RUNNING,
+            value=None,
+            datetime_start=_START,
+            datetime_complete=None,
+            params={},
+            distributions={},
+            user_attrs={},
+            system_attrs={},
+            intermediate_values={},
+        )
+        self.trials.append(trial)
+        return number
+
+    def set_trial_param(
+        self,
+        trial_id: int,
+        param_name: str,
+        param_value_internal: float,
+        distribution: BaseDistribution,
+    ) -> None:
+        trial = self.trials[trial_id]
+        trial.params[param_name] = distribution.to_external_repr(param_value_internal)
+        trial.distributions[param_name] = distribution
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        self.trials[trial_id].system_attrs[key] = value
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        return self.trials[trial_id]
+
+    def get_all_trials(
+        self,
+        study_id: int,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        trials = [trial for trial in self.trials if states is None or trial.state in states]
+        return copy.deepcopy(trials) if deepcopy else trials
+
+    # -- what no sampler does ----------------------------------------------------------------
+
+    def create_new_study(
+        self, directions: Sequence[StudyDirection], study_name: str | None = None
+    ) -> int:
+        raise NotImplementedError
+
+    def delete_study(self, study_id: int) -> None:
+        raise NotImplementedError
+
+    def get_all_studies(self) -> list[Any]:
+        raise NotImplementedError
+
+    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
+        raise NotImplementedError
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        raise NotImplementedError
+
+    def set_trial_state_values(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        raise NotImplementedError
+
+    def set_trial_intermediate_value(
+        self, trial_id: int, step: int, intermediate_value: float
+    ) -> None:
+        raise NotImplementedError
