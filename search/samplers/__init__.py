@@ -33,15 +33,21 @@ SAMPLERS: dict[str, Any] = {
 
 def make_sampler(spec: Spec) -> Sampler:
     """The sampler of a sweep: start configurations first, then the named one, never a repeat."""
-    name = spec.sampler.name
     made = _named(spec)
     if len(spec.objectives) > 1 and getattr(made, "takes_one_objective", False):
-        raise SearchError(f"sampler: {name} takes one objective, not {len(spec.objectives)}")
+        raise SearchError(
+            f"sampler: {spec.sampler.name} takes one objective, not {len(spec.objectives)}"
+        )
+    return wrapped(made, spec)
+
+
+def wrapped(sampler: Sampler, spec: Spec) -> Sampler:
+    """The sampler under the rules that hold for all, those of a user's own among them."""
     # What the registered ones propose is covered by tests; a user's may propose anything.
-    asked: Sampler = made if name in SAMPLERS else Checked(made, spec.space)
+    ruled = sampler if spec.sampler.name in SAMPLERS else Checked(sampler, spec.space)
     if not spec.repeats:
-        asked = Deduplicated(asked, spec.space, spec.seed)
-    return StartingWith(spec.start, asked) if spec.start else asked
+        ruled = Deduplicated(ruled, spec.space, spec.seed)
+    return StartingWith(spec.start, ruled) if spec.start else ruled
 
 
 def _named(spec: Spec) -> Sampler:

@@ -2,47 +2,60 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from lanewise.search.control.simulate import simulate
-from lanewise.search.core.events import Failure, decode, encode
+from lanewise.search.core.events import Failure
 from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.core.sweep import Done, Run
+from lanewise.search.core.sweep import Done
 from lanewise.search.errors import SearchError
-from lanewise.search.samplers import SAMPLERS, Deduplicated, check_sampler, make_sampler
-from lanewise.search.sweeps import make_sweep, replay
+from lanewise.search.samplers import (
+    SAMPLERS,
+    Deduplicated,
+    check_sampler,
+    make_sampler,
+    optuna,
+)
+from lanewise.search.sweeps import make_sweep
+from lanewise.search.testing.samplers import (
+    CHECKS,
+    CONDITIONAL,
+    FINITE,
+    check_batches,
+    check_no_state,
+    check_repeats,
+)
 from lanewise.spaces import Choice, Float, Int, Repeat, Space, SpaceError, fingerprint
 
-FINITE = Space({"a": Int(1, 3), "b": Choice(["x", "y"]), "c": Float(0.0, 0.5, step=0.5)})
-CONDITIONAL = Space(
-    {
-        "lr": Float(1e-4, 1e-1, log=True, grid=4),
-        "hidden": Repeat(Int(16, 64, grid=3), times=(0, 2)),
-        "optimizer": Choice(
-            [
-                {"sgd": {"momentum": Float(0.0, 0.99, grid=2), "nesterov": Choice([True, False])}},
-                "adam",
-            ]
-        ),
-        "batch_size": 64,
-    }
-)
 OPTIONS = {
     "tpe": {"startup": 3},  # soon beyond random draws
     "optuna:tpe": {"startup": 3},
+    "gp": {"startup": 3},
     "cmaes": {"population": 4},
     "nsga2": {"population": 4},
 }
 NAMES = [*(name for name in SAMPLERS if name != "gp"), "optuna:tpe", "optuna:qmc"]
+CASES = [
+    (name, space, check)
+    for name in NAMES
+    for space in ("finite", "conditional")
+    for check in CHECKS
+]
+# A proposal takes a Gaussian process seconds, so it makes few.
+CASES += [("gp", "conditional", check) for check in (check_no_state, check_batches, check_repeats)]
 
 everyone = pytest.mark.parametrize("name", NAMES)
-both = pytest.mark.parametrize("mode", ["max", "min"])
-spaces = pytest.mark.parametrize("space", [FINITE, CONDITIONAL], ids=["finite", "conditional"])
+
+
+@pytest.mark.parametrize(("name", "space", "check"), CASES)
+def test_what_holds_of_every_sampler(name, space, check):
+    make = SAMPLERS.get(name) or optuna.named(name.removeprefix("optuna:"))
+    spaces = {"finite": FINITE, "conditional": CONDITIONAL}
+    check(partial(make, **OPTIONS.get(name, {})), spaces[space], 6 if name == "gp" else 20)
 
 
 def spec(name, space=CONDITIONAL, seed=0, mode="max", scheduler="asha", start=(), trials=None):
@@ -58,160 +71,26 @@ def spec(name, space=CONDITIONAL, seed=0, mode="max", scheduler="asha", start=()
     )
 
 
-def goodness(params):
-    if "lr" not in params:
-        return params["a"] - params["c"]
-    return -abs(math.log10(params["lr"]) + 2) - 0.1 * len(params["hidden"])
+def history_of(spec, trials, workers=4):
+    """Of a sweep of so many trials that run side by side."""
+    sweep = make_sweep(replace(spec, budget=Budget(9, trials=trials)))
+    simulate(sweep, curve, workers=workers)
+    return sweep.history
 
 
-class Life:
-    """A sweep whose trials run side by side, report, fail, are lost and retried, in random order.
-
-    Every random choice comes from the seed.
-    """
-
-    def __init__(self, spec, seed=0, workers=4):
-        self.spec = spec
-        self.sweep = make_sweep(spec)
-        self.events = []
-        self.rng = np.random.default_rng([99, seed])
-        self.workers = workers
-
-    def goes_on(self, trials, before_ask=lambda: None):
-        """Until that many trials were asked for; ``before_ask`` looks at each state before."""
-        while len(self.sweep.history) < trials:
-            running = self.sweep.history.running
-            if len(running) < self.workers and self.rng.random() < 0.7:
-                if not self.sweep.history.waiting:
-                    before_ask()
-                self.sweep.ask()
-            elif running:
-                self._step(running[self.rng.integers(len(running))])
-            self.events += self.sweep.drain()
-        return self
-
-    def _step(self, trial):
-        what = self.rng.random()
-        if what < 0.08:
-            self.sweep.fail(trial.number, Failure("node_lost", ""))
-        elif what < 0.14:
-            self.sweep.report(trial.number, [(trial.until, {"score": math.nan})])
-        elif what < 0.2:
-            self.sweep.complete(trial.number)
-        elif what < 0.25:
-            self.sweep.lost(trial.number)
-        else:
-            score = self.spec.objective.score(goodness(trial.params))
-            self.sweep.report(trial.number, [(trial.until, {"score": score})])
-
-    def replayed(self):
-        """The same history in a sweep of its own, through the journal's JSON."""
-        texts = [(event.kind, json.dumps(encode(event))) for event in self.events]
-        events = [decode(kind, json.loads(text)) for kind, text in texts]
-        return replay(Spec.from_json(json.loads(json.dumps(self.spec.to_json()))), events)
+def curve(params, epoch):
+    return {"score": int(fingerprint(params)[:8], 16) / 2**32 - 1 / epoch}
 
 
-@everyone
-@both
-@pytest.mark.parametrize("seed", range(2))
-def test_a_fresh_sampler_on_a_replayed_history_answers_as_the_one_that_saw_it_grow(
-    name, mode, seed
-):
-    life = Life(spec(name, mode=mode), seed)
-    expected = []
-
-    def fresh():
-        again = life.replayed()
-        expected.extend(again.sampler.ask(again.history, [len(again.history)]))
-
-    life.goes_on(20, fresh)
-    assert [trial.params for trial in life.sweep.history] == expected
-
-
-@everyone
-def test_asked_again_it_answers_the_same(name):
-    life = Life(spec(name))
-    answers = []
-
-    def twice():
-        sweep = life.sweep
-        for _ in range(2):
-            answers.extend(sweep.sampler.ask(sweep.history, [len(sweep.history)]))
-
-    life.goes_on(14, twice)
-    made = [trial.params for trial in life.sweep.history]
-    assert answers[::2] == answers[1::2] == made
-
-
-@everyone
-def test_one_sampler_serves_two_histories_side_by_side(name):
-    alone = [Life(spec(name), seed).goes_on(16).events for seed in (1, 2)]
-    shared = make_sampler(spec(name))
-    lives = [Life(spec(name), seed) for seed in (1, 2)]
-    for life in lives:
-        life.sweep.sampler = shared
-    for trials in range(1, 17):
-        for life in lives:
-            life.goes_on(trials)
-    assert repr([life.events for life in lives]) == repr(alone)
-
-
-@everyone
-def test_a_batch_is_what_is_asked_for_one_by_one(name):
-    life = Life(spec(name)).goes_on(14)
-    one_by_one, at_once = life.replayed(), life.replayed()
-    runs = [one_by_one.ask() for _ in range(6)]
-    assert at_once.ask_batch(6) == runs
-    # A batch that was proposed and never tried leaves nothing behind.
-    again = life.replayed()
-    again.sampler.ask(again.history, range(len(again.history), len(again.history) + 5))
-    assert [again.ask() for _ in range(6)] == runs
-
-
-@everyone
-def test_asking_does_not_change_the_history(name):
-    life = Life(spec(name)).goes_on(10)
-    before = repr(life.sweep.history.trials)
-    life.sweep.sampler.ask(life.sweep.history, [10])
-    assert repr(life.sweep.history.trials) == before
-    assert len(life.sweep.history.fingerprints) == 10
+def proposals(spec, trials):
+    return [trial.params for trial in history_of(spec, trials)]
 
 
 @everyone
 def test_another_seed_proposes_others(name):
-    first, again, other = (
-        [trial.params for trial in Life(spec(name, seed=seed)).goes_on(8).sweep.history]
-        for seed in (0, 0, 1)
-    )
+    first, again, other = (proposals(spec(name, seed=seed), 8) for seed in (0, 0, 1))
     assert first == again
     assert (first == other) == (name == "grid")  # a grid has one order
-
-
-@everyone
-@both
-@spaces
-def test_proposals_are_of_the_space_in_plain_json_and_never_repeat(name, mode, space):
-    trials = 12 if space is FINITE else 40
-    history = Life(spec(name, space, mode=mode)).goes_on(trials).sweep.history
-    for trial in history:
-        space.validate(trial.params)
-        assert json.loads(json.dumps(trial.params)) == trial.params
-    assert len({fingerprint(trial.params) for trial in history}) == trials
-
-
-@everyone
-@pytest.mark.parametrize("seed", range(2))
-def test_a_finite_space_ends_exactly_when_all_of_it_was_tried(name, seed):
-    life = Life(spec(name, FINITE), seed)
-    life.goes_on(FINITE.size)
-    sweep = life.sweep
-    assert sweep.sampler.ask(sweep.history, [len(sweep.history)]) == []
-    for trial in sweep.history.running:
-        sweep.complete(trial.number)
-    while sweep.history.waiting:
-        sweep.complete(sweep.ask().number)
-    assert sweep.ask() == Done()
-    assert sweep.end == "space exhausted"
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "grid"])
@@ -225,6 +104,15 @@ def test_unlikely_configurations_are_found_before_a_space_counts_as_exhausted(na
 
 
 @everyone
+def test_a_finite_space_ends_the_sweep(name):
+    sweep = make_sweep(spec(name, FINITE))
+    simulate(sweep, curve, workers=4)
+    assert len(sweep.history) == FINITE.size
+    assert sweep.ask() == Done()
+    assert sweep.end == "space exhausted"
+
+
+@everyone
 def test_a_space_of_one_configuration_is_tried_once(name):
     sweep = make_sweep(spec(name, Space({"batch_size": 64})))
     simulate(sweep, lambda params, epoch: {"score": 1.0})
@@ -234,21 +122,9 @@ def test_a_space_of_one_configuration_is_tried_once(name):
 @everyone
 def test_start_configurations_come_first_in_order_and_are_not_proposed_again(name):
     start = [FINITE.grid_at(index) for index in (7, 2, 7)]
-    history = Life(spec(name, FINITE, start=start)).goes_on(13).sweep.history
-    assert [history.trials[number].params for number in range(3)] == start
-    rest = [fingerprint(history.trials[number].params) for number in range(3, 13)]
-    assert len({*rest, *map(fingerprint, start)}) == 12
-
-
-@everyone
-def test_a_history_of_failures_alone_is_no_obstacle(name):
-    sweep = make_sweep(spec(name))
-    for number in range(12):
-        run = sweep.ask()
-        assert isinstance(run, Run)
-        assert run.number == number
-        sweep.report(number, [(1, {"score": (math.nan, math.inf, -math.inf)[number % 3]})])
-    assert sweep.history.count("failed") == 12
+    tried = proposals(spec(name, FINITE, start=start), 13)
+    assert tried[:3] == start
+    assert len({fingerprint(params) for params in tried}) == 12
 
 
 def test_a_grid_enumerates_its_points_in_order():
@@ -264,14 +140,12 @@ def test_a_grid_over_a_range_without_points_is_refused_at_once():
 
 
 def test_random_with_the_same_seed_is_the_same_under_any_objective_and_scheduler():
-    life = Life(spec("random")).goes_on(10)
-    other = Life(spec("random", mode="min", scheduler="none"), seed=5).goes_on(10)
-    assert [t.params for t in life.sweep.history] == [t.params for t in other.sweep.history]
+    other = spec("random", mode="min", scheduler="none")
+    assert proposals(spec("random"), 10) == proposals(other, 10)
 
 
 def test_tpe_begins_with_what_random_draws():
-    tpe, rand = (Life(spec(name)).goes_on(3).sweep.history for name in ("tpe", "random"))
-    assert [t.params for t in tpe] == [t.params for t in rand]
+    assert proposals(spec("tpe"), 3) == proposals(spec("random"), 3)
 
 
 def test_tpe_is_better_than_random():
@@ -350,7 +224,7 @@ def test_tpe_ranks_by_the_last_rung_reached_then_by_score():
     sweep.report(0, [(3, {"score": 0.1})])  # still trains: ranks as if it were stopped now
     bug, bad, early = (sweep.ask().number for _ in range(3))
     sweep.fail(bug, Failure("bug", ""))
-    sweep.report(bad, [(1, {"score": math.nan})])
+    sweep.report(bad, [(1, {"score": float("nan")})])
     sweep.report(early, [(1, {"score": 0.95})])
     sweep.complete(early)  # it ended by itself: nothing better would have come
     running = [sweep.ask().number for _ in range(2)]
@@ -388,3 +262,37 @@ def test_a_repeat_is_replaced_by_the_next_random_draw():
     tried = [sweep.ask().params["x"] for _ in range(5)]
     assert tried[0] == 0.5
     assert len(set(tried)) == 5
+
+
+def test_a_sobol_sequence_fills_the_space_more_evenly_than_random_draws():
+    space = Space({"x": Float(0, 1), "y": Float(0, 1), "option": Choice(["a", "b", "c", "d"])})
+    tried = proposals(spec("sobol", space), 64)
+    cells = {(int(params["x"] * 8), int(params["y"] * 8)) for params in tried}
+    assert len(cells) == 64  # one point in each cell, as of a net in base 2
+    assert [sum(p["option"] == option for p in tried) for option in "abcd"] == [16] * 4
+
+
+def test_a_point_of_the_sobol_sequence_is_that_of_its_number_in_any_order():
+    sampler, history = make_sampler(spec("sobol")).inner, make_sweep(spec("sobol")).history
+    forward = sampler.ask(history, range(20))
+    assert [sampler.ask(history, [number])[0] for number in (7, 3, 19, 0)] == [
+        forward[number] for number in (7, 3, 19, 0)
+    ]
+
+
+def test_a_log_range_of_few_integers_is_sampled_by_sobol_as_by_random():
+    space = Space({"n": Int(1, 8, log=True)})
+    shares = [
+        np.bincount([p["n"] for p in sampler.ask(None, range(512))], minlength=9) / 512
+        for sampler in (make_sampler(spec(name, space)).inner for name in ("sobol", "random"))
+    ]
+    # A share of 512 random draws is right to 0.022 (1 sigma, at most).
+    assert np.abs(shares[0] - shares[1]).max() < 0.1
+
+
+def test_the_gaussian_process_learns():
+    space = Space({"x": Float(0, 1)})
+    sweep = make_sweep(replace(spec("gp", space, scheduler="none"), budget=Budget(9, trials=9)))
+    simulate(sweep, lambda params, epoch: {"score": -((params["x"] - 0.3) ** 2)})
+    last = [trial.params["x"] for trial in sweep.history][-2:]
+    assert all(abs(x - 0.3) < 0.1 for x in last)
