@@ -45,7 +45,7 @@ from lanewise.search.schedulers.base import exploits
 from lanewise.search.store.home import Home
 from lanewise.search.store.journal import Journal
 from lanewise.search.store.view import View, find, open_view
-from lanewise.search.sweeps import make_sweep, replay
+from lanewise.search.sweeps import go_on, make_sweep, replay
 from lanewise.showing import Projector, finish
 from lanewise.sweepfile import SweepFile
 
@@ -265,8 +265,11 @@ def _drop_broken(home: Home, view: View) -> None:
 
 
 def _replayed(view: View) -> Sweep:
-    """The core as the journal left it; nothing is asked again."""
-    records = view.journal.read(view.launch.sweep)
+    """The core as the journal left it, with the view's history; nothing is asked again."""
+    if all(trial.rungs for trial in view.history):
+        return go_on(view.spec, view.history)
+    # Up to format 3 the rungs were not recorded: who stands where at them is folded once more.
+    records = view.journal.stream(view.launch.sweep)
     return replay(view.spec, (record.event for record in records))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from lanewise.search.core.events import Asked, Event
+from lanewise.search.core.history import History
 from lanewise.search.core.invariants import check_invariants
 from lanewise.search.core.spec import Spec
 from lanewise.search.core.sweep import Sweep
@@ -22,6 +23,19 @@ def make_sweep(
         SearchError: where the spec names what does not exist or does not fit.
     """
     return Sweep(spec, sampler or make_sampler(spec), scheduler or make_scheduler(spec))
+
+
+def go_on(spec: Spec, history: History) -> Sweep:
+    """A sweep that goes on with this history, which is its own from now on; nothing is folded
+    again. Its trials know their rungs (``replay`` is for journals up to format 3).
+
+    Raises:
+        ValueError: the history contradicts itself.
+    """
+    sweep = make_sweep(spec)
+    sweep.history = history
+    check_invariants(history)
+    return sweep
 
 
 def replay(spec: Spec, events: Iterable[Event]) -> Sweep:

@@ -259,12 +259,22 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def _check_types(value: Any) -> None:
+_CHECKED = {
+    made: tuple(
+        (field.name, wanted)
+        for field in fields(made)
+        if (wanted := _TYPES.get(str(field.type))) is not None
+    )
+    for made in (*EVENTS.values(), Failure)
+}
+
+
+def _check_types(value: Event | Failure) -> None:
     """Raise TypeError where a field of JSON's holds what it cannot: all views rely on it."""
-    for field in fields(value):
-        wanted, found = _TYPES.get(str(field.type)), getattr(value, field.name)
-        if wanted is not None and not isinstance(found, wanted):
-            raise TypeError(f"{field.name} is {found!r}")
+    for name, wanted in _CHECKED[type(value)]:
+        found = getattr(value, name)
+        if not isinstance(found, wanted):
+            raise TypeError(f"{name} is {found!r}")
 
 
 def is_sweep_id(text: str) -> bool:

@@ -14,7 +14,7 @@ from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
 from lanewise.search.errors import UnknownSweepError, no_sweeps
 from lanewise.search.store.home import Home
 from lanewise.search.store.view import find, open_view
-from lanewise.search.sweeps import make_sweep
+from lanewise.search.sweeps import go_on, make_sweep, replay
 from lanewise.spaces import Float, Space
 
 SPEC = Spec(
@@ -134,3 +134,16 @@ def test_what_is_not_found_gets_one_line_with_the_known_names(journal, home):
     told("digit", f"there is no sweep 'digit' in {home.root}, {near}")
     with pytest.raises(UnknownSweepError, match=f"^there is no sweep 's9' in {home.root}$"):
         open_view(journal, "s9")
+
+
+@pytest.mark.parametrize("size", [0, 9, 25])
+def test_a_sweep_goes_on_with_the_history_that_a_view_has_folded(journal, size):
+    launch(journal)
+    journal.append("s1", 0, lived()[0][:size])
+    view = open_view(journal, "s1")
+    folded = view.history
+    sweep = go_on(view.spec, folded)
+    assert sweep.history is folded
+    again = replay(view.spec, [record.event for record in journal.read("s1")])
+    asked = [(s.ask(), s.ask(), s.ask(), s.drain()) for s in (sweep, again)]
+    assert asked[0] == asked[1]
