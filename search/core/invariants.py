@@ -46,7 +46,7 @@ def _check_rungs(history: History) -> None:
         at = history.rung(*key)
         _hold(set(at.arrived) == numbers, f"who reached rung {key[1]}")
         _hold(len(at.arrived) == len(numbers), f"who reached rung {key[1]}, once")
-        _hold(at.standings == sorted(at.standings), f"the order at rung {key[1]}")
+        _hold(list(at.standings) == sorted(at.standings), f"the order at rung {key[1]}")
         waits = {-number for _, number in at.paused}
         _hold(waits == paused.get(key, set()), f"who is paused at rung {key[1]}")
 

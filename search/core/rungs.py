@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 
-Standing = tuple[float, int]  # (score, -number): more is better, the older one among equals
+from lanewise.search.core.ordered import Ordered
 
 
 def geometric(first: int, eta: int, last: int) -> tuple[int, ...]:
@@ -33,18 +32,18 @@ def last_rung(rungs: tuple[int, ...], epoch: int) -> int:
 
 @dataclass
 class Rung:
-    """The trials that have reached one rung. A report costs O(log n) comparisons.
+    """The trials that have reached one rung. A report costs O(log n).
 
     Attributes:
         arrived: their numbers, in the order in which they reached it.
-        standings: ascending; the best one is the last.
+        standings: (score, -number), ascending; the best one is the last.
         paused: the standings of those that are paused at it, ascending.
         missed: how many trials of these rungs have ended before they reached it.
     """
 
     arrived: list[int] = field(default_factory=list)
-    standings: list[Standing] = field(default_factory=list)
-    paused: list[Standing] = field(default_factory=list)
+    standings: Ordered = field(default_factory=Ordered)
+    paused: Ordered = field(default_factory=Ordered)
     missed: int = 0
     _scores: dict[int, float] = field(default_factory=dict)
 
@@ -71,16 +70,16 @@ class Rung:
     def better(self, number: int) -> int:
         """How many trials stand before that one."""
         standing = (self._scores[number], -number)
-        return len(self.standings) - 1 - bisect_left(self.standings, standing)
+        return len(self.standings) - 1 - self.standings.rank(standing)
 
     def enter(self, number: int, score: float) -> None:
         self.arrived.append(number)
         self._scores[number] = score
-        insort(self.standings, (score, -number))
+        self.standings.add((score, -number))
 
     def pause(self, number: int) -> None:
-        insort(self.paused, (self._scores[number], -number))
+        self.paused.add((self._scores[number], -number))
 
     def leave(self, number: int) -> None:
         """It is no longer paused here."""
-        del self.paused[bisect_left(self.paused, (self._scores[number], -number))]
+        self.paused.remove((self._scores[number], -number))

@@ -100,7 +100,9 @@ class PBT:
             True,
             key=lambda epoch: not self._has_gathered(history, history.rung(self._rungs, epoch)),
         )
-        paused = history.rung(self._rungs, self._rungs[gathered - 1]).paused if gathered else []
+        if not gathered:
+            return None
+        paused = history.rung(self._rungs, self._rungs[gathered - 1]).paused
         return -paused[-1][1] if paused else None
 
     def _has_gathered(self, history: History, rung: Rung) -> bool:

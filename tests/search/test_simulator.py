@@ -129,6 +129,8 @@ def test_pauses_and_losses_leave_a_history_that_replays(workers):
 class Copying:
     """From its first rung on, every trial trains on as the best one there."""
 
+    exploits = True
+
     def rungs(self, number):
         return 3, 9
 
