@@ -55,7 +55,7 @@ class Projection:
         self.launch = launch
         self.home = home
         self.spec = Spec.from_json(launch.spec)
-        self.history = History(self.spec.objectives, self.spec.constraints)
+        self.history = History.of(self.spec)
         details = launch.details
         base = str(details.get("base") or "")
         self.datasets = datasets(details.get("data") or {}, base, self.spec.seed)

@@ -142,7 +142,7 @@ class Choice(Domain):
 
     def sample(self, rng: Generator) -> Any:
         branch = self.branches[int(rng.integers(len(self.branches)))]
-        return self._made(branch, branch.group.sample(rng))
+        return self.made(branch, branch.group.sample(rng))
 
     def check(self, value: object) -> None:
         index = self._index.get(text_of(self._name(value)))
@@ -153,19 +153,19 @@ class Choice(Domain):
             branch.group.check(self._rest(value))
 
     def first(self) -> Any:
-        return self._made(self.branches[0], self.branches[0].group.first())
+        return self.made(self.branches[0], self.branches[0].group.first())
 
     def grid_at(self, index: int) -> Any:
         chosen = bisect_right(self._ends, index)
         branch = self.branches[chosen]
         start = self._ends[chosen - 1] if chosen else 0
-        return self._made(branch, branch.group.grid_at(index - start))
+        return self.made(branch, branch.group.grid_at(index - start))
 
     def probes(self) -> Iterator[tuple[str, Any]]:
         for branch in self.branches:
-            yield "", self._made(branch, branch.group.first())
+            yield "", self.made(branch, branch.group.first())
             for path, sub in branch.group.probes():
-                yield f".{branch.value}{path}", self._made(branch, sub)
+                yield f".{branch.value}{path}", self.made(branch, sub)
 
     def axes(self, name: str, when: When | None) -> Iterator[Axis]:
         if len(self.branches) > 1:
@@ -186,9 +186,10 @@ class Choice(Domain):
         if len(self.branches) > 1:
             index = self.labels.values.index(self.labels.ask(trial, name))
         branch = self.branches[index]
-        return self._made(branch, branch.group.suggest(trial, f"{name}.{branch.value}"))
+        return self.made(branch, branch.group.suggest(trial, f"{name}.{branch.value}"))
 
-    def _made(self, branch: Branch, sub: dict[str, Any]) -> Any:
+    def made(self, branch: Branch, sub: dict[str, Any]) -> Any:
+        """The value that chooses a branch, with that of its sub-space."""
         return {NAME: branch.value, **sub} if self.named else thawed(branch.value)
 
     def _name(self, value: Any) -> Any:

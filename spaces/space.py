@@ -10,6 +10,8 @@ from lanewise.spaces import form
 from lanewise.spaces.canonical import fingerprint
 from lanewise.spaces.domain import Axis, Trial
 from lanewise.spaces.errors import ROOT, SpaceError, show
+from lanewise.spaces.flat import Scalar
+from lanewise.spaces.unflatten import unflatten
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -122,6 +124,18 @@ class Space:
         Values of inactive parameters are ignored.
         """
         return self._root.suggest(_Given(values), "")
+
+    def unflatten(self, flat: Mapping[str, Scalar]) -> Config:
+        """Return the configuration of this space with these flat names, as ``flatten`` gives them.
+
+        Its scalars may be the texts of a table. Names that are not of this space are ignored, and
+        constants may be missing.
+
+        Raises:
+            SpaceError: a parameter is missing, or has a value that is not of this space.
+        """
+        config: Config = unflatten(self._root, "", flat)
+        return config
 
     def distributions(self) -> dict[str, BaseDistribution]:
         """Return Optuna's distributions of all `axes`, by flat name."""

@@ -9,7 +9,7 @@ from lanewise.search.core import events as ev
 from lanewise.search.core.events import Event, Failure, Metrics, Params, Row
 from lanewise.search.core.ranking import Rank, rank_of
 from lanewise.search.core.rungs import Rung, last_rung
-from lanewise.search.core.spec import Constraint, Objective
+from lanewise.search.core.spec import Constraint, Objective, PriorResult, Spec
 from lanewise.search.core.states import (
     CANCELLED,
     COMPLETED,
@@ -106,18 +106,23 @@ class History:
     """The fold of a sweep's events. Grows only through ``apply``; everything else reads it.
 
     Args:
-        objectives, constraints: of the sweep's spec.
+        objectives, constraints, prior: of the sweep's spec.
 
     Attributes:
+        fingerprints: of the configurations that are not to be tried again.
         changes: the numbers of trials in the order of what happened to them, for whoever keeps
             a table of them: what stands behind the last look has changed since.
     """
 
     def __init__(
-        self, objectives: Sequence[Objective], constraints: Sequence[Constraint] = ()
+        self,
+        objectives: Sequence[Objective],
+        constraints: Sequence[Constraint] = (),
+        prior: Sequence[PriorResult] = (),
     ) -> None:
         self.objectives = tuple(objectives)
         self.constraints = tuple(constraints)
+        self.prior = tuple(prior)
         self.trials: dict[int, Trial] = {}
         self.fingerprints: set[str] = set()
         self.seconds = 0.0
@@ -136,6 +141,14 @@ class History:
         self._waiting: dict[int, Trial] = {}
         self._paused: dict[int, Trial] = {}
         self._rungs: dict[tuple[tuple[int, ...], int], Rung] = {}
+
+    @classmethod
+    def of(cls, spec: Spec) -> History:
+        """The empty history of a sweep. What was tried before counts as tried."""
+        history = cls(spec.objectives, spec.constraints, spec.prior)
+        if not spec.repeats:
+            history.fingerprints |= {fingerprint(result.params) for result in spec.prior}
+        return history
 
     @property
     def objective(self) -> Objective:

@@ -98,6 +98,20 @@ class Plugin:
 
 
 @dataclass(frozen=True)
+class PriorResult:
+    """A configuration that was tried before this sweep, mapped onto its space.
+
+    Attributes:
+        metrics: of its best epoch, those of this sweep's objectives among them.
+        epoch: up to which it was trained, where a scheduler ended it early; None where it finished.
+    """
+
+    params: Params
+    metrics: Metrics
+    epoch: int | None = None
+
+
+@dataclass(frozen=True)
 class Spec:
     """All that the core needs to know; equal specs and equal events give equal decisions."""
 
@@ -111,6 +125,7 @@ class Spec:
     start: tuple[Params, ...] = ()  # configurations to try before the sampler is asked
     constraints: tuple[Constraint, ...] = ()
     repeats: bool = False  # whether a configuration may be tried more than once
+    prior: tuple[PriorResult, ...] = ()  # what samplers know beforehand; no trials of this sweep
 
     @property
     def objective(self) -> Objective:
@@ -131,6 +146,7 @@ class Spec:
             "start": list(self.start),
             "constraints": [dict(vars(constraint)) for constraint in self.constraints],
             "repeats": self.repeats,
+            "prior": [dict(vars(result)) for result in self.prior],
         }
 
     @classmethod
@@ -148,6 +164,7 @@ class Spec:
             start=tuple(body["start"]),
             constraints=tuple(Constraint(**each) for each in body.get("constraints", ())),
             repeats=body.get("repeats", False),
+            prior=tuple(PriorResult(**each) for each in body.get("prior", ())),
         )
 
 

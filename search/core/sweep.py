@@ -72,7 +72,7 @@ class Sweep:
         self.spec = spec
         self.sampler = sampler
         self.scheduler = scheduler
-        self.history = History(spec.objectives, spec.constraints)
+        self.history = History.of(spec)
         self._outbox: list[Event] = []
 
     def drain(self) -> list[Event]:

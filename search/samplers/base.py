@@ -26,7 +26,8 @@ class Sampler(Protocol):
     def ask(self, history: History, numbers: Sequence[int]) -> list[Params]:
         """The configurations of the trials with these numbers, the next ones of the history.
 
-        As if each were asked for when those before it are running. Fewer than asked for where
+        As if each were asked for when those before it are running. What was tried before the sweep
+        is in ``history.prior``, for those who learn. Fewer than asked for where
         there is nothing left to try.
         """
         ...

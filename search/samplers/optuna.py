@@ -88,7 +88,8 @@ class OptunaSampler:
         self._make(0)
 
     def ask(self, history: History, numbers: Sequence[int]) -> list[Params]:
-        if numbers[-1] < self.startup or not self.space.axes:
+        startup = self.startup - len(history.prior)
+        if numbers[-1] < startup or not self.space.axes:
             return [draw(self.space, self.seed, number) for number in numbers]
         mirror = self._mirror(history)
         mirror.follow(history)
@@ -97,7 +98,7 @@ class OptunaSampler:
             for number in numbers:
                 if mirror.has_stopped:
                     break
-                if number < self.startup:  # these are what `random` draws for the same seed
+                if number < startup:  # these are what `random` draws for the same seed
                     proposals.append(draw(self.space, self.seed, number))
                     mirror.assume(proposals[-1])
                 else:
@@ -110,7 +111,7 @@ class OptunaSampler:
         if history not in self._mirrors:
             from lanewise.search.samplers.optuna_study import MirroredStudy
 
-            self._mirrors[history] = MirroredStudy(self.space, history.objectives, self._make)
+            self._mirrors[history] = MirroredStudy(self.space, history, self._make)
         return self._mirrors[history]
 
     @property
@@ -181,7 +182,8 @@ def _construct(
     options = _renamed(options)
     signature = inspect.signature(cls)
     parameters = dict(signature.parameters)
-    own = derive(seed, number)
+    # What was tried before the sweep has numbers below 0.
+    own = derive(seed, number) if number >= 0 else derive(seed, 0, -number)
     defaults: dict[str, Any] = {"seed": own, "warn_independent_sampling": False}
     if sampler == "tpe":
         defaults["group"] = space.is_conditional

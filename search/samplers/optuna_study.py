@@ -21,7 +21,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from lanewise.search.core.events import Params
+from lanewise.search.core.events import Metrics, Params
 from lanewise.search.core.history import FirstPause, History, Trial
 from lanewise.search.core.ranking import rank_of
 from lanewise.search.core.spec import Objective
@@ -44,15 +44,14 @@ class MirroredStudy:
 
     A sampler that leaves notes is asked again for every trial of a history that it has not seen
     grow, in the order of what happened, so that it leaves the same notes. It learns a trial's
-    value once: when the trial first pauses, or ends.
+    value once: when the trial first pauses, or ends. What was tried before the sweep comes first,
+    as trials with numbers below 0.
 
     Args:
         make: a fresh sampler for the trial of that number; always of one class.
     """
 
-    def __init__(
-        self, space: Space, objectives: Sequence[Objective], make: Callable[[int], BaseSampler]
-    ) -> None:
+    def __init__(self, space: Space, history: History, make: Callable[[int], BaseSampler]) -> None:
         self.space = space
         self.make = make
         sampler = make(0)
@@ -60,13 +59,23 @@ class MirroredStudy:
         # TPE alone learns from pruned trials, and of one objective. For the others those that were
         # stopped early are complete: they would learn from the few that were not, or from none.
         is_tpe = isinstance(sampler, optuna.samplers.TPESampler)
-        self._early = TrialState.PRUNED if is_tpe and len(objectives) == 1 else TrialState.COMPLETE
-        self.storage = Storage(objectives)
+        self._early = (
+            TrialState.PRUNED if is_tpe and len(history.objectives) == 1 else TrialState.COMPLETE
+        )
+        self.storage = Storage(history.objectives)
         self.study = _Study(Storage.NAME, self.storage, sampler=sampler)
         self._seen = 0  # of the history's changes
-        self._known = 0  # trials of the history
+        self._prior = len(history.prior)
+        self._known = -self._prior  # the number of the history's next trial
         # Behind those: proposals that the history had not yet, each with the notes before it.
         self._assumed: list[tuple[Params, dict[str, Any]]] = []
+        for number, prior in enumerate(history.prior, self._known):
+            self.assume(prior.params)
+            self._confirm()
+            state = TrialState.COMPLETE if prior.epoch is None else self._early
+            self._tell(
+                number, prior.params, state, _values(history, prior.metrics), prior.epoch or 0
+            )
 
     @property
     def has_stopped(self) -> bool:
@@ -76,7 +85,7 @@ class MirroredStudy:
     def ask(self) -> Params:
         """A proposal for the next trial, which is then assumed to be running."""
         notes = dict(self.storage.notes)
-        number = len(self.storage.trials)
+        number = self._known + len(self._assumed)
         self.study.sampler = self.make(number)
         params = self.space.suggest(self.study.ask())
         self._assumed.append((params, notes))
@@ -102,8 +111,7 @@ class MirroredStudy:
             if number == self._known:
                 if not self._assumed:
                     self.assume(trial.segments[0].params)
-                del self._assumed[0]
-                self._known += 1
+                self._confirm()
             pause = trial.first_pause if self._leaves_notes else None
             if position == (last[number] if pause is None else pause.change):
                 self._learn(history, trial, pause)
@@ -113,25 +121,39 @@ class MirroredStudy:
         for number, (params, notes) in enumerate(self._assumed, self._known):
             if number >= len(history) or history.trials[number].segments[0].params != params:
                 del self._assumed[number - self._known :]
-                del self.storage.trials[number:]
+                del self.storage.trials[number + self._prior :]
                 self.storage.notes = notes
                 break
 
+    def _confirm(self) -> None:
+        """The first proposal that was assumed to be tried is."""
+        del self._assumed[0]
+        self._known += 1
+
     def _learn(self, history: History, trial: Trial, pause: FirstPause | None) -> None:
         """Puts the trial as Optuna is to see it."""
+        params = trial.segments[0].params
         is_early = pause is not None or trial.status in (STOPPED, PAUSED)
         if not is_early and trial.is_open:
-            self._put(trial.number, trial.segments[0].params)
+            self._put(trial.number, params)
             return
         state = self._early if is_early else TrialState.COMPLETE
         epoch = trial.epoch if pause is None else pause.epoch
-        result = _result(history, trial, epoch) if is_early or trial.status == COMPLETED else None
-        if result is None:
-            state = TrialState.FAIL
-        self._put(trial.number, trial.segments[0].params, state, result, epoch)
+        metrics = _best_metrics(history, trial, epoch)
+        if metrics is None or not (is_early or trial.status == COMPLETED):
+            state, values = TrialState.FAIL, None
+        else:
+            values = _values(history, metrics)
+        self._tell(trial.number, params, state, values, epoch)
+
+    def _tell(
+        self, number: int, params: Params, state: TrialState, values: _Values | None, epoch: int
+    ) -> None:
+        state = TrialState.FAIL if values is None else state
+        self._put(number, params, state, values, epoch)
         if self._leaves_notes:
-            told = self.storage.trials[trial.number]
-            self.study.sampler = self.make(trial.number)
+            told = self.storage.trials[number + self._prior]
+            self.study.sampler = self.make(number)
             self.study.sampler.after_trial(self.study, told, state, told.values)
 
     def _put(
@@ -139,54 +161,56 @@ class MirroredStudy:
         number: int,
         config: Params,
         state: TrialState = TrialState.RUNNING,
-        result: _Result | None = None,
+        values: _Values | None = None,
         epoch: int = 0,
     ) -> None:
-        trials = self.storage.trials
-        notes = trials[number].system_attrs if self._leaves_notes and number < len(trials) else {}
+        trials, index = self.storage.trials, number + self._prior
+        notes = trials[index].system_attrs if self._leaves_notes and index < len(trials) else {}
         params, distributions = self.space.encode(config)
         is_pruned = state == TrialState.PRUNED
         trial = FrozenTrial(
-            number=number,
-            trial_id=number,
+            number=index,
+            trial_id=index,
             state=state,
             value=None,
-            values=None if result is None or is_pruned else result.values,
+            values=None if values is None or is_pruned else values.objectives,
             datetime_start=_START,
             datetime_complete=_START if state.is_finished() else None,
             params=params,
             distributions=distributions,
             user_attrs={},
             system_attrs=dict(notes),
-            intermediate_values={epoch: result.values[0]} if result and is_pruned else {},
+            intermediate_values={epoch: values.objectives[0]} if values and is_pruned else {},
         )
-        for key, violation in enumerate(result.violations if result else ()):
+        for key, violation in enumerate(values.violations if values else ()):
             trial.set_constraint(str(key), violation)
-        trials[number : number + 1] = [trial]
+        trials[index : index + 1] = [trial]
 
 
 @dataclass(frozen=True)
-class _Result:
-    """Of a trial's best epoch: the objectives, and by how much each constraint is missed."""
+class _Values:
+    """The objectives, and by how much each constraint is missed."""
 
-    values: list[float]
+    objectives: list[float]
     violations: list[float]
 
 
-def _result(history: History, trial: Trial, until: int) -> _Result | None:
-    """Of the best epoch up to that one; None where there is none, or nothing to hold it to."""
+def _values(history: History, metrics: Metrics) -> _Values | None:
+    """None where a metric of a constraint is missing: nothing can be learned from it then."""
+    violations = [constraint.violation(metrics) for constraint in history.constraints]
+    if math.inf in violations:
+        return None
+    return _Values([metrics[o.metric] for o in history.objectives], violations)
+
+
+def _best_metrics(history: History, trial: Trial, until: int) -> Metrics | None:
+    """Of the best epoch up to that one; None where there is none."""
     ranked = [
         (rank_of(history.objective, epoch, metrics, history.constraints), metrics)
         for epoch, metrics in trial.rows
         if epoch <= until
     ]
-    if not ranked:
-        return None
-    _, metrics = max(ranked, key=lambda row: row[0])
-    violations = [constraint.violation(metrics) for constraint in history.constraints]
-    if math.inf in violations:
-        return None
-    return _Result([metrics[o.metric] for o in history.objectives], violations)
+    return max(ranked, key=lambda row: row[0])[1] if ranked else None
 
 
 class _Study(optuna.Study):

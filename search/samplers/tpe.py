@@ -55,11 +55,12 @@ class TPE:
         self._tables: WeakKeyDictionary[History, _Table] = WeakKeyDictionary()
 
     def ask(self, history: History, numbers: Sequence[int]) -> list[Params]:
-        if numbers[-1] < self.startup or not len(self._columns):
+        startup = self.startup - len(history.prior)
+        if numbers[-1] < startup or not len(self._columns):
             return [draw(self.space, self.seed, number) for number in numbers]
         table = self._tables.get(history)
         if table is None or not table.follow(history):
-            table = self._tables[history] = _Table(self._columns)
+            table = self._tables[history] = _Table(self._columns, history)
             table.follow(history)
         proposals = []
         for number in numbers:
@@ -71,7 +72,8 @@ class TPE:
     def _ask(self, table: _Table, number: int) -> Params:
         ranked = table.ranked()
         # The first ones are what `random` draws for the same seed.
-        if number < self.startup or len(ranked) < max(1, self.startup):
+        is_early = number + table.prior < self.startup
+        if is_early or len(ranked) < max(1, self.startup):
             return draw(self.space, self.seed, number)
         good, rest = table.split(ranked)
         row = self._propose(table.good(good), table.mixture(rest), number)
@@ -95,9 +97,12 @@ class TPE:
 
 
 class _Table:
-    """One history's trials as rows, with what they count for."""
+    """One history's trials as rows, with what they count for.
 
-    def __init__(self, columns: Columns) -> None:
+    The first ``prior`` rows are what was tried before the sweep; a trial's is behind them.
+    """
+
+    def __init__(self, columns: Columns, history: History) -> None:
         self.columns = columns
         self.x_DN: Floats = np.empty((len(columns), 64))
         self.order_DN: Ints = np.empty((len(columns), 64), dtype=np.int64)  # ascending, NaN last
@@ -108,19 +113,31 @@ class _Table:
         self.seen = 0  # of the history's changes
         self.assumed: list[Params] = []  # of the last rows, which the history had not yet
         self._good: tuple[Ints, Mixture] | None = None
+        self.prior = len(history.prior)
+        self._last_rung = 0  # of the trials
+        for result in history.prior:
+            self._add(result.params)
+            value = result.metrics[history.objective.metric]
+            self.score_N[self.size - 1] = history.objective.score(value)
+        self.role_N[: self.prior] = RANKED
+        self._prior_epoch_N = [result.epoch for result in history.prior]
+        self._rank_prior(0)
 
     def follow(self, history: History) -> bool:
         """Takes in what has changed since the last call; False where it cannot.
 
         That is where a proposal that was assumed to be tried was not, or not as it was proposed.
         """
-        first = self.size - len(self.assumed)
+        first = self.size - self.prior - len(self.assumed)
         for number, params in enumerate(self.assumed, first):
             if number >= len(history) or history.trials[number].segments[0].params != params:
                 return False
         self.assumed = []
-        for number in range(self.size, len(history)):
+        for number in range(self.size - self.prior, len(history)):
             self._add(history.trials[number].segments[0].params)
+            last_rung = max(history.trials[number].rungs, default=0)
+            if last_rung > self._last_rung:
+                self._rank_prior(last_rung)
         for number in dict.fromkeys(history.changes[self.seen :]):
             self._judge(history, history.trials[number])
         self.seen = len(history.changes)
@@ -147,6 +164,12 @@ class _Table:
         self.role_N[size], self.rung_N[size], self.score_N[size] = WORST, 0, -math.inf
         self.size += 1
 
+    def _rank_prior(self, last_rung: int) -> None:
+        """What finished before stands at the last rung of this sweep's trials, others below it."""
+        self._last_rung = last_rung
+        top = self._last_rung or 1 + max((e for e in self._prior_epoch_N if e), default=0)
+        self.rung_N[: self.prior] = [min(e or top, top) for e in self._prior_epoch_N]
+
     def _judge(self, history: History, trial: Trial) -> None:
         """A trial ranks by the last rung that it reached, and there by its best score.
 
@@ -154,7 +177,7 @@ class _Table:
         still trains ranks as if it were stopped now. What ended by itself has reached its end.
         """
         reached = trial.rungs[-1] if trial.status == COMPLETED else trial.rung
-        place = trial.number
+        place = self.prior + trial.number
         self.role_N[place] = _role(trial, reached)
         self.rung_N[place] = reached
         self.score_N[place] = history.objective.score(trial.best[1]) if trial.best else -math.inf

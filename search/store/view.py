@@ -80,7 +80,7 @@ def unread_view(journal: Journal, sweep: str) -> View:
     for launch, at in journal.launches():
         if launch.sweep == sweep:
             spec = _spec(journal, launch)
-            return View(journal, launch, at, spec, History(spec.objectives, spec.constraints))
+            return View(journal, launch, at, spec, History.of(spec))
     _refuse_unreadable(journal, sweep)
     raise UnknownSweepError(f"there is no sweep '{sweep}' in {journal.path.parent}")
 

@@ -50,7 +50,7 @@ def states(study):
 def mirror_of(history, name, space):
     """Of one of Optuna's samplers, up to date with the history."""
     sampler = OptunaSampler(space, 0, name)
-    mirror = MirroredStudy(space, history.objectives, sampler._make)
+    mirror = MirroredStudy(space, history, sampler._make)
     mirror.follow(history)
     return mirror
 
@@ -90,7 +90,7 @@ def test_those_who_learn_nothing_of_pruned_trials_are_told_that_they_are_complet
 def test_a_paused_trial_counts_like_a_stopped_one_and_opens_again(name):
     asha = Plugin("asha", {"promote": True})
     sweep = make_sweep(replace(spec("random", LINE, budget=Budget(9, trials=6)), scheduler=asha))
-    mirror = MirroredStudy(LINE, sweep.history.objectives, OptunaSampler(LINE, 0, name)._make)
+    mirror = MirroredStudy(LINE, sweep.history, OptunaSampler(LINE, 0, name)._make)
     for score in (3.0, 2.0, 1.0):
         trained(sweep, sweep.ask(), score)
         mirror.follow(sweep.history)

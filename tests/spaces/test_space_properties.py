@@ -272,3 +272,13 @@ def leaves(value):
         items = value.values() if isinstance(value, dict) else value
         return [leaf for item in items for leaf in leaves(item)] or [str(value)]
     return [value]
+
+
+@check
+@given(all_spaces, seeds)
+def test_flat_names_are_read_back_by_the_space(space, seed):
+    for config in samples(space, seed):
+        flat = flatten(config)
+        assert space.unflatten(flat) == config
+        read = space.unflatten({**flat, "no.such": 3})
+        assert fingerprint(read) == fingerprint(config)
