@@ -290,10 +290,13 @@ class History:
 
     def _update_best(self, trial: Trial, epoch: int, metrics: Metrics) -> None:
         rank = rank_of(self.objective, epoch, metrics, self.constraints)
-        if trial.rank is None or rank > trial.rank:
-            trial.rank, trial.best = rank, (epoch, metrics[self.objective.metric])
+        if trial.rank is not None and rank <= trial.rank:
+            return
+        before = self.best.rank if self.best else None
+        trial.rank, trial.best = rank, (epoch, metrics[self.objective.metric])
         if self.best is None or _standing(trial) > _standing(self.best):
             self.best = trial
+        if before is None or rank[:2] > before[:2]:  # a better value, not the better of equal ones
             self.ended_at_best = self.ended
 
     def _decide(self, number: int, decision: ev.Decision, kind: str) -> None:

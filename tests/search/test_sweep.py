@@ -190,3 +190,16 @@ def test_what_is_under_way_ends_with_the_sweep():
     assert isinstance(sweep.ask(), Wait)
     assert sweep.report(second.number, [row(1, 0.1)]) == Stop("target")
     assert isinstance(sweep.ask(), Done)
+
+
+def test_a_best_that_still_improves_is_no_stall_and_a_tie_is_no_improvement():
+    sweep = begun("none", trials=40, epochs=9, stall=2)
+    best = sweep.ask().number
+    for epoch in range(1, 4):
+        assert sweep.report(best, [row(epoch, 0.5 + epoch / 10)]) == Continue(9)
+        assert sweep.report(sweep.ask().number, [row(9, 0.1)]) == Stop("finished")
+    tie = sweep.ask().number
+    assert sweep.report(tie, [(9, {"score": 0.8, "val_loss": 0.1})]) == Stop("finished")
+    assert sweep.history.best.number == tie
+    assert sweep.report(sweep.ask().number, [row(9, 0.1)]) == Stop("finished")
+    assert sweep.end == "stall"
