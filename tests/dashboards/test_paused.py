@@ -77,7 +77,9 @@ def test_a_paused_trial_is_counted_as_such(lab, sweep):
     feed.refresh()
     assert in_states(feed.read(feed.view.last_at)) == "2 running, 1 paused"
     assert feed.read(feed.view.last_at).done == 0.25  # it may never go on
-    assert gather(view, lab.home).sentence.startswith("3 trials: 1 paused, 2 open")
+    report = gather(view, lab.home)
+    assert "3 trials: 1 paused, 2 open" in report.sentence
+    assert ("trials paused", "1") in report.spent
 
 
 def test_a_live_display_knows_when_a_paused_trial_goes_on_and_when_it_ends(lab, sweep):
