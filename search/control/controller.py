@@ -123,13 +123,11 @@ class Controller:
             return []  # an attempt given up long ago comes back late: it has no say
         for topic, text in outcome.notes.items():
             self.sweep.note(topic, text)
-        decision = self.sweep.report(number, outcome.rows)
-        goes_on = not isinstance(decision, ev.Stop)
-        if outcome.failure and goes_on:
-            self.sweep.fail(number, outcome.failure)
-        elif outcome.ended and goes_on:
-            self.sweep.complete(number)
+        decision = self.sweep.report(number, outcome.rows, outcome.failure)
         trial = self.sweep.history.trials[number]
+        # One that pauses completes when it goes on.
+        if outcome.ended and trial.status == RUNNING:
+            self.sweep.complete(number)
         if trial.status == RUNNING and self._ending is None:
             if isinstance(decision, ev.Exploit):
                 return [Halt(number), Start(self.sweep.run_of(trial))]

@@ -211,14 +211,19 @@ class Sweep:
 
     # -- what happened -------------------------------------------------------------------------
 
-    def report(self, number: int, rows: Iterable[Row]) -> Decision:
+    def report(self, number: int, rows: Iterable[Row], failure: Failure | None = None) -> Decision:
         """New rows of a running trial, in order of epochs; rows reported before are left out.
 
         The first row whose objective is missing, NaN or infinite fails the attempt, unless the
         rows before it end the trial.
+
+        Args:
+            failure: why the attempt is over after these rows. No scheduler's word on them holds
+                then but Stop: of what failed, nobody knows that a checkpoint is there.
         """
         trial = self._running(number)
-        fresh, failure = self._usable([row for row in rows if row[0] > trial.epoch])
+        fresh, bad = self._usable([row for row in rows if row[0] > trial.epoch])
+        failure = bad or failure
         before = trial.rung
         # A rung's ranking includes this trial.
         self.history.take_rows(number, fresh)

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -115,17 +116,20 @@ def check_replay(events: list[ev.Event]) -> None:
     sweep = make_sweep(Spec.from_json(first.spec))
     left = deque(rest)
     while left:
-        _tell(sweep, left[0])
+        _tell(sweep, *list(islice(left, 2)))
         for made in sweep.drain():
             assert ev.encode(made) == ev.encode(left.popleft())
 
 
-def _tell(sweep: Sweep, event: ev.Event) -> None:
+def _tell(sweep: Sweep, event: ev.Event, following: ev.Event | None = None) -> None:
     match event:
         case ev.Opened(executor, why, details):
             sweep.opened(executor, why, details)
-        case ev.Asked() | ev.Rerun():
+        case ev.Asked() | ev.Rerun() | ev.Resumed():
             sweep.ask()
+        case ev.Reported(number, rows, ev.Continue(until)) if rows and until <= rows[-1][0]:
+            assert isinstance(following, ev.Failed)  # it failed where it stands
+            sweep.report(number, rows, following.failure)
         case ev.Reported(number, rows):
             sweep.report(number, rows)
         case ev.Completed(number):

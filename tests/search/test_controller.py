@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lanewise.cluster.checkpoints import Checkpoints, Storage
 from lanewise.search.control.controller import Controller
-from lanewise.search.control.executor import Best, Halt, Order, Outcome, Proceed, Start
+from lanewise.search.control.executor import (
+    Best,
+    Halt,
+    Order,
+    Outcome,
+    Pause,
+    Proceed,
+    Start,
+)
 from lanewise.search.core.events import Failure
 from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
 from lanewise.search.core.sweep import Run, Sweep
 from lanewise.search.store.journal import Journal
 from lanewise.search.sweeps import make_sweep, replay
 from lanewise.spaces import Float, Space
+
+STARTS = ("asked", "rerun", "resumed")
 
 
 class Scripted:
@@ -37,6 +48,7 @@ class Scripted:
         self.starts: list[Run] = []
         self.closed = self.left = 0
         self.verified: list[Best] = []
+        self.impatient: set[int] = set()  # end by themselves at epoch 1, a rung
         self.verdict = ""
 
     def open(self) -> None: ...
@@ -44,6 +56,9 @@ class Scripted:
     def poll(self, timeout: float) -> list[Outcome]:
         outcomes, self.late = self.late, []
         for number, run in list(self.running.items()):
+            if number in self.impatient:
+                outcomes.append(self.last_of(run))
+                continue
             failures = self.fails.get(number, [])
             if failures:
                 del self.running[number]
@@ -55,11 +70,15 @@ class Scripted:
             outcomes.append(Outcome(number, run.attempt, rows))
         return outcomes
 
+    def last_of(self, run: Run) -> Outcome:
+        row = (1, {"score": run.params["x"]})
+        return Outcome(run.number, run.attempt, (row,)[run.epoch :], ended=True)
+
     def room(self, orders: Sequence[Order]) -> int:
-        return 2 - len(self.running) + sum(isinstance(order, Halt) for order in orders)
+        return 2 - len(self.running) + sum(isinstance(order, Halt | Pause) for order in orders)
 
     def send(self, orders: Sequence[Order]) -> None:
-        asked = [r.event for r in self.journal.read("s") if r.event.kind in ("asked", "rerun")]
+        asked = [r.event for r in self.journal.read("s") if r.event.kind in STARTS]
         for order in orders:
             match order:
                 case Start(run):
@@ -70,7 +89,7 @@ class Scripted:
                 case Proceed(number, until):
                     assert until > self.until[number]
                     self.until[number] = until
-                case Halt(number):
+                case Halt(number) | Pause(number):
                     del self.running[number]
 
     def notes(self) -> dict[str, str]:
@@ -249,3 +268,18 @@ def test_a_sweep_that_is_left_is_not_evaluated(journal: Journal) -> None:
     running.interrupt()
     assert running.run() == "interrupted"
     assert executor.verified == []
+
+
+def test_one_that_ends_by_itself_where_it_pauses_completes_when_it_goes_on(
+    journal: Journal,
+) -> None:
+    executor = Scripted(journal)
+    executor.impatient = set(range(7))
+    spec = replace(SPEC, scheduler=Plugin("asha", {"promote": True}))
+    assert controller(journal, executor, spec).run() == "done"
+    history = replayed(journal, spec).history
+    assert {trial.epoch for trial in history} == {1}
+    promoted = [trial for trial in history if trial.status == "completed"]
+    assert len(promoted) == 7 // 3
+    assert history.count("stopped") == 7 - len(promoted)
+    assert not executor.running

@@ -21,7 +21,7 @@ def begun(scheduler="asha", retries=None, **budget):
             objectives=(Objective("score", "max"),),
             budget=Budget(**{"epochs": 9, "trials": 4, **budget}),
             sampler=Plugin("random"),
-            scheduler=Plugin(scheduler),
+            scheduler=scheduler if isinstance(scheduler, Plugin) else Plugin(scheduler),
             retries=retries or {},
         )
     )
@@ -203,3 +203,14 @@ def test_a_best_that_still_improves_is_no_stall_and_a_tie_is_no_improvement():
     assert sweep.history.best.number == tie
     assert sweep.report(sweep.ask().number, [row(9, 0.1)]) == Stop("finished")
     assert sweep.end == "stall"
+
+
+def test_what_fails_at_a_rung_is_not_paused_there():
+    """A failed attempt may have left no checkpoint to go on from."""
+    sweep = begun(Plugin("asha", {"promote": True}), retries={"timeout": 1})
+    sweep.ask()
+    sweep.drain()
+    sweep.report(0, [row(1, 0.5)], Failure("timeout", "too long"))
+    assert [event.kind for event in sweep.drain()] == ["reported", "failed"]
+    again = sweep.ask()
+    assert (again.number, again.attempt, again.epoch, again.until) == (0, 2, 1, 3)
