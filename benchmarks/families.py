@@ -205,7 +205,7 @@ class Packed:
     """Lanes of a pool."""
 
     def __init__(self, family: Family, shared: Recipe, lanes: int) -> None:
-        self.pool = Pool(shared, lanes=lanes, packs_at_any_price=True)
+        self.pool = Pool(shared, lanes=lanes, force_packing=True)
         config = {**family.config, "batch_size": family.batch}
         self.members = [
             self.pool.open({**config, "lr": LR * (1 + seed % 7 / 7)}, seed) for seed in range(lanes)

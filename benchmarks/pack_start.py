@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.limits import NO_LIMITS
-from lanewise.cluster.pack_actor import Job, News, PackActor
+from lanewise.cluster.pack_actor import Job, PackActor, StatusUpdate
 from lanewise.cluster.ray_session import RaySession
 from lanewise.search.control.executor import Start
 from lanewise.search.core.sweep import Run
@@ -105,16 +105,16 @@ def as_actors(job: Job, workers: int, folder: Path) -> list[float]:
     """As `lanewise.cluster.packed` begins them."""
     import ray
 
-    groups = {"orders": 1, "news": 1}
+    groups = {"orders": 1, "updates": 1}
     actor_class = ray.remote(num_cpus=1, concurrency_groups=groups)(PackActor)
     actors = [actor_class.remote(job, str(number)) for number in range(workers)]
     for number, actor in enumerate(actors):
         actor.deliver.options(concurrency_group="orders").remote([Start(run(number))])
     left, ends = actors, []
     while left:
-        waiting = {a.receive.options(concurrency_group="news").remote(60.0): a for a in left}
+        waiting = {a.receive.options(concurrency_group="updates").remote(60.0): a for a in left}
         for reference, actor in waiting.items():
-            news: News = ray.get(reference)
+            news: StatusUpdate = ray.get(reference)
             if news.outcomes:
                 ends.append(time.time())
                 left = [each for each in left if each is not actor]

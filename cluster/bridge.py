@@ -21,13 +21,13 @@ class Loss:
     """The worker process of an attempt is gone; nobody waits for an answer.
 
     Attributes:
-        kind: of the failure, as far as Ray knows.
+        text: what Ray says of its end.
+        is_preempted: whether Ray says that its node was taken away.
     """
 
-    number: int
-    attempt: int
-    kind: str
+    run: Run
     text: str
+    is_preempted: bool
 
 
 @dataclass

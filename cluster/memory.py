@@ -16,7 +16,7 @@ def is_low_memory(text: str) -> bool:
     return LOW_MEMORY in text
 
 
-def greediest(text: str) -> int | None:
+def largest_process(text: str) -> int | None:
     """The process that held the most of those it ended: there may be several."""
     killed = [(float(size), int(pid)) for pid, size in _KILLED.findall(text)]
     return max(killed)[1] if killed else None

@@ -50,18 +50,18 @@ class Job:
     Attributes:
         recipe: gets it from the object store.
         lanes: the most that a worker is asked to train at once, if there is such a limit.
-        at_any_price: see ``Pool``.
+        force_packing: see ``Pool``.
     """
 
     recipe: Callable[[], Recipe]
     storage: Storage
     limits: Limits
     lanes: int | None = None
-    at_any_price: bool = False
+    force_packing: bool = False
 
 
 @dataclass(frozen=True)
-class News:
+class StatusUpdate:
     """What there is to tell: outcomes, places, whether trials train in packs, notes."""
 
     outcomes: list[Outcome] = field(default_factory=list)
@@ -82,8 +82,8 @@ class PackActor:
         self._job, self._name = job, name
         self._changed = threading.Condition()
         self._orders: list[Message] = []
-        self._news = News()
-        self._is_news = False
+        self._update = StatusUpdate()
+        self._has_update = False
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="packs", daemon=True)
         self._thread.start()
@@ -94,20 +94,20 @@ class PackActor:
             self._orders += orders
             self._changed.notify_all()
 
-    def receive(self, timeout: float) -> News:
+    def receive(self, timeout: float) -> StatusUpdate:
         """All there is to tell; waits for it up to ``timeout`` seconds.
 
         Raises:
             RuntimeError: the thread that trained has ended by an error of ours.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._is_news or self._error, timeout)
-            if self._error is not None and not self._is_news:
+            self._changed.wait_for(lambda: self._has_update or self._error, timeout)
+            if self._error is not None and not self._has_update:
                 raise RuntimeError(f"a pack worker cannot go on: {self._error}") from self._error
-            news = self._news
-            self._news = replace(news, outcomes=[], verdict=None)
-            self._is_news = False
-            return news
+            update = self._update
+            self._update = replace(update, outcomes=[], verdict=None)
+            self._has_update = False
+            return update
 
     def finish(self, timeout: float) -> None:
         """Carries out what was ordered and lets go of everything."""
@@ -128,13 +128,13 @@ class PackActor:
 
         job = self._job
         recipe = job.recipe()
-        pool = Pool(recipe, job.lanes, packs_at_any_price=job.at_any_price)
+        pool = Pool(recipe, job.lanes, force_packing=job.force_packing)
         worker = PackWorker(
             pool,
             job.storage,
             job.limits,
             job.storage.note(self._name),
-            apart=lambda: Pool(recipe, 1, packs_at_any_price=True),  # without a probe
+            apart=lambda: Pool(recipe, 1, force_packing=True),  # without a probe
         )
         with contextlib.closing(worker), _threads(recipe):
             self._serve(worker)
@@ -158,7 +158,7 @@ class PackActor:
 
     def _answer(self, verdict: str) -> None:
         with self._changed:
-            self._news, self._is_news = replace(self._news, verdict=verdict), True
+            self._update, self._has_update = replace(self._update, verdict=verdict), True
             self._changed.notify_all()
 
     def _take(self, *, waits: bool) -> list[Message]:
@@ -169,13 +169,14 @@ class PackActor:
             return orders
 
     def _tell(self, outcomes: list[Outcome], worker: PackWorker) -> None:
-        """Adds to the news, if there is anything new."""
+        """Adds to the update, if there is anything new."""
         with self._changed:
-            before = self._news
-            state = News([], worker.lanes, worker.packing, dict(worker.notes), before.verdict)
+            before = self._update
+            notes = dict(worker.notes)
+            state = StatusUpdate([], worker.lanes, worker.packing, notes, before.verdict)
             if outcomes or state != replace(before, outcomes=[]):
-                self._news = replace(state, outcomes=[*before.outcomes, *outcomes])
-                self._is_news = True
+                self._update = replace(state, outcomes=[*before.outcomes, *outcomes])
+                self._has_update = True
                 self._changed.notify_all()
 
 

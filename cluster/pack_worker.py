@@ -23,7 +23,7 @@ from lanewise.trainables.packs.pool import Member, Pool
 
 
 @dataclass(frozen=True)
-class Apart(Start):
+class StartIsolated(Start):
     """Begin an attempt whose trial may have been the end of its last workers, in turns of its own.
 
     If it is, the note names it alone, and its neighbours do not pay for it.
@@ -94,7 +94,7 @@ class PackWorker:
         for order in orders:
             match order:
                 case Start(run):
-                    pool = self._apart() if isinstance(order, Apart) else self._pool
+                    pool = self._apart() if isinstance(order, StartIsolated) else self._pool
                     said += self._start(run, pool)
                 case Proceed(number, until):
                     if number in self._seats:

@@ -15,35 +15,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from lanewise.cluster.blame import ends_of_pack
 from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.errors import ClusterError
-from lanewise.cluster.limits import (
-    NO_LIMITS,
-    Limits,
-    hang_message,
-    process_of,
-    where_it_hung,
-    who_trained,
-)
-from lanewise.cluster.memory import greediest, is_low_memory
-from lanewise.cluster.pack_actor import Job, Leave, Message, News, PackActor, Verify
-from lanewise.cluster.pack_worker import Apart
+from lanewise.cluster.limits import NO_LIMITS, Limits
+from lanewise.cluster.pack_actor import Job, Leave, Message, PackActor, StatusUpdate, Verify
+from lanewise.cluster.pack_worker import StartIsolated
 from lanewise.cluster.placement import Seating, choose, shape_of
 from lanewise.cluster.ray_session import RaySession, quiet
 from lanewise.cluster.resources import Resources
 from lanewise.search.control.executor import Best, Halt, Order, Outcome, Pause, Proceed, Start
-from lanewise.search.core.events import Failure
 from lanewise.search.core.sweep import Run
 from lanewise.trainables.packs.packing import Packing, together
 
 if TYPE_CHECKING:
     from lanewise.trainables.trial import Recipe
 
-HEARD = 5.0  # seconds after which a worker that has nothing to tell says so
+HEARTBEAT_SECONDS = 5.0  # seconds after which a worker that has nothing to tell says so
 VERIFYING = 300.0  # seconds that the best model's evaluation at the end may take
 WAITING = 30.0  # seconds without any worker after which people are told
 GROWTH = 3.0  # seconds between two looks at what the cluster has
-TWICE = 2  # of a trial's workers have died under it: from then on it trains in turns of its own
+MAX_WORKER_DEATHS = 2  # under a trial, which then trains in turns of its own
 DEATHS = 12  # of workers in a row, with no epoch trained in between, at which the executor gives up
 _AT_START = 4  # for how many of them one counts that died before it was ready
 _PATIENCE = 5.0  # seconds for workers to let go at the end
@@ -78,7 +70,7 @@ class PackedExecutor:
         most: trials at a time over all workers; None for as many as there are lanes for.
         enough: trials at a time beyond which more are of no use, but one for each worker is.
         limits: of a trial's and an epoch's time.
-        at_any_price: trials train in packs even where a worker's probe finds no gain in it.
+        force_packing: trials train in packs even where a worker's probe finds no gain in it.
     """
 
     name = "packed"
@@ -93,7 +85,7 @@ class PackedExecutor:
         most: int | None = None,
         enough: int | None = None,
         limits: Limits = NO_LIMITS,
-        at_any_price: bool = False,
+        force_packing: bool = False,
     ) -> None:
         self._recipe = recipe
         self._storage = storage
@@ -103,7 +95,7 @@ class PackedExecutor:
         self._most = most
         self._enough = enough
         self._limits = limits
-        self._at_any_price = at_any_price
+        self._force_packing = force_packing
         self._held = contextlib.ExitStack()
         folds = len(recipe.prepared.folds) if recipe.prepared and recipe.train is None else 1
         self._lanes = folds * recipe.seeds  # of a trial
@@ -147,14 +139,14 @@ class PackedExecutor:
             num_cpus=self._resources.cpus,
             num_gpus=self._resources.gpus,
             max_restarts=0,
-            concurrency_groups={"orders": 1, "news": 1},  # each keeps its order
+            concurrency_groups={"orders": 1, "updates": 1},  # each keeps its order
         )(PackActor)
         job = Job(
             recipe=_Fetch(self._reference),
             storage=self._storage,
             limits=self._limits,
             lanes=None if self._most is None else math.ceil(self._most / self._slots) * self._lanes,
-            at_any_price=self._at_any_price,
+            force_packing=self._force_packing,
         )
         name = uuid4().hex[:12]
         worker = _Worker(name, actor_class.remote(job, name))
@@ -166,8 +158,8 @@ class PackedExecutor:
         return None if self._enough is None else max(self._enough, self._slots)
 
     def _listen(self, worker: _Worker) -> None:
-        receive = worker.actor.receive.options(concurrency_group="news")
-        worker.waiting = receive.remote(HEARD)
+        receive = worker.actor.receive.options(concurrency_group="updates")
+        worker.waiting = receive.remote(HEARTBEAT_SECONDS)
 
     def _deliver(self, worker: _Worker, messages: list[Message]) -> None:
         worker.actor.deliver.options(concurrency_group="orders").remote(messages)
@@ -202,26 +194,26 @@ class PackedExecutor:
         import ray
 
         try:
-            news: News = ray.get(worker.waiting)
+            update: StatusUpdate = ray.get(worker.waiting)
         except ray.exceptions.RayError as error:
             self._session.check()  # where the raylet is gone, that is no fault of the trials
             return self._lose(worker, error)
         self._listen(worker)
-        worker.seating.places = max(1, news.lanes // self._lanes) if news.lanes else 0
-        self._notes |= news.notes
-        if news.packing is not None:
-            self._packings[worker.name] = news.packing
+        worker.seating.places = max(1, update.lanes // self._lanes) if update.lanes else 0
+        self._notes |= update.notes
+        if update.packing is not None:
+            self._packings[worker.name] = update.packing
             if words := str(together(self._packings.values())):
                 self._notes["packing"] = words
-        if news.verdict is not None:
-            self._verdict = news.verdict
-        for said in news.outcomes:
+        if update.verdict is not None:
+            self._verdict = update.verdict
+        for said in update.outcomes:
             if said.rows:
                 self._deaths = 0
             run = worker.runs.get(said.number)
             if said.failure and run is not None and run.attempt == said.attempt:
                 worker.drop(said.number)
-        return news.outcomes
+        return update.outcomes
 
     def room(self, orders: Sequence[Order]) -> int:
         halted = {order.number for order in orders if isinstance(order, Halt | Pause)}
@@ -235,7 +227,7 @@ class PackedExecutor:
         return max(0, min([free, *(limit - running for limit in limits)]))
 
     def send(self, orders: Sequence[Order]) -> None:
-        letters: dict[str, list[Message]] = {worker.name: [] for worker in self._workers}
+        messages_by_worker: dict[str, list[Message]] = {worker.name: [] for worker in self._workers}
         at = {number: worker for worker in self._workers for number in worker.runs}
         for order in orders:
             match order:
@@ -243,7 +235,7 @@ class PackedExecutor:
                     pass
                 case Proceed(number) | Pause(number) | Halt(number):
                     if number in at:  # else its worker is gone
-                        letters[at[number].name].append(order)
+                        messages_by_worker[at[number].name].append(order)
                     if number in at and isinstance(order, Halt | Pause):
                         at[number].drop(number)
         for order in orders:
@@ -251,11 +243,12 @@ class PackedExecutor:
                 # One that takes over another's weights stays where it was.
                 worker = at.get(order.run.number) or self._place(order.run)
                 worker.seat(order.run)
-                is_suspect = self._died_with[order.run.number] >= TWICE
-                letters[worker.name].append(Apart(order.run) if is_suspect else order)
+                is_suspect = self._died_with[order.run.number] >= MAX_WORKER_DEATHS
+                start = StartIsolated(order.run) if is_suspect else order
+                messages_by_worker[worker.name].append(start)
         for worker in self._workers:
-            if letters[worker.name]:
-                self._deliver(worker, letters[worker.name])
+            if messages_by_worker[worker.name]:
+                self._deliver(worker, messages_by_worker[worker.name])
 
     def _place(self, run: Run) -> _Worker:
         place = choose([w.seating for w in self._workers], shape_of(run.params))
@@ -304,27 +297,17 @@ class PackedExecutor:
         return outcomes
 
     def _ends(self, worker: _Worker, error: Exception) -> list[Outcome]:
-        """What became of its attempts: those that trained last are to blame, if anyone is."""
-        note = self._storage.note(worker.name)
-        suspects, process = who_trained(note), process_of(note)
-        where = where_it_hung(note)
-        note.unlink(missing_ok=True)
-        text = str(error)
-        failure = Failure("node_lost", text)
-        if where is not None:
-            failure = Failure("hang", hang_message(self._limits, where))
-        elif is_low_memory(text):
-            # The monitor may end several workers at once, for what one of them held.
-            is_innocent = process is not None and greediest(text) not in (None, process)
-            failure = Failure("preempted" if is_innocent else "out_of_memory", text)
-        elif getattr(error, "preempted", False):
-            failure = Failure("preempted", text)
-        outcomes = []
-        for run in worker.runs.values():
-            is_innocent = bool(suspects) and (run.number, run.attempt) not in suspects
-            own = Failure("preempted", text) if is_innocent else failure
-            self._died_with[run.number] += own.kind == "node_lost"
-            outcomes.append(Outcome(run.number, run.attempt, failure=own))
+        """What became of its attempts."""
+        outcomes = ends_of_pack(
+            worker.runs.values(),
+            self._storage.note(worker.name),
+            str(error),
+            self._limits,
+            is_preempted=getattr(error, "preempted", False),
+        )
+        for said in outcomes:
+            if said.failure is not None and said.failure.kind == "node_lost":
+                self._died_with[said.number] += 1
         return outcomes
 
     def close(self) -> None:

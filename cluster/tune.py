@@ -15,16 +15,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lanewise.cluster.blame import end_alone, ends_together
 from lanewise.cluster.bridge import Bridge, Loss, Want
 from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.errors import ClusterError
-from lanewise.cluster.limits import NO_LIMITS, Limits, hang_message, process_of, where_it_hung
-from lanewise.cluster.memory import greediest, is_low_memory
+from lanewise.cluster.limits import NO_LIMITS, Limits
+from lanewise.cluster.memory import is_low_memory
 from lanewise.cluster.ray_session import RaySession, quiet
 from lanewise.cluster.resources import Resources
 from lanewise.cluster.rungs import next_until
 from lanewise.search.control.executor import Best, Halt, Order, Outcome, Proceed, Start
-from lanewise.search.core.events import Failure
 from lanewise.search.core.sweep import Run
 
 if TYPE_CHECKING:
@@ -95,21 +95,16 @@ class TuneExecutor:
             return self._begin_anew(str(said))
         if isinstance(said, Loss):
             self._session.check()  # where the raylet is gone, that is no fault of the trial
-            self._runs.pop(said.number, None)
-            return [self._explained(said)]
+            run = said.run
+            self._runs.pop(run.number, None)
+            note = self._storage.hung(run.number, run.attempt)
+            end = end_alone(run, note, said.text, self._limits, is_preempted=said.is_preempted)
+            return [end]
         self._asking = said
         return [said] if isinstance(said, Outcome) else []
 
     def room(self, orders: Sequence[Order]) -> int:
         return 1 if isinstance(self._asking, Want) and not self._again else 0
-
-    def _explained(self, loss: Loss) -> Outcome:
-        """A worker that ended itself for having hung has left a note; of others, what Ray says."""
-        where = where_it_hung(self._storage.hung(loss.number, loss.attempt))
-        failure = Failure(loss.kind, loss.text)
-        if where is not None:
-            failure = Failure("hang", hang_message(self._limits, where))
-        return Outcome(loss.number, loss.attempt, failure=failure)
 
     def _begin_anew(self, text: str) -> list[Outcome]:
         """Where Ray's memory monitor ends one worker, Tune ends with an exception, and all trials.
@@ -118,17 +113,10 @@ class TuneExecutor:
             The end of every attempt that ran: one needs too much memory, the others do not.
         """
         self._stop()
-        greedy = greediest(text)
         running = [run for run in self._runs.values() if run not in self._again]
-        notes = {run.number: self._storage.hung(run.number, run.attempt) for run in running}
-        processes = {number: process_of(note) or 0 for number, note in notes.items()}
-        outcomes = []
+        notes = {self._storage.hung(run.number, run.attempt): run for run in running}
+        outcomes = ends_together(notes, text, self._limits)
         for run in running:
-            notes[run.number].unlink(missing_ok=True)
-            # Where no attempt is known to be the one, each may have been.
-            is_innocent = greedy in processes.values() and processes[run.number] != greedy
-            kind = "preempted" if is_innocent else "out_of_memory"
-            outcomes.append(Outcome(run.number, run.attempt, failure=Failure(kind, text)))
             del self._runs[run.number]
         self._bridge = Bridge()
         self.open()

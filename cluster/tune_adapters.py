@@ -14,7 +14,6 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from lanewise.cluster.bridge import Bridge, Loss, Want
-from lanewise.cluster.memory import is_low_memory
 from lanewise.cluster.tune_worker import OUTCOME, RUN, decode_outcome, decode_run, encode_run
 from lanewise.search.control.executor import Proceed
 from lanewise.search.core.sweep import Run
@@ -64,16 +63,9 @@ class Adapter(FIFOScheduler):  # type: ignore[misc]  # Ray is untyped
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         run = decode_run(trial.config[RUN])
-        why = _why(trial)
-        self._bridge.inbox.put(Loss(run.number, run.attempt, _kind(trial, why), why))
-
-
-def _kind(trial: Any, why: str) -> str:
-    """What Ray says of a worker's end. The kernel's own out-of-memory killer tells it nothing."""
-    path = getattr(trial, "pickled_error_file", None)
-    if path and _says_preempted(Path(path)):
-        return "preempted"
-    return "out_of_memory" if is_low_memory(why) else "node_lost"
+        path = getattr(trial, "pickled_error_file", None)
+        is_preempted = bool(path) and _says_preempted(Path(path))
+        self._bridge.inbox.put(Loss(run, _why(trial), is_preempted))
 
 
 def _says_preempted(path: Path) -> bool:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from lanewise import sweepfile, tracking, yaml
 from lanewise.beforehand import examined, tell
+from lanewise.cluster import executors
 from lanewise.cluster.surroundings import kept
 from lanewise.dashboards.launcher import warmed
 from lanewise.dashboards.state import (
@@ -50,9 +51,7 @@ from lanewise.showing import Projector, finish
 from lanewise.sweepfile import SweepFile
 
 if TYPE_CHECKING:
-    from lanewise.cluster.checkpoints import Storage
     from lanewise.search.control.controller import Controller
-    from lanewise.search.control.executor import Executor
     from lanewise.trainables.trial import Recipe
 
 LIBRARIES = ("lanewise", "ray", "torch", "optuna", "mlflow", "scikit-learn", "numpy")
@@ -177,8 +176,10 @@ def choose_executor(asked: str, file: SweepFile) -> tuple[str, str]:
     if asked != "auto":
         return asked, "requested"
     if file.train is not None:
-        return "tune", "auto: a training function of your own runs as Ray Tune trials"
-    return "packed", f"auto: {file.model_name} trains in packs where that is faster"
+        why = "auto: a training function of your own runs as Ray Tune trials"
+        return executors.for_functions(), why
+    why = f"auto: {file.model_name} trains in packs where that is faster"
+    return executors.for_models(), why
 
 
 def _progress(
@@ -310,27 +311,31 @@ def _drive(
     """Runs the sweep until it ends or is left; returns its status."""
     sweep_id = projector.sweep
     from lanewise.cluster.checkpoints import Checkpoints, Storage
+    from lanewise.cluster.limits import Limits
+    from lanewise.cluster.resources import Resources
     from lanewise.search.control.controller import BEST_MODEL, Controller
 
+    file = plan.file
     asked = options.executor or plan.file.executor
     name, why = choose_executor(asked, plan.file)
     folder = options.home.checkpoints(sweep_id)
     folder.mkdir(parents=True, exist_ok=True)
     copies = exploits(sweep.scheduler)
     storage = Storage(str(folder), plan.file.checkpoint.every, snapshots=copies)
-    address = None if name == "inline" else options.address
-    ray = options.home.sweep(sweep_id) / "ray"
-    recipe = partial(_recipe, plan, sweep_id, options.home, projector.uri)
-    executor = _executor(
-        name,
-        plan,
-        recipe,
-        storage,
-        ray,
-        address,
-        packs=asked == "packed",
-        is_adaptive=sweep.sampler.is_adaptive,
+    chosen = executors.EXECUTORS[name]
+    address = options.address if chosen.is_remote else None
+    setup = executors.Setup(
+        recipe=partial(_recipe, plan, sweep_id, options.home, projector.uri),
+        storage=storage,
+        folder=options.home.sweep(sweep_id) / "ray",
+        resources=Resources(file.resources.cpus, file.resources.gpus),
+        address=address,
+        most=file.max_concurrent,
+        enough=_enough(plan.spec, sweep.sampler.is_adaptive),
+        limits=Limits(file.limits.trial, file.limits.epoch),
+        force_packing=name == asked,  # who asks for packs gets them
     )
+    executor = chosen.make(setup)
     limit, trials = plan.file.checkpoint.limit, plan.spec.budget.trials
     checkpoints = Checkpoints(storage, limit, trials)
     here = {"host": socket.gethostname(), "pid": os.getpid(), "address": address}
@@ -356,56 +361,6 @@ def _recipe(plan: Plan, sweep: str, home: Home, uri: str | None) -> Recipe:
     experiment = plan.file.mlflow.experiment or plan.file.name
     runs = TrialRuns(uri or local_uri(home), experiment, sweep, home, variables())
     return replace(recipe, around=runs)
-
-
-def _executor(
-    name: str,
-    plan: Plan,
-    recipe: Callable[[], Recipe],
-    storage: Storage,
-    folder: Path,
-    address: str | None,
-    *,
-    packs: bool,
-    is_adaptive: bool,
-) -> Executor:
-    """The executor of that name. Who asks for packs gets them, even where they gain nothing."""
-    from lanewise.cluster.limits import Limits
-
-    limits = Limits(plan.file.limits.trial, plan.file.limits.epoch)
-    if name == "inline":
-        from lanewise.cluster.inline import InlineExecutor
-
-        return InlineExecutor(recipe, storage, limits)
-    from lanewise.cluster.resources import Resources
-
-    file = plan.file
-    resources = Resources(file.resources.cpus, file.resources.gpus)
-    if name == "packed":
-        from lanewise.cluster.packed import PackedExecutor
-
-        return PackedExecutor(
-            recipe(),
-            storage,
-            folder,
-            resources,
-            address=address,
-            most=file.max_concurrent,
-            enough=_enough(plan.spec, is_adaptive),
-            limits=limits,
-            at_any_price=packs,
-        )
-    from lanewise.cluster.tune import TuneExecutor
-
-    return TuneExecutor(
-        recipe(),
-        storage,
-        folder,
-        resources,
-        address=address,
-        most=file.max_concurrent,
-        limits=limits,
-    )
 
 
 def _enough(spec: Spec, is_adaptive: bool) -> int | None:

@@ -73,7 +73,7 @@ class Controller:
         self._ticked = self._looked = clock()
         self._ending: str | None = None  # why the sweep is being left, once it is
         self._has_left = False  # and the executor knows
-        self._is_hungry = False  # there is room, and more to be asked for
+        self._has_capacity = False  # there is room, and more to be asked for
         self._active: dict[int, int] = {}  # number -> attempt, as the executor has them
 
     def interrupt(self) -> None:
@@ -100,10 +100,10 @@ class Controller:
 
     def _turn(self) -> bool:
         """One turn of the loop; True when the sweep is over or left."""
-        outcomes = self.executor.poll(0.0 if self._is_hungry else LOOK)
+        outcomes = self.executor.poll(0.0 if self._has_capacity else LOOK)
         for topic, text in self.executor.notes().items():
             self.sweep.note(topic, text)
-        self._look_around()  # first: what is decided now knows the time
+        self._check_time_and_requests()  # first: what is decided now knows the time
         ended: list[int] = []
         orders = [order for outcome in outcomes for order in self._take(outcome, ended)]
         orders += self._fill(self.executor.room(orders))
@@ -142,7 +142,7 @@ class Controller:
     def _fill(self, room: int) -> list[Order]:
         orders: list[Order] = []
         began = self._clock()
-        self._is_hungry = False
+        self._has_capacity = False
         batch = 1
         while len(orders) < room and self._ending is None:
             answer = self.sweep.ask_batch(min(batch, room - len(orders)))
@@ -154,12 +154,12 @@ class Controller:
                 self._active[run.number] = run.attempt
                 orders.append(Start(run))
             if self._clock() - began >= ASKING:
-                self._is_hungry = True
+                self._has_capacity = True
                 break
             batch *= 2
         return orders
 
-    def _look_around(self) -> None:
+    def _check_time_and_requests(self) -> None:
         now = self._clock()
         limit = self.sweep.spec.budget.time
         seconds = now - self._began

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from lanewise.cluster.checkpoints import Checkpoints, Storage
-from lanewise.cluster.inline import InlineExecutor
-from lanewise.cluster.packed import PackedExecutor
+from lanewise.cluster.executors import EXECUTORS, Setup
 from lanewise.cluster.resources import Resources
-from lanewise.cluster.tune import TuneExecutor
 from lanewise.search.control.controller import Controller
 from lanewise.search.control.executor import Executor
 from lanewise.search.core.history import History
@@ -18,8 +16,6 @@ from lanewise.search.schedulers.base import exploits
 from lanewise.search.store.journal import Journal
 from lanewise.search.sweeps import make_sweep
 from lanewise.trainables.trial import Recipe
-
-EXECUTORS = ("inline", "tune", "packed")
 
 
 def drive(name: str, recipe: Recipe, spec: Spec, folder: Path) -> History:
@@ -43,7 +39,5 @@ def controller(executor: Executor, spec: Spec, storage: Storage, folder: Path) -
 
 def executor_of(name: str, recipe: Recipe, storage: Storage, folder: Path) -> Executor:
     """An executor by its name; those on Ray want the fixture ``ray_local``."""
-    if name == "inline":
-        return InlineExecutor(lambda: recipe, storage)
-    made = PackedExecutor if name == "packed" else TuneExecutor
-    return made(recipe, storage, folder, Resources(1, 0))
+    setup = Setup(lambda: recipe, storage, folder, Resources(1, 0))
+    return EXECUTORS[name].make(setup)

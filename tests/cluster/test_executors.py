@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from copying import TRAIN as SUMS
 from copying import check_weights
-from driving import EXECUTORS, drive
+from driving import drive
 
+from lanewise import sections
 from lanewise.cluster.checkpoints import Storage
+from lanewise.cluster.executors import EXECUTORS, Setup, for_functions, for_models
 from lanewise.cluster.resources import Resources
 from lanewise.cluster.rungs import next_until
 from lanewise.cluster.tune import TuneExecutor
@@ -101,6 +103,14 @@ def test_every_trial_reports_each_epoch_once_and_in_order(bench: Bench) -> None:
         assert trial.epoch in (1, 3, 9, 27)
         for epoch, metrics in trial.rows:
             assert metrics["score"] == trial.params["x"] * epoch
+
+
+def test_each_is_what_a_sweep_file_may_name() -> None:
+    assert {"auto", *EXECUTORS} == set(sections.EXECUTORS)
+    for name, each in EXECUTORS.items():
+        made = each.make(Setup(Recipe, Storage("", 300), Path(), Resources()))
+        assert made.name == name
+    assert (for_models(), for_functions()) == ("packed", "tune")
 
 
 def test_a_trial_that_pauses_goes_on_from_its_checkpoint(bench: Bench) -> None:

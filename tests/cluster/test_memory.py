@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lanewise.cluster.memory import greediest, is_low_memory
+from lanewise.cluster.memory import is_low_memory, largest_process
 
 TEXT = """2 worker(s) were killed due to the node running low on memory.
 OOM kill reason: Memory usage 3647782912B exceeded threshold of 3575080448B (14.1% of 25276063744B)
@@ -18,10 +18,10 @@ worker ID=c1923399ac)
 
 def test_of_several_workers_the_greediest_is_named() -> None:
     assert is_low_memory(TEXT)
-    assert greediest(TEXT) == 30235
+    assert largest_process(TEXT) == 30235
 
 
 def test_other_ends_of_workers_have_nothing_to_do_with_memory() -> None:
     text = "The actor died unexpectedly before finishing this task. pid: 30234"
     assert not is_low_memory(text)
-    assert greediest(text) is None
+    assert largest_process(text) is None

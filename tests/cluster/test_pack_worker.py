@@ -17,7 +17,7 @@ import pytest
 from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.limits import Limits, where_it_hung, who_trained
 from lanewise.cluster.pack_actor import Job, Leave, PackActor
-from lanewise.cluster.pack_worker import Apart, PackWorker
+from lanewise.cluster.pack_worker import PackWorker, StartIsolated
 from lanewise.search.control.executor import Halt, Outcome, Proceed, Start
 from lanewise.search.core.sweep import Run
 from lanewise.trainables.errors import BadValue
@@ -277,7 +277,7 @@ def test_a_suspect_trains_in_turns_of_its_own(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path), 300)
     note = storage.note("w")
     worker = PackWorker(Breaking(), storage, note=note, apart=Breaking)  # type: ignore[arg-type]
-    worker.obey([Start(run(0)), Start(run(1)), Apart(run(2)), Apart(run(3))])
+    worker.obey([Start(run(0)), Start(run(1)), StartIsolated(run(2)), StartIsolated(run(3))])
     turns = []
     while not worker.is_idle:
         worker.turn()
@@ -355,7 +355,7 @@ def test_messages_of_many_lanes_travel_together(
     assert sorted(o.number for batch in hear(actor, 3) for o in batch) == [0, 1, 2]
     actor.deliver([Proceed(n, 27) for n in range(3)])
     with actor._changed:  # nobody asks; nothing is lost
-        assert actor._changed.wait_for(lambda: len(actor._news.outcomes) == 3, 60)
+        assert actor._changed.wait_for(lambda: len(actor._update.outcomes) == 3, 60)
     (batch,) = hear(actor, 3)
     assert [len(o.rows) for o in batch] == [26, 26, 26]
     assert actor.receive(0.01).outcomes == []

@@ -135,7 +135,7 @@ def test_one_lane_and_inline_keep_the_same_journal(
 ) -> None:
     alone, lane = tmp_path / "inline", tmp_path / "packed"
     inline = drive(InlineExecutor(lambda: recipe, storage_in(alone)), alone, spec)
-    one = drive(packed(recipe, lane, most=1, at_any_price=True), lane, spec)
+    one = drive(packed(recipe, lane, most=1, force_packing=True), lane, spec)
     assert any(map(happens, inline))
     assert same(decided(one), decided(inline))
 

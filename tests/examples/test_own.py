@@ -139,7 +139,7 @@ def test_a_model_trains_as_a_lane(name: str, source: str, task: str) -> None:
     table = load(source, target=None, base=OWN)
     prepared = prepare(table, source=source, task=task).for_trials()
     recipe = Recipe(f"{name}.py:build", base=str(OWN), prepared=prepared, threads=1)
-    trial = Pool(recipe, packs_at_any_price=True).open({"dropout": 0.1}, 0)
+    trial = Pool(recipe, force_packing=True).open({"dropout": 0.1}, 0)
     assert trial.alone == ""
     trial.close()
 

@@ -206,7 +206,7 @@ def test_what_was_saved_is_the_model_of_its_best_row(name: str, tmp_path: Path) 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_lane_computes_what_it_would_alone_or_says_why_not(name: str, tmp_path: Path) -> None:
     shared = recipe(name, "float64")
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     seeds = (3, 4)
     members = [pool.open(config(name), seed) for seed in seeds]
     if KINDS[name].alone:

@@ -43,7 +43,7 @@ def alone(recipe, config, seed, path, adopt):
 
 
 def packed(recipe, config, seed, path, adopt):
-    return Pool(recipe, packs_at_any_price=True).open(config, seed, path, adopt=adopt)
+    return Pool(recipe, force_packing=True).open(config, seed, path, adopt=adopt)
 
 
 @pytest.mark.parametrize("opened", [alone, packed])

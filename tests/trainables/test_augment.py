@@ -144,7 +144,7 @@ def parameters(trial):
 
 def test_lanes_see_what_they_would_see_alone(image_recipe):
     shared = small(image_recipe(dtype="float64", epochs=3))
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     members = [pool.open({**CNN, **change}, seed) for seed, change in enumerate(CHANGES)]
     assert [member.alone for member in members] == [""] * len(members)
     trained(pool, members, 3)
@@ -164,7 +164,7 @@ def test_lanes_see_what_they_would_see_alone(image_recipe):
 def test_a_network_on_a_table_with_noise(recipe):
     shared = recipe("sklearn:wine", dtype="float64", epochs=3)
     config = {"hidden": [9], "batch_size": 31, "lr": 0.01}  # 31 rows of 13: an odd number of draws
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     members = [
         pool.open({**config, "noise": noise}, seed) for seed, noise in enumerate((0.2, 0.0, 1.0))
     ]

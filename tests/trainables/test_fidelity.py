@@ -50,7 +50,7 @@ def test_a_faithful_model_gives_no_word(recipe, tmp_path, more):
 
 def test_lanes_are_faithful_too(recipe, tmp_path):
     shared = recipe("sklearn:wine")
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     members = [pool.open({"lr": lr, "hidden": [8]}, 1) for lr in (0.001, 0.01, 0.1)]
     for member in members:
         member.until = 3

@@ -31,7 +31,7 @@ def test_products_are_rounded_and_the_network_still_learns(recipe, one_thread, p
 
 
 def test_it_trains_alone_and_says_so(recipe):
-    pool = Pool(recipe(), packs_at_any_price=True)
+    pool = Pool(recipe(), force_packing=True)
     assert pool.open({**CONFIG, "precision": "bfloat16"}, 0).alone == "its precision is bfloat16"
     assert pool.open(CONFIG, 0).alone == ""
 

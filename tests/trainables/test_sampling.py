@@ -65,7 +65,7 @@ def test_lanes_draw_what_they_would_draw_alone(recipe, source):
     shared = recipe(source, dtype="float64", epochs=3)
     shared = rare(shared)
     changes = [{"sampling": "balanced"}, {}, {"sampling": "balanced", "dropout": 0.2}]
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     members = [pool.open({**CONFIG, **change}, seed) for seed, change in enumerate(changes)]
     for member in members:
         member.until = 3

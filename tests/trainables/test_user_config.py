@@ -69,7 +69,7 @@ def test_each_build_has_a_copy_and_the_checkpoint_the_original(
 def test_lanes_have_copies_too(recipe, tmp_path, build):
     shared = recipe("sklearn:wine", model="my.py:build", callable=build, folds=2)
     given = copy.deepcopy(CONFIG)
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     members = [pool.open(given, seed) for seed in (1, 2)]
     assert not any(member.alone for member in members)
     for member in members:

@@ -58,7 +58,7 @@ def test_a_pack_trains_it_as_alone_or_leaves_it_alone(recipe, tmp_path, name):
     shared = shared_recipe(recipe, BUILDS[name])
     alone = open_trial(shared, CONFIG, 1)
     alone.advance(2)
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     members = [pool.open(CONFIG, seed) for seed in (1, 2)]
     for member in members:
         member.until = 2

@@ -201,7 +201,7 @@ class Packer:
         kind = kind_of(lane)
         if kind not in self._verdicts:
             self._verdicts[kind] = "" if lane.program else why_not(lane)
-        if self._verdicts[kind] or self.pool.packs_at_any_price:
+        if self._verdicts[kind] or self.pool.force_packing:
             return self._verdicts[kind]
         found = self._cost(kind, course, lane).gain
         return no_gain(found) if found < LEAST else ""

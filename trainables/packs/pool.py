@@ -100,17 +100,17 @@ class Pool:
     Args:
         recipe: what they share.
         lanes: the most places for lanes; fewer where there is no memory or no gain.
-        packs_at_any_price: even where a probe finds that lanes train no faster than alone.
+        force_packing: even where a probe finds that lanes train no faster than alone.
 
     Attributes:
         packing: whether its trials train in packs, and why not.
     """
 
     def __init__(
-        self, recipe: Recipe, lanes: int | None = None, *, packs_at_any_price: bool = False
+        self, recipe: Recipe, lanes: int | None = None, *, force_packing: bool = False
     ) -> None:
         self.recipe = recipe
-        self.packs_at_any_price = packs_at_any_price
+        self.force_packing = force_packing
         self.packing = Packing()
         self._most = lanes
         self._groups: list[Group] = []  # the one whose turn it is comes first

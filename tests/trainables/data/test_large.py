@@ -128,7 +128,7 @@ def test_a_trial_trains_the_same_from_a_file(files, folds, tmp_path, one_thread)
         trial = open_trial(recipe, CONFIG, 1)
         trial.advance(3)
         rows.append(trial.rows)
-        pool = Pool(copy.deepcopy(recipe), packs_at_any_price=True)
+        pool = Pool(copy.deepcopy(recipe), force_packing=True)
         member = pool.open(CONFIG, 1)
         member.until = 3
         while pool.due():

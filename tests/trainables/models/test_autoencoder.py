@@ -284,7 +284,7 @@ LANES = {
 @pytest.mark.parametrize("name", LANES)
 def test_a_lane_computes_what_it_would_alone(name):
     shared = recipe(dtype="float64", metrics=("val_r2",))
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     configs = [{**BASE, **config} for config in LANES[name]]
     members = [pool.open(config, seed) for seed, config in enumerate(configs)]
     assert [member.alone for member in members] == [""] * len(members)
@@ -308,7 +308,7 @@ def test_a_lane_computes_what_it_would_alone(name):
 
 
 def packs_of(configs, shared=None):
-    pool = Pool(shared or recipe(), packs_at_any_price=True)
+    pool = Pool(shared or recipe(), force_packing=True)
     members = [pool.open({**BASE, **config}, s) for s, config in enumerate(configs)]
     return len({id(member.replicas[0].pack) for member in members})
 
@@ -323,7 +323,7 @@ def test_what_shares_a_stack():
 
 
 def test_a_plain_dense_one_is_a_program_of_images_and_tables():
-    pool = Pool(recipe(), packs_at_any_price=True)
+    pool = Pool(recipe(), force_packing=True)
     assert pool.open(BASE, 0).replicas[0].program is not None
     assert pool.open({**BASE, "kl": 0.1}, 0).replicas[0].program is None
 

@@ -294,7 +294,7 @@ def test_a_lane_computes_what_it_computes_alone(image_recipe, config):
     for trial in trials[1:]:
         for rate in {"dropout", "spatial_dropout"} & set(trial):
             trial[rate] += 0.1
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     members = [pool.open(trial, seed) for seed, trial in enumerate(trials)]
     assert [member.alone for member in members] == [""] * len(members)
     assert len({id(member.replicas[0].pack) for member in members}) == 1
@@ -325,7 +325,7 @@ def test_memory_for_lanes_counts_what_convolutions_put_out(image_recipe, monkeyp
     monkeypatch.setattr("lanewise.trainables.packs.gain._free", lambda device: 1e9)
 
     def room(width):
-        pool = Pool(image_recipe(), packs_at_any_price=True)
+        pool = Pool(image_recipe(), force_packing=True)
         lane = pool.open({"channels": [width], "global_pool": "avg"}, 0).replicas[0]
         lane.park()
         return room_for(lane, "cpu")

@@ -348,7 +348,7 @@ def test_lanes_of_other_rates_decays_and_dropouts_share_a_pack_and_compute_what_
     tmp_path,
 ):
     recipe = shared()
-    pool = Pool(recipe, packs_at_any_price=True)
+    pool = Pool(recipe, force_packing=True)
     configs = [
         {**BOTH, "lr": 0.01 * k, "l2_user": 0.1 * k, "l2_item": 0.2 / k, "dropout": 0.1 * k}
         for k in (1, 2, 3)

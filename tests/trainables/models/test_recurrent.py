@@ -237,7 +237,7 @@ def test_a_lane_computes_what_the_trial_does_alone(name, task, config, tmp_path)
     other = {**config, "lr": 0.03}
     if "dropout" in config:
         other |= {"dropout": 0.1, "recurrent_dropout": 0.2}
-    pool = Pool(shared, None, packs_at_any_price=True)
+    pool = Pool(shared, None, force_packing=True)
     members = [pool.open(c, seed) for seed, c in enumerate((config, other))]
     assert [member.alone for member in members] == ["", ""]
     assert len({id(lane.pack) for member in members for lane in member.replicas}) == 1

@@ -274,7 +274,7 @@ def finish(pool, until, *members):
 
 def check_together(recipe, build, trials, until=EPOCHS, *, solo=True):
     """Trials in one pool against plain loops and, their rows, against solo trials."""
-    pool = Pool(recipe, packs_at_any_price=True)
+    pool = Pool(recipe, force_packing=True)
     members = [pool.open(config, seed) for seed, config in enumerate(trials)]
     assert [member.alone for member in members] == [""] * len(trials)
     finish(pool, until, *members)
@@ -656,7 +656,7 @@ class Life:
 
     def __init__(self, recipe, build, trials, folder):
         self.recipe, self.build, self.folder = recipe, build, folder
-        self.pool = Pool(recipe, packs_at_any_price=True)
+        self.pool = Pool(recipe, force_packing=True)
         self.waiting = list(enumerate(trials))
         self.seated = []  # (member, plain, config)
 

@@ -46,7 +46,7 @@ def test_modules_that_compute_something_else_never_share_a_stack(recipe):
     shared = recipe(
         "sklearn:wine", dtype="float64", model="own.py:build", callable=Choosing, epochs=2
     )
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     trials = [
         {"kind": kind, "scale": scale, "constant": constant, "batch_size": 40}
         for kind, scale, constant in (
@@ -69,7 +69,7 @@ def test_modules_that_compute_something_else_never_share_a_stack(recipe):
 
 def test_replicas_are_lanes_and_their_mean_is_what_counts(recipe):
     shared = recipe("sklearn:wine", dtype="float64", folds=3, seeds=2, epochs=3)
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     config = {"hidden": [10], "batch_size": 16, "dropout": 0.2}
     member = pool.open(config, 4)
     assert member.lanes == 6
@@ -89,7 +89,7 @@ def test_a_checkpoint_goes_both_ways(recipe, tmp_path, name):
     config = {"hidden": [11], "optimizer": name, "dropout": 0.3, "norm": "batch", "batch_size": 32}
     whole = open_trial(shared, config, 7)
     whole.advance(4)
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     pool.open({**config, "hidden": [12]}, 1)
     lane = pool.open(config, 7)
     lane.until = 2
@@ -99,7 +99,7 @@ def test_a_checkpoint_goes_both_ways(recipe, tmp_path, name):
     alone = open_trial(shared, config, 7, tmp_path / "lane")
     alone.advance(3)
     alone.save(tmp_path / "alone")
-    again = Pool(shared, packs_at_any_price=True).open(config, 7, tmp_path / "alone")
+    again = Pool(shared, force_packing=True).open(config, 7, tmp_path / "alone")
     again.until = 4
     again.replicas[0].pack.turn()
     assert [epoch for epoch, _ in again.rows] == [1, 2, 3, 4]
@@ -114,7 +114,7 @@ def test_a_lane_that_diverges_fails_alone(recipe):
     shared = recipe("sklearn:wine", epochs=4)
 
     def neighbours(*more):
-        pool = Pool(shared, packs_at_any_price=True)
+        pool = Pool(shared, force_packing=True)
         members = [pool.open({"hidden": [8], "batch_size": 32}, s) for s in range(3)]
         guests = [pool.open({"hidden": [8], "batch_size": 32, **config}, 9) for config in more]
         for member in (*members, *guests):
@@ -133,7 +133,7 @@ def test_a_lane_that_diverges_fails_alone(recipe):
 
 def test_padding_stays_zero_and_within_its_limit(recipe):
     shared = recipe("sklearn:wine", dtype="float64", epochs=3)
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     kinds = [(name, act) for name in OPTIMIZERS for act in ("sigmoid", "selu")]
     members = [
         pool.open({"hidden": [12 if n % 2 else 11], "activation": act, "optimizer": name}, n)
@@ -153,7 +153,7 @@ def test_padding_stays_zero_and_within_its_limit(recipe):
 
 def test_what_divides_by_zero_where_nothing_is_learned_is_not_padded(recipe):
     shared = recipe("sklearn:wine", dtype="float64", epochs=2)
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     pool.open({"hidden": [12]}, 0)
     member = pool.open({"hidden": [11], "optimizer": {"name": "adam", "eps": 0.0}}, 1)
     (lane,) = member.replicas
@@ -161,7 +161,7 @@ def test_what_divides_by_zero_where_nothing_is_learned_is_not_padded(recipe):
 
 
 def test_depth_and_batch_size_go_to_other_packs_and_the_rest_shares_one(recipe):
-    pool = Pool(recipe("sklearn:wine"), packs_at_any_price=True)
+    pool = Pool(recipe("sklearn:wine"), force_packing=True)
     base = {"hidden": [12], "batch_size": 32}
     shared = [{}, {"hidden": [11]}, {"activation": "tanh"}, {"dropout": 0.5}, {"lr": 0.1},
               {"optimizer": "sgd"}, {"clip_norm": 1.0}, {"l1": 0.1}]  # fmt: skip
@@ -172,7 +172,7 @@ def test_depth_and_batch_size_go_to_other_packs_and_the_rest_shares_one(recipe):
 
 
 def test_a_pack_that_breaks_lets_its_trials_train_alone(recipe, monkeypatch):
-    pool = Pool(recipe("sklearn:wine"), packs_at_any_price=True)
+    pool = Pool(recipe("sklearn:wine"), force_packing=True)
     members = [pool.open({"hidden": [8]}, seed) for seed in range(2)]
     for member in members:
         member.until = 1
@@ -196,7 +196,7 @@ def test_a_pack_that_breaks_lets_its_trials_train_alone(recipe, monkeypatch):
 
 
 def test_what_stops_a_person_stops_the_pool(recipe, monkeypatch, tmp_path):
-    pool = Pool(recipe("sklearn:wine"), packs_at_any_price=True)
+    pool = Pool(recipe("sklearn:wine"), force_packing=True)
     member = pool.open({"hidden": [8]}, 0)
     member.until = 1
 
@@ -211,7 +211,7 @@ def test_what_stops_a_person_stops_the_pool(recipe, monkeypatch, tmp_path):
 
 
 def test_patience_ends_a_lane_and_not_its_neighbours(recipe):
-    pool = Pool(recipe("sklearn:wine", epochs=9), packs_at_any_price=True)
+    pool = Pool(recipe("sklearn:wine", epochs=9), force_packing=True)
     # At such a rate nothing is learned, so that the first epoch stays the best.
     ended = pool.open({"hidden": [8], "lr": 1e-12, "patience": 2, "optimizer": "sgd"}, 0)
     other = pool.open({"hidden": [8]}, 1)
@@ -247,7 +247,7 @@ def test_no_more_lanes_than_memory_has_room_for(recipe, monkeypatch):
     from lanewise.trainables.packs import gain
 
     monkeypatch.setattr(gain, "_free", lambda device: 2e6)
-    pool = Pool(recipe("sklearn:wine"), packs_at_any_price=True)
+    pool = Pool(recipe("sklearn:wine"), force_packing=True)
     pool.open({"hidden": [100, 100], "batch_size": 32}, 0)
     assert 1 <= pool.lanes <= 10
 
@@ -255,7 +255,7 @@ def test_no_more_lanes_than_memory_has_room_for(recipe, monkeypatch):
 def test_a_lane_can_be_copied_into_another(recipe):
     """As population based training does: the copy goes on as the source would."""
     shared = recipe("sklearn:wine", dtype="float64", epochs=4)
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     config = {"hidden": [11], "optimizer": "nadam", "batch_size": 32}
     source, copied = pool.open(config, 5), pool.open(config, 5)
     pool.open({"hidden": [12]}, 1)

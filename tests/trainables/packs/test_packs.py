@@ -25,7 +25,7 @@ BASE = {"hidden": [10], "batch_size": 32, "lr": 0.01}
 
 
 def packed(recipe, lanes=None):
-    return Pool(recipe, lanes, packs_at_any_price=True)
+    return Pool(recipe, lanes, force_packing=True)
 
 
 def finish(pool, until, *members):

@@ -123,7 +123,7 @@ class EvaluatedItem(Two):
 )
 def test_what_does_not_pack_trains_alone_says_why_and_learns_the_same(recipe, kind, why):
     shared = recipe("sklearn:wine", model="own.py:build", callable=kind, epochs=2)
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     members = [pool.open(BASE, seed) for seed in (3, 4)]
     for member in members:
         assert member.alone
@@ -155,7 +155,7 @@ class Tuple(Two):
 @pytest.mark.parametrize("kind", [Wide, Tuple])
 def test_a_wrong_output_is_told_as_it_is_alone(recipe, kind):
     shared = recipe("sklearn:wine", model="own.py:build", callable=kind, epochs=2)
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     member = pool.open(BASE, 0)
     assert member.alone == "it does not return [batch, outputs]"
     member.until = 1
@@ -220,7 +220,7 @@ def test_lanes_equal_trials_alone_whatever_the_code_does(recipe, kind, choices, 
         alone = open_trial(shared, config, seed)
         alone.advance(2)
         expected.append(alone.rows)
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     members = [pool.open(config, seed) for seed, config in enumerate(trials)]
     assert [member.alone for member in members] == [""] * len(members)
     assert len({id(member.replicas[0].pack) for member in members}) == packs
@@ -254,7 +254,7 @@ def test_what_gains_nothing_trains_alone_but_for_who_wants_packs_at_any_price(re
     member.until = 1
     pool.turn()
     assert (member.epoch, member.error) == (1, None)
-    assert Pool(shared, packs_at_any_price=True).open(config, 0).alone == ""
+    assert Pool(shared, force_packing=True).open(config, 0).alone == ""
 
 
 def test_what_gains_packs_and_tells_how_much(recipe, monkeypatch):

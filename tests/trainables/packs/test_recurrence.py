@@ -257,7 +257,7 @@ def net(kind, **options):
 
 
 def members_of(shared, config):
-    pool = Pool(shared, packs_at_any_price=True)
+    pool = Pool(shared, force_packing=True)
     members = [pool.open(config, seed) for seed in (3, 4)]
     for member in members:
         member.until = shared.epochs
