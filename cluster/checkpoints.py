@@ -98,13 +98,14 @@ class Checkpoints:
         """
         if not self.storage.snapshots:
             return 0
+        if history.closed is not None:
+            snapshots.remove_all(Path(self.storage.folder))
+            return 0
         sizes = {path: _size(path) for path in snapshots.all_in(Path(self.storage.folder))}
         ended = sum(self._sizes.values())
         for path in list(sizes):
-            is_over = history.closed is not None
-            if is_over or (
-                ended + sum(sizes.values()) > self.limit and self._is_left_behind(path, history)
-            ):
+            is_too_much = ended + sum(sizes.values()) > self.limit
+            if is_too_much and self._is_left_behind(path, history):
                 snapshots.remove(path)
                 del sizes[path]
         return sum(sizes.values())

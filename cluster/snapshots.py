@@ -81,6 +81,12 @@ def remove(path: Path) -> None:
             path.unlink()
 
 
+def remove_all(folder: Path) -> None:
+    """Of a sweep that is over, with what a kill has left half written."""
+    for path in [*all_in(folder), *folder.glob(".trial-*@*.tmp")]:
+        remove(path)
+
+
 def rung_of(path: Path) -> int:
     """At which a snapshot was taken."""
     return int(path.name.rpartition("@")[2])

@@ -64,7 +64,7 @@ class Adapter(FIFOScheduler):  # type: ignore[misc]  # Ray is untyped
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         run = decode_run(trial.config[RUN])
         path = getattr(trial, "pickled_error_file", None)
-        is_preempted = bool(path) and _says_preempted(Path(path))
+        is_preempted = path is not None and _says_preempted(Path(path))
         self._bridge.inbox.put(Loss(run, _why(trial), is_preempted))
 
 

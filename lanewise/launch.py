@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from lanewise import sweepfile, tracking, yaml
 from lanewise.beforehand import examined, tell
-from lanewise.cluster import executors
+from lanewise.cluster import executors, snapshots
 from lanewise.cluster.surroundings import kept
 from lanewise.dashboards.launcher import warmed
 from lanewise.dashboards.state import (
@@ -125,6 +125,7 @@ def resume(name: str | None, options: Options) -> dict[str, Any]:
             _drop_broken(options.home, view)
             projector = Projector(options.home, sweep_id, _known_uri(view.launch, options))
             if view.history.closed:
+                snapshots.remove_all(options.home.checkpoints(sweep_id))  # if it was killed then
                 status = view.history.closed.status
                 is_unreported = read_cursor(options.home, sweep_id).report == DUE
                 if is_unreported or pending(options.home, sweep_id, journal):
@@ -164,6 +165,7 @@ def stop(name: str | None, home: Home) -> str:
         sweep = _replayed(view)
         sweep.close(BY_A_PERSON)
         journal.append(sweep_id, view.seq, sweep.drain())
+        snapshots.remove_all(home.checkpoints(sweep_id))
         projector = Projector(home, sweep_id, _known_uri(view.launch, Options(home)))
         projector.start()
     left = projector.finish(journal, patience=60.0)

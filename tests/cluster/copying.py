@@ -61,7 +61,8 @@ def weight(history: History, number: int, epoch: int) -> float:
 
 def check_weights(history: History) -> None:
     """Every trial reported each epoch once, of the weights that it was to have."""
+    metric = history.objective.metric
     for trial in history:
         assert [epoch for epoch, _ in trial.rows] == list(range(1, trial.epoch + 1))
         for epoch, row in trial.rows:
-            assert row["score"] == weight(history, trial.number, epoch), (trial.number, epoch)
+            assert row[metric] == weight(history, trial.number, epoch), (trial.number, epoch)

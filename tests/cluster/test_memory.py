@@ -16,7 +16,7 @@ worker ID=c1923399ac)
 ] Top 10 memory users: PID MEM(GB) COMMAND 29955 99.39 python -m something.else"""
 
 
-def test_of_several_workers_the_greediest_is_named() -> None:
+def test_of_several_workers_the_largest_is_named() -> None:
     assert is_low_memory(TEXT)
     assert largest_process(TEXT) == 30235
 

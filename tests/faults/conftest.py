@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-# importlib mode leaves sys.path alone: the helpers here and of the command line are found by name.
-sys.path += [str(Path(__file__).parent), str(Path(__file__).parent.parent / "lanewise")]
+# importlib mode leaves sys.path alone: the helpers here and of others are found by name.
+sys.path += [str(Path(__file__).parents[1] / name) for name in ("faults", "lanewise", "cluster")]
 
 from commandline import lanewise as lanewise
 from commandline import migrated as migrated

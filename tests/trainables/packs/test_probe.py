@@ -235,7 +235,7 @@ def test_lanes_equal_trials_alone_whatever_the_code_does(recipe, kind, choices, 
     assert all((a == f.x_val).all() for a, f in zip(data, shared.prepared.folds, strict=True))
 
 
-def test_what_gains_nothing_trains_alone_but_for_who_wants_packs_at_any_price(recipe, monkeypatch):
+def test_what_gains_nothing_trains_alone_but_for_who_forces_packing(recipe, monkeypatch):
     asked = []
 
     def slow(*given):
