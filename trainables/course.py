@@ -16,6 +16,7 @@ from lanewise.trainables.errors import BadValue, CheckpointError, ConfigError
 from lanewise.trainables.metrics import check_metric, reported
 from lanewise.trainables.state import describe
 from lanewise.trainables.trial import Recipe, Row
+from lanewise.trainables.weights import renumbered
 
 
 class Keeper(Protocol):
@@ -145,7 +146,8 @@ class Course:
             if source["epoch"] != state["epoch"]:
                 message = f"is of epoch {source['epoch']}, {path} of epoch {state['epoch']}"
                 raise CheckpointError(f"{adopt} {message}")
-            tensors = _but_best(theirs) | _best(tensors)
+            mine = [name for name in _named(replicas) if _is_now(name)]
+            tensors = renumbered(_but_best(theirs), mine, _is_now) | _best(tensors)
             self.adopted, trained_with = adopt.name, source["config"]
         # Another optimizer (as population based training may choose) starts with a fresh state.
         same = _optimizers(trained_with) == _optimizers(self.config)
@@ -193,6 +195,11 @@ def _but_best(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _is_best(name: str) -> bool:
     """Whether "REPLICA.NAME" is among the best weights."""
     return name.partition(".")[2].startswith("best.")
+
+
+def _is_now(name: str) -> bool:
+    """Whether "REPLICA.NAME" is among the present weights."""
+    return name.partition(".")[2].startswith("now.")
 
 
 def _named(replicas: Sequence[Keeper]) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -86,6 +86,28 @@ def copy_state(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str) ->
         for name, tensor in weights.items():
             _set_buffer(module, name, tensor.clone())
     set_extra(module, saved)
+
+
+def renumbered(
+    tensors: Mapping[str, Tensor], names: Iterable[str], concerns: Callable[[str], bool]
+) -> dict[str, Tensor]:
+    """Tensors of another model of the same layers, by the names that this model gives them.
+
+    A layer that may be left out (dropout of rate 0) shifts the numbers of those behind it, not
+    their order. Where their number differs, too, names stay as they are.
+
+    Args:
+        concerns: which of the tensors' names; all others stay as they are.
+    """
+    theirs = sorted(filter(concerns, tensors), key=_by_number)
+    ours = sorted(names, key=_by_number)
+    renamed = dict(zip(theirs, ours, strict=True)) if len(theirs) == len(ours) else {}
+    return {renamed.get(name, name): tensor for name, tensor in tensors.items()}
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    """Sorts ``10.weight`` behind ``9.weight``."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in name.split(".")]
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

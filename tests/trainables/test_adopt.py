@@ -208,3 +208,24 @@ def test_a_function_without_checkpoints_cannot_be_copied(function, tmp_path):
         alone(
             function, named(tmp_path, "own"), 2, tmp_path / "trial-own", tmp_path / "trial-source"
         )
+
+
+@pytest.mark.parametrize("opened", [alone, packed])
+@pytest.mark.parametrize("rates", [(0.0, 0.3), (0.3, 0.0)])
+def test_a_rate_of_zero_has_no_layer_and_shifts_the_numbers_of_others(
+    recipe, tmp_path, opened, rates
+):
+    shared = recipe("sklearn:wine", epochs=6)
+    mine, theirs = ({**CONFIG, "hidden": [9, 7], "dropout": rate} for rate in rates)
+    source = trained(shared, theirs, 1, 2, tmp_path / "source")
+    trained(shared, mine, 2, 2, tmp_path / "own")
+    trial = opened(shared, mine, 2, tmp_path / "own", tmp_path / "source")
+    ours, sources = tensors(trial), tensors(source)
+    assert ours.keys() != sources.keys()
+    for (name, tensor), (other, their_tensor) in zip(ours.items(), sources.items(), strict=True):
+        assert name.split(".")[2:] == other.split(".")[2:]  # weight, bias, running_mean ...
+        assert torch.equal(tensor, their_tensor)
+    trial.advance(3) if opened is alone else None
+    # Of other layers it is still another model.
+    with pytest.raises(CheckpointError, match="of another model"):
+        opened(shared, {**mine, "norm": None}, 2, tmp_path / "own", tmp_path / "source")
