@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -140,7 +141,7 @@ class History:
         self._running: dict[int, Trial] = {}
         self._waiting: dict[int, Trial] = {}
         self._paused: dict[int, Trial] = {}
-        self._rungs: dict[tuple[tuple[int, ...], int], Rung] = {}
+        self._rungs: defaultdict[tuple[tuple[int, ...], int], Rung] = defaultdict(Rung)
 
     @classmethod
     def of(cls, spec: Spec) -> History:
@@ -280,13 +281,12 @@ class History:
         for rung in trial.rungs:
             if trial.epoch < rung <= epoch:
                 score = self.objective.score(metrics[self.objective.metric])
-                at = self._rungs.setdefault((trial.rungs, rung), Rung())
-                at.enter(trial.number, score)
+                self._rungs[trial.rungs, rung].enter(trial.number, score)
 
     def _miss_rungs(self, trial: Trial) -> None:
         for rung in trial.rungs:
             if rung > trial.epoch:
-                self._rungs.setdefault((trial.rungs, rung), Rung()).missed += 1
+                self._rungs[trial.rungs, rung].missed += 1
 
     def _update_best(self, trial: Trial, epoch: int, metrics: Metrics) -> None:
         rank = rank_of(self.objective, epoch, metrics, self.constraints)

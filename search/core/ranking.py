@@ -34,7 +34,7 @@ def rank_of(
     were kept (``Objective.ties``).
     """
     score = objective.score(metrics[objective.metric])
-    violation = sum(constraint.violation(metrics) for constraint in constraints)
+    violation = sum(each.violation(metrics) for each in constraints) if constraints else 0
     if objective.ties == "age":
         return -violation, score, 0.0, 0
     loss = metrics.get(LOSS)
