@@ -80,7 +80,7 @@ def run(
     uri = tracking.tracking_uri(options.tracking_uri, file.mlflow.tracking_uri)
     with warmed(options.home, uri):
         with waiting("reading the data", shown=options.shows_progress):
-            plan = make_plan(file, base, function)
+            plan = make_plan(file, base, function, home=options.home)
         # Plain: a person may be in a debugger in their own code.
         with waiting("trying the model on a few rows", shown=options.shows_progress, plain=True):
             plan = examined(plan, is_remote=options.address is not None)

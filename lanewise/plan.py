@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from lanewise.cluster.surroundings import enter, kept
 from lanewise.dashboards.state import is_masked
+from lanewise.earlier import informed
 from lanewise.errors import SweepFileError
 from lanewise.search.core.spec import RETRIES, Budget, Objective, Plugin, Spec
 from lanewise.search.samplers import check_sampler
 from lanewise.search.schedulers import Scheduler, make_scheduler
+from lanewise.search.store.home import Home
 from lanewise.search.store.view import View
 from lanewise.sections import Data
 from lanewise.spaces import Space, SpaceError
@@ -106,17 +108,22 @@ def make_plan(
     base: Path,
     function: Callable[..., Any] | None = None,
     spec: Spec | None = None,
+    home: Home | None = None,
 ) -> Plan:
     """Checks a sweep file through and through and loads its data.
 
     Args:
         spec: of the journal, when a sweep is resumed; else it is made from the file.
+        home: with the earlier sweeps that it names; by default the one that a command would take.
 
     Raises:
         SweepFileError, SpaceError, SearchError, TrainableError: one line each.
     """
     _check_model(file, base, function)
-    spec = spec or make_spec(file)
+    notes = {}
+    if spec is None:
+        spec, told = informed(make_spec(file), file.sources_of_results, base, home or Home.find())
+        notes = {"from": told} if told else {}
     check_sampler(spec)
     scheduler = make_scheduler(spec)
     _check_configs(file, spec)
@@ -124,7 +131,7 @@ def make_plan(
     prepared = _prepare(file, base)
     if prepared is not None:
         _check_data(file, spec, prepared.info)
-    return Plan(file, base, spec, prepared, function, os.getcwd())
+    return Plan(file, base, spec, prepared, function, os.getcwd(), notes)
 
 
 def plan_again(view: View) -> Plan:

@@ -74,6 +74,11 @@ class SweepFile(Section):
     folds: Count = Field(1, description="k-fold cross-validation within each trial")
     seeds: Count = Field(1, description="repetitions of each trial with other seeds")
     start: list[dict[str, Any]] = Field([], description="configurations to try first")
+    # A word of Python's, so that no line of code can declare or read it.
+    __annotations__["from"] = "str | list[str]"
+    locals()["from"] = Field(
+        [], description="what the sampler learns from first: earlier sweeps, CSV files of results"
+    )
     repeats: bool = Field(False, description="whether a configuration may be tried again")
     max_concurrent: Count | None = Field(None, description="the most trials at a time")
     retries: dict[str, Annotated[int, Field(ge=0)]] = Field(
@@ -93,6 +98,12 @@ class SweepFile(Section):
         if self.model is not None and self.data is None:
             raise ValueError("data: a model needs data (data: {source: ...})")
         return self
+
+    @property
+    def sources_of_results(self) -> list[str]:
+        """The key ``from``."""
+        given: str | list[str] = getattr(self, "from")
+        return [given] if isinstance(given, str) else given
 
     @property
     def model_name(self) -> str | None:
