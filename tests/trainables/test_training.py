@@ -260,7 +260,7 @@ def test_the_kept_epoch_is_the_one_that_the_sweep_names(rows, mode, ties):
     history.apply(Asked(0, {}, 99))
     history.apply(Reported(0, tuple(enumerate(rows, 1)), Continue(99)))
     course = object.__new__(Course)
-    course.recipe = Recipe(monitor="m", mode=mode, ties=ties)
+    course.recipe, course.given = Recipe(monitor="m", mode=mode, ties=ties), {}
     course.names, course.rows, course.epoch, course.best_epoch = ("m", "val_loss"), [], 0, 0
     for row in rows:
         course.end_epoch([{"val_loss": math.inf, **row}], [])
