@@ -106,6 +106,7 @@ def left_over(home: Path) -> list[Path]:
     return list(home.glob("sweeps/*/checkpoints/*.note"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("executor", ["inline", *LONG])
 def test_ctrl_c_ends_gracefully_and_the_sweep_resumes(executor: str, lanewise: Lanewise) -> None:
     lanewise.write("killed.yaml", SWEEP)
@@ -215,6 +216,7 @@ def test_stop_ends_a_killed_sweep_for_good(lanewise: Lanewise) -> None:
     assert len(children(runs)) == summary["trials"]["asked"]
 
 
+@pytest.mark.long
 def test_stop_cancels_what_is_running(lanewise: Lanewise) -> None:
     lanewise.write("killed.yaml", SWEEP.replace(f"trials: {TRIALS}", "trials: 500"))
     process = lanewise.start("run", "killed.yaml", "--executor", "inline")

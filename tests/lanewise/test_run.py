@@ -226,6 +226,7 @@ def forget_the_end(journal: Any) -> None:
     journal.close()
 
 
+@pytest.mark.long
 def test_sync_rebuilds_mlflow_from_the_journal(lanewise: Lanewise) -> None:
     summary = lanewise.json("run", "sweep.yaml", "--executor", "inline")
     before = mlflow_runs(summary["mlflow"]["tracking_uri"], "small")
