@@ -89,7 +89,7 @@ def test_the_python_tour_runs(tmp_path: Path) -> None:
     done = run_in(tmp_path, [sys.executable, "-c", tour])
     assert done.returncode == 0, done.stderr
     # Numbers are the machine's; the shape of what comes out is everybody's.
-    shape = r"\{'hidden': \[.*\} [01]\.\d+\n\[[01 ]+\]\n"
+    shape = r"\{'hidden': \[.*\}\n[01]\.\d+ \[[01 ]+\]\n"
     assert re.fullmatch(shape, done.stdout)
     assert len([block for block in blocks("text") if re.fullmatch(shape, block)]) == 1
 

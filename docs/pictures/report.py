@@ -12,7 +12,7 @@ from lanewise.search.store.home import Home
 from lanewise.search.store.view import find, open_view
 
 SHOWN = Home(Path("/home/ada/digits/.lanewise"))  # in the commands, so that no machine is named
-SIZE = "1200,1900"
+SIZE = "1200,1000"
 
 
 def main() -> None:
