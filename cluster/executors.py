@@ -55,7 +55,6 @@ class ExecutorType:
         packs: it trains many models at once, as lanes of packs.
         isolates: each trial has a process with resources of its own.
         is_remote: it can use a cluster; else it is this process.
-        pauses: a trial can wait at a rung while others train.
         functions: it runs training functions of a person's own.
     """
 
@@ -63,7 +62,6 @@ class ExecutorType:
     packs: bool = False
     isolates: bool = False
     is_remote: bool = True
-    pauses: bool = True
     functions: bool = True
 
 

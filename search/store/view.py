@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lanewise.search.core.events import Asked, Closed, Launched, Opened, Reported
+from lanewise.search.core.events import Asked, Closed, Launched, Opened, Reported, Resumed
 from lanewise.search.core.history import History
 from lanewise.search.core.spec import Spec
 from lanewise.search.errors import JournalError, UnknownSweepError, no_sweeps
@@ -48,7 +48,7 @@ class View:
         elif self.sessions and not isinstance(record.event, Closed):
             # A controller ticks before it closes; without one, a person ended the sweep later on.
             self.sessions[-1] = (self.sessions[-1][0], record.at)
-        if isinstance(record.event, Asked | Reported):
+        if isinstance(record.event, Asked | Resumed | Reported):
             self.decided_at = record.at
 
     def status(self, home: Home) -> str:
