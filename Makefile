@@ -19,7 +19,7 @@ test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not long and not night'
 
 test-long: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m long
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'long and not night'
 
 test-night: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m night
