@@ -229,3 +229,22 @@ def test_a_rate_of_zero_has_no_layer_and_shifts_the_numbers_of_others(
     # Of other layers it is still another model.
     with pytest.raises(CheckpointError, match="of another model"):
         opened(shared, {**mine, "norm": None}, 2, tmp_path / "own", tmp_path / "source")
+
+
+@pytest.mark.parametrize("opened", [alone, packed])
+def test_best_weights_of_its_own_architecture_stay_until_there_are_better_ones(
+    recipe, tmp_path, opened
+):
+    shared = recipe("sklearn:wine", epochs=6)
+    theirs, mine = CONFIG, {**CONFIG, "norm": None, "hidden": [5]}
+    trained(shared, theirs, 1, 3, tmp_path / "source")
+    own = trained(shared, mine, 2, 3, tmp_path / "own")
+    trial = opened(shared, theirs, 2, tmp_path / "own", tmp_path / "source")
+    assert_equal(tensors(trial, "best."), tensors(own, "best."))
+    trial.save(tmp_path / "again")
+    again = opened(shared, theirs, 2, tmp_path / "again", tmp_path / "source")
+    assert_equal(tensors(again, "best."), tensors(own, "best."))
+    kept = TrainedModel.load(tmp_path / "again", shared)
+    assert kept.config["hidden"] == [5]
+    again.replicas[0].keep_best()
+    assert tensors(again, "best.").keys() != tensors(own, "best.").keys()

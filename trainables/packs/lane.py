@@ -117,6 +117,8 @@ class Lane:
         self.weight_C = class_weights(config["class_weight"], data.y_train, classes, unit.dtype)
         self.parked: Values | None = self._first_values(parameters, module, unit)
         self.has_best = False
+        # Best weights of another architecture, from before it took over another trial's weights.
+        self._earlier_best: dict[str, Tensor] = {}
         self.done = 0
         self.owner: Owner
         self.pack: Pack | None = None
@@ -240,7 +242,7 @@ class Lane:
     # -- course.Keeper ------------------------------------------------------------------------
 
     def keep_best(self) -> None:
-        self.has_best = True
+        self.has_best, self._earlier_best = True, {}
         if self.pack is not None:
             self.pack.stack.keep_best(self.place)
 
@@ -248,6 +250,7 @@ class Lane:
         """As `Replica.tensors`: a checkpoint is the same, however a trial was trained."""
         values = self.values()
         found = self._weights("now", values.rows[PARAM], values.buffers)
+        found |= self._earlier_best
         if self.has_best:
             found |= self._weights("best", values.rows[BEST], values.best_buffers)
         if self.stepper.count:
@@ -265,9 +268,7 @@ class Lane:
         values = self.parked
         assert values is not None
         self._take_weights(tensors, "now", values.rows[PARAM], values.buffers)
-        self.has_best = any(name.startswith("best.") for name in tensors)
-        if self.has_best:
-            self._take_weights(tensors, "best", values.rows[BEST], values.best_buffers)
+        self._take_best({n: t for n, t in tensors.items() if n.startswith("best.")}, values)
         if with_optimizer:
             self._take_optimizer(tensors, values.rows[1 : 1 + STATE_ROWS])
         if "rate" in tensors:
@@ -285,6 +286,15 @@ class Lane:
     def _parts(self, row_P: Tensor) -> list[Tensor]:
         split = torch.split(row_P, sizes(self.shapes))
         return [part.view(shape) for part, shape in zip(split, self.shapes, strict=True)]
+
+    def _take_best(self, best: Mapping[str, Tensor], values: Values) -> None:
+        own = self._weights("best", values.rows[BEST], values.best_buffers)
+        self.has_best = {n: t.shape for n, t in best.items()} == {
+            n: t.shape for n, t in own.items()
+        }
+        if self.has_best:
+            self._take_weights(best, "best", values.rows[BEST], values.best_buffers)
+        self._earlier_best = {} if self.has_best else dict(best)
 
     def _take_weights(
         self, tensors: Mapping[str, Tensor], prefix: str, row: Tensor, buffers: Mapping[str, Tensor]
