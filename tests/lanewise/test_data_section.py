@@ -208,7 +208,7 @@ print(json.dumps([[(i.dataset.name, i.tags[0].value) for i in run.inputs.dataset
 
 
 @pytest.mark.long
-def test_a_sweep_on_three_files_shows_them_in_mlflow_once(lanewise: Lanewise) -> None:
+def test_a_sweep_on_three_files_shows_them_in_mlflow_once_a_run(lanewise: Lanewise) -> None:
     write_files(lanewise.folder)
     data = "source: train.csv, validation: val.csv, test: test.csv, target: y, group: who"
     lanewise.write("sweep.yaml", SWEEP.replace("DATA", data))
@@ -217,7 +217,7 @@ def test_a_sweep_on_three_files_shows_them_in_mlflow_once(lanewise: Lanewise) ->
     uri = f"sqlite:///{lanewise.home / 'mlflow.db'}"
     shown = run_python(INPUTS, uri)
     for name, role in {"train": "training", "val": "validation", "test": "test"}.items():
-        assert shown.count(f'["{name}.csv", "{role}"]') == 1
+        assert shown.count(f'["{name}.csv", "{role}"]') == 3  # the sweep's run, two trials'
     assert lanewise.run("sync", "rows").returncode == 0
     assert run_python(INPUTS, uri) == shown
 
