@@ -160,9 +160,9 @@ def test_a_deleted_experiment_is_said_at_once(lanewise: Lanewise) -> None:
     uri = f"sqlite:///{lanewise.home / 'mlflow.db'}"
     code = "import sys, mlflow; c = mlflow.MlflowClient(sys.argv[1])\n"
     found = "c.search_experiments(view_type=3, filter_string=\"name = 'tracked'\")[0].experiment_id"
-    there = "import os; os.chdir(sys.argv[2])\n"  # MLflow makes ./mlruns
+    there = "import os, sys; os.chdir(sys.argv[2])\n"  # MLflow makes ./mlruns
     gone = "c.delete_experiment(c.create_experiment('tracked'))"
-    run_python(f"{code}{there}{gone}", uri, str(lanewise.home.parent))
+    run_python(f"{there}{code}{gone}", uri, str(lanewise.home.parent))
     done = lanewise.run("run", "tracked.yaml")
     assert done.returncode == 0
     (line,) = [line for line in done.stderr.splitlines() if "was deleted" in line]
