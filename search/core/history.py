@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -278,15 +279,14 @@ class History:
 
     def _enter_rungs(self, trial: Trial, epoch: int, metrics: Metrics) -> None:
         # A user's function may skip epochs: a rung takes the first row at or past it.
-        for rung in trial.rungs:
-            if trial.epoch < rung <= epoch:
-                score = self.objective.score(metrics[self.objective.metric])
-                self._rungs[trial.rungs, rung].enter(trial.number, score)
+        # By bisection: a scheduler may compare at each of a thousand epochs.
+        rungs, score = trial.rungs, self.objective.score(metrics[self.objective.metric])
+        for rung in rungs[bisect_right(rungs, trial.epoch) : bisect_right(rungs, epoch)]:
+            self._rungs[rungs, rung].enter(trial.number, score)
 
     def _miss_rungs(self, trial: Trial) -> None:
-        for rung in trial.rungs:
-            if rung > trial.epoch:
-                self._rungs[trial.rungs, rung].missed += 1
+        for rung in trial.rungs[bisect_right(trial.rungs, trial.epoch) :]:
+            self._rungs[trial.rungs, rung].missed += 1
 
     def _update_best(self, trial: Trial, epoch: int, metrics: Metrics) -> None:
         rank = rank_of(self.objective, epoch, metrics, self.constraints)

@@ -21,7 +21,7 @@ class Ordered:
     def __init__(self, values: Iterable[Standing] = ()) -> None:
         self._blocks: list[list[Standing]] = []
         self._lasts: list[Standing] = []  # of each block
-        self._tree: list[int] = [0]  # of the blocks' lengths; its first place is unused
+        self._tree: list[int] = [0]  # of the blocks' lengths; its first index is unused
         self._size = 0
         for value in values:
             self.add(value)
@@ -33,10 +33,10 @@ class Ordered:
         for block in self._blocks:
             yield from block
 
-    def __getitem__(self, place: int) -> Standing:
-        if not -self._size <= place < self._size:
-            raise IndexError(f"place {place} of {self._size}")
-        block, offset = self._find(place % self._size)
+    def __getitem__(self, index: int) -> Standing:
+        if not -self._size <= index < self._size:
+            raise IndexError(f"index {index} of {self._size}")
+        block, offset = self._find(index % self._size)
         return self._blocks[block][offset]
 
     def __eq__(self, other: object) -> bool:
@@ -90,15 +90,15 @@ class Ordered:
             del self._blocks[at], self._lasts[at]
             self._recount()
 
-    def _find(self, place: int) -> tuple[int, int]:
-        """(block, offset in it) of a place from 0."""
+    def _find(self, index: int) -> tuple[int, int]:
+        """(block, offset in it) of a index from 0."""
         block, step = 0, 1 << (len(self._blocks).bit_length() - 1)
         while step:
             after = block + step
-            if after < len(self._tree) and self._tree[after] <= place:
-                block, place = after, place - self._tree[after]
+            if after < len(self._tree) and self._tree[after] <= index:
+                block, index = after, index - self._tree[after]
             step >>= 1
-        return block, place
+        return block, index
 
     def _count(self, block: int, change: int) -> None:
         at = block + 1

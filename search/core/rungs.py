@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from lanewise.search.core.ordered import Ordered
@@ -22,12 +23,13 @@ def geometric(first: int, eta: int, last: int) -> tuple[int, ...]:
 
 def next_rung(rungs: tuple[int, ...], epoch: int) -> int:
     """The first rung behind ``epoch``; the last one where there is none."""
-    return next((rung for rung in rungs if rung > epoch), rungs[-1])
+    return rungs[min(bisect_right(rungs, epoch), len(rungs) - 1)]
 
 
 def last_rung(rungs: tuple[int, ...], epoch: int) -> int:
     """The last rung that a trial at ``epoch`` has reached; 0 before the first."""
-    return max((rung for rung in rungs if rung <= epoch), default=0)
+    reached = bisect_right(rungs, epoch)
+    return rungs[reached - 1] if reached else 0
 
 
 @dataclass

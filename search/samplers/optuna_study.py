@@ -298,31 +298,38 @@ class Storage(BaseStorage):
         trials = [trial for trial in self.trials if states is None or trial.state in states]
         return copy.deepcopy(trials) if deepcopy else trials
 
-    # -- what no sampler does ----------------------------------------------------------------
+    # -- what a sampler has no business with: trials are told, not run ------------------------
 
     def create_new_study(
         self, directions: Sequence[StudyDirection], study_name: str | None = None
     ) -> int:
-        raise NotImplementedError
+        raise _refused("create_new_study")
 
     def delete_study(self, study_id: int) -> None:
-        raise NotImplementedError
+        raise _refused("delete_study")
 
     def get_all_studies(self) -> list[Any]:
-        raise NotImplementedError
+        raise _refused("get_all_studies")
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
-        raise NotImplementedError
+        raise _refused("set_study_user_attr")
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        raise NotImplementedError
+        self.trials[trial_id].user_attrs[key] = value
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        raise NotImplementedError
+        raise _refused("set_trial_state_values")
 
     def set_trial_intermediate_value(
         self, trial_id: int, step: int, intermediate_value: float
     ) -> None:
-        raise NotImplementedError
+        raise _refused("set_trial_intermediate_value")
+
+
+def _refused(method: str) -> NotImplementedError:
+    return NotImplementedError(
+        f"the sampler calls {method} of Optuna's storage; a sampler in a sweep may read its study "
+        "and suggest, but neither make studies nor end trials"
+    )

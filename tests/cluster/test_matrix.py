@@ -59,21 +59,21 @@ def check(executor: str, sampler: str, scheduler: dict[str, Any], folder: Path) 
 @pytest.mark.long
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_pair_inline(sampler: str, tmp_path: Path) -> None:
-    for place, scheduler in enumerate(SCHEDULED):
-        check("inline", sampler, scheduler, tmp_path / str(place))
+    for index, scheduler in enumerate(SCHEDULED):
+        check("inline", sampler, scheduler, tmp_path / str(index))
 
 
 @pytest.mark.long
 @pytest.mark.usefixtures("ray_local")
 def test_each_of_them_packed(tmp_path: Path) -> None:
-    for place in range(max(len(SAMPLERS), len(SCHEDULED))):
-        sampler = list(SAMPLERS)[place % len(SAMPLERS)]
-        check("packed", sampler, SCHEDULED[place % len(SCHEDULED)], tmp_path / str(place))
+    for index in range(max(len(SAMPLERS), len(SCHEDULED))):
+        sampler = list(SAMPLERS)[index % len(SAMPLERS)]
+        check("packed", sampler, SCHEDULED[index % len(SCHEDULED)], tmp_path / str(index))
 
 
 @pytest.mark.night
 @pytest.mark.usefixtures("ray_local")
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_pair_packed(sampler: str, tmp_path: Path) -> None:
-    for place, scheduler in enumerate(SCHEDULED):
-        check("packed", sampler, scheduler, tmp_path / str(place))
+    for index, scheduler in enumerate(SCHEDULED):
+        check("packed", sampler, scheduler, tmp_path / str(index))

@@ -14,7 +14,7 @@ from lanewise.search.core.spec import Budget, Constraint, Objective, Plugin, Spe
 from lanewise.search.errors import SearchError
 from lanewise.search.samplers import make_sampler, optuna
 from lanewise.search.samplers.optuna import OptunaSampler
-from lanewise.search.samplers.optuna_study import MirroredStudy
+from lanewise.search.samplers.optuna_study import MirroredStudy, Storage
 from lanewise.search.sweeps import make_sweep, replay
 from lanewise.spaces import Choice, Float, Int, Space, fingerprint
 
@@ -250,3 +250,14 @@ def test_asking_does_not_touch_optunas_logging():
     sampler = make_sampler(spec("nsga2"))
     sampler.ask(History(SCORE), [0])
     assert library.logging.get_verbosity() == before
+
+
+def test_a_sampler_may_leave_words_on_its_trials_and_not_end_them():
+    from optuna.trial import TrialState
+
+    storage = Storage([Objective("score", "max")])
+    number = storage.create_new_trial(0)
+    storage.set_trial_user_attr(number, "why", "a guess")
+    assert storage.get_trial(number).user_attrs == {"why": "a guess"}
+    with pytest.raises(NotImplementedError, match="calls set_trial_state_values of Optuna's"):
+        storage.set_trial_state_values(number, TrialState.FAIL)

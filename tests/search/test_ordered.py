@@ -36,10 +36,10 @@ def test_it_does_what_a_sorted_list_does(steps, block):
                     ours.remove(value)
             assert ours.rank(value) == bisect_left(theirs, value)
             assert list(ours) == theirs
-            assert [ours[place] for place in range(-len(ours), len(ours))] == theirs * 2
-        for place in (len(theirs), -len(theirs) - 1):
+            assert [ours[index] for index in range(-len(ours), len(ours))] == theirs * 2
+        for index in (len(theirs), -len(theirs) - 1):
             with pytest.raises(IndexError):
-                ours[place]
+                ours[index]
         assert ours == Ordered(theirs)
         assert repr(ours) == f"Ordered({theirs})"
     finally:
