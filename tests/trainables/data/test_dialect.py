@@ -132,15 +132,16 @@ CONTENT = "\ufeffa;b;y\n1;2;0\n3;4;1\n".encode()
 
 
 @pytest.mark.parametrize(
-    ("name", "packed"),
+    ("name", "compress"),
     [
-        ("rows.csv.gz", gzip.compress(CONTENT)),
-        ("ROWS.CSV.GZ", gzip.compress(CONTENT)),
-        ("rows.csv.bz2", bz2.compress(CONTENT)),
-        ("rows.csv.xz", lzma.compress(CONTENT)),
+        ("rows.csv.gz", gzip.compress),
+        ("ROWS.CSV.GZ", gzip.compress),
+        ("rows.csv.bz2", bz2.compress),
+        ("rows.csv.xz", lzma.compress),
     ],
 )
-def test_packed_files(name, packed, tmp_path):
+def test_packed_files(name, compress, tmp_path):
+    packed = compress(CONTENT)
     (tmp_path / name).write_bytes(packed)
     assert np.array_equal(load(f"csv:{name}", target="y", base=tmp_path).x_ND, [[1, 2], [3, 4]])
     (tmp_path / name).write_bytes(packed[:-9])
