@@ -34,14 +34,15 @@ from lanewise.trainables.config import complete
 from lanewise.trainables.data.dataset import Fold, Prepared
 from lanewise.trainables.data.info import Info
 from lanewise.trainables.data.scaling import Scaling
-from lanewise.trainables.draws import draws_of
-from lanewise.trainables.losses import make_loss
-from lanewise.trainables.metrics import complete_loss
+from lanewise.trainables.metrics.losses import make_loss
+from lanewise.trainables.metrics.names import complete_loss
 from lanewise.trainables.models import MODELS
 from lanewise.trainables.packs.pool import Pool
-from lanewise.trainables.penalties import Term
-from lanewise.trainables.trial import Recipe, open_trial
-from lanewise.trainables.unit import build_module
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.training.draws import draws_of
+from lanewise.trainables.training.penalties import Term
+from lanewise.trainables.training.unit import build_module
+from lanewise.trainables.trial import open_trial
 
 LR = 1e-3
 

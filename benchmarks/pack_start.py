@@ -28,7 +28,7 @@ from lanewise.search.control.executor import Start
 from lanewise.search.core.sweep import Run
 
 if TYPE_CHECKING:
-    from lanewise.trainables.trial import Recipe
+    from lanewise.trainables.recipe import Recipe
 
 WAYS = ("tune", "actor")
 CONFIG = {"hidden": [32], "lr": 0.01, "optimizer": {"name": "adam"}, "batch_size": 64}
@@ -89,7 +89,7 @@ def start(way: str, workers: int) -> dict[str, float]:
 def digits() -> Recipe:
     from lanewise.trainables.data.dataset import prepare
     from lanewise.trainables.data.source import load
-    from lanewise.trainables.trial import Recipe
+    from lanewise.trainables.recipe import Recipe
 
     table = load("sklearn:digits", target=None, base=Path())
     prepared = prepare(table, source="sklearn:digits", task="multiclass", seed=0)

@@ -42,7 +42,7 @@ from digits_mlp import ours
 from digits_mlp.training import Training, tensors
 from digits_mlp.workload import OPTIMIZERS, parts
 from lanewise.trainables.packs.pool import Member, Pool
-from lanewise.trainables.trial import Recipe
+from lanewise.trainables.recipe import Recipe
 
 PLAIN = {"lr": 1e-3, "l2": 1e-4, "dropout": 0.0, "optimizer": "adam"}
 VARIANTS: dict[str, dict[str, Any]] = {

@@ -28,7 +28,8 @@ from comparison.machine import machine, versions
 from digits_mlp import ours
 from digits_mlp.training import Training, tensors
 from digits_mlp.workload import OPTIMIZERS, parts
-from lanewise.trainables.trial import Recipe, open_trial
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.trial import open_trial
 
 KERNELS = {"rmsprop": {"foreach": True}}  # torch has no fused one; as in trainables.optimizers
 WIDTHS = (32, 128)

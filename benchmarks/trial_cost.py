@@ -90,8 +90,8 @@ def first_report(view: View) -> float:
 def timed(parts: dict[str, float]) -> Iterator[None]:
     """Adds up the seconds of each kind of work inside trials of this process."""
     from lanewise.cluster import worker
-    from lanewise.trainables.replica import Replica
-    from lanewise.trainables.training import ModelTrial
+    from lanewise.trainables.training.model_trial import ModelTrial
+    from lanewise.trainables.training.replica import Replica
 
     places: list[tuple[Any, str, str]] = [
         (worker, "open_trial", "build"),

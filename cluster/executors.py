@@ -16,7 +16,7 @@ from lanewise.cluster.resources import Resources
 if TYPE_CHECKING:
     from lanewise.cluster.checkpoints import Storage
     from lanewise.search.control.executor import Executor
-    from lanewise.trainables.trial import Recipe
+    from lanewise.trainables.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from lanewise.search.plain import say
 if TYPE_CHECKING:
     from lanewise.cluster.checkpoints import Storage
     from lanewise.cluster.worker import Worker
-    from lanewise.trainables.trial import Recipe
+    from lanewise.trainables.recipe import Recipe
 
 
 class InlineExecutor:

@@ -20,7 +20,7 @@ from lanewise.search.control.executor import Best, Order, Outcome
 if TYPE_CHECKING:
     from lanewise.cluster.pack_worker import PackWorker
     from lanewise.trainables.packs.packing import Packing
-    from lanewise.trainables.trial import Recipe
+    from lanewise.trainables.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -184,6 +184,6 @@ def _threads(recipe: Recipe) -> AbstractContextManager[object]:
     """Torch's, for all that a worker does with a model; a function's own code sets its own."""
     if recipe.train is not None:
         return contextlib.nullcontext()
-    from lanewise.trainables.training import threads
+    from lanewise.trainables.training.model_trial import threads
 
     return threads(recipe.threads)

@@ -29,7 +29,7 @@ from lanewise.search.core.sweep import Run
 from lanewise.trainables.packs.packing import Packing, together
 
 if TYPE_CHECKING:
-    from lanewise.trainables.trial import Recipe
+    from lanewise.trainables.recipe import Recipe
 
 HEARTBEAT_SECONDS = 5.0  # seconds after which a worker that has nothing to tell says so
 VERIFYING = 300.0  # seconds that the best model's evaluation at the end may take

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lanewise.search.core.sweep import Run
-    from lanewise.trainables.trial import Recipe
+    from lanewise.trainables.recipe import Recipe
 
 
 def around(recipe: Recipe, run: Run | None) -> AbstractContextManager[object]:

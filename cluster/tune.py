@@ -28,7 +28,7 @@ from lanewise.search.control.executor import Best, Halt, Order, Outcome, Proceed
 from lanewise.search.core.sweep import Run
 
 if TYPE_CHECKING:
-    from lanewise.trainables.trial import Recipe
+    from lanewise.trainables.recipe import Recipe
 
 
 VERIFYING = 300.0  # seconds that the best model's evaluation at the end may take

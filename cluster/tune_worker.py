@@ -20,7 +20,7 @@ from lanewise.search.core.sweep import Run
 if TYPE_CHECKING:
     from lanewise.cluster.checkpoints import Storage
     from lanewise.cluster.worker import Worker
-    from lanewise.trainables.trial import Recipe
+    from lanewise.trainables.recipe import Recipe
 
 RUN, OUTCOME = "run", "outcome"  # keys in Tune's config and result
 

@@ -12,7 +12,9 @@ from lanewise.cluster.limits import NO_LIMITS, Limits, alarm
 from lanewise.cluster.surroundings import around, enter
 from lanewise.search.control.executor import Best, Outcome
 from lanewise.search.core.sweep import Run
-from lanewise.trainables.trial import Recipe, Trial, open_trial
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.training.protocol import Trial
+from lanewise.trainables.trial import open_trial
 
 SLICE = 5.0  # seconds after which a slice ends at the next epoch, so that reports travel
 
@@ -99,7 +101,7 @@ def verify(recipe: Recipe, storage: Storage, best: Best) -> str:
     """How the stored best model differs from what was reported of it; "" if it does not."""
     if recipe.train is not None:
         return ""
-    from lanewise.trainables.fidelity import difference
+    from lanewise.trainables.checkpoints.fidelity import difference
 
     with around(recipe, None):  # the model is built once more, for no attempt
         return difference(

@@ -19,7 +19,7 @@ from lanewise.search.store.home import Home
 from lanewise.search.store.view import View, open_view
 from lanewise.spaces import Space
 from lanewise.sweepfile import SweepFile
-from lanewise.trainables.contract import check_given
+from lanewise.trainables.user_code.contract import check_given
 
 Function = Callable[..., Any]
 

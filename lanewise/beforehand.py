@@ -53,7 +53,7 @@ def _start(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _rehearsed(plan: Plan, *, is_remote: bool) -> dict[str, str]:
-    from lanewise.trainables.rehearsal import rehearse
+    from lanewise.trainables.user_code.rehearsal import rehearse
 
     fixed = {name: f"model.{plan.file.model_name}.{name}" for name in plan.file.fixed}
     paths = fixed | {name: f"space.{name}" for name in plan.spec.space.names}
@@ -71,7 +71,7 @@ def _rehearsed(plan: Plan, *, is_remote: bool) -> dict[str, str]:
 
 def _unread_by_function(plan: Plan) -> dict[str, str]:
     """Names of the space that nothing in a training function's code has."""
-    from lanewise.trainables import mentions
+    from lanewise.trainables.user_code import mentions
 
     place, _, name = str(plan.file.train).rpartition(":")
     if plan.function is not None:

@@ -52,7 +52,7 @@ from lanewise.sweepfile import SweepFile
 
 if TYPE_CHECKING:
     from lanewise.search.control.controller import Controller
-    from lanewise.trainables.trial import Recipe
+    from lanewise.trainables.recipe import Recipe
 
 LIBRARIES = ("lanewise", "ray", "torch", "optuna", "mlflow", "scikit-learn", "numpy")
 

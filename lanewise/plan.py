@@ -38,10 +38,9 @@ from lanewise.trainables.config import (
     is_adjustable,
     linked,
 )
-from lanewise.trainables.contract import check_source
 from lanewise.trainables.errors import ConfigError, DataError, listing, nearest
 from lanewise.trainables.kinds import KINDS
-from lanewise.trainables.metrics import (
+from lanewise.trainables.metrics.names import (
     DIRECTIONS,
     SUPERVISED,
     TASKS,
@@ -50,12 +49,13 @@ from lanewise.trainables.metrics import (
     complete_loss,
     task_of_loss,
 )
-from lanewise.trainables.trial import check_model
-from lanewise.trainables.user import is_reference, locate
+from lanewise.trainables.recipe import check_model
+from lanewise.trainables.user_code.contract import check_source
+from lanewise.trainables.user_code.references import is_reference, locate
 
 if TYPE_CHECKING:
     from lanewise.trainables.data.dataset import Info, Prepared
-    from lanewise.trainables.trial import Recipe
+    from lanewise.trainables.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Plan:
 
     def recipe(self) -> Recipe:
         """What the trials share; the test part stays behind."""
-        from lanewise.trainables.trial import Recipe
+        from lanewise.trainables.recipe import Recipe
 
         file = self.file
         return Recipe(

@@ -21,7 +21,7 @@ from lanewise.search.schedulers import SCHEDULERS
 from lanewise.spaces.form import READERS
 from lanewise.trainables.config import MODEL_KNOBS, OPTIMIZERS, SCHEDULES, TRAINING
 from lanewise.trainables.knobs import Family, Knob, Maybe
-from lanewise.trainables.metrics import BASE, LOSSES, METRICS, OF_TRAINING, PARTS, TASKS
+from lanewise.trainables.metrics.names import BASE, LOSSES, METRICS, OF_TRAINING, PARTS, TASKS
 
 DOMAINS = {
     "float": (

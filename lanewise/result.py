@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from lanewise.plan import Plan
     from lanewise.search.store.home import Home
-    from lanewise.trainables.trained import TrainedModel
+    from lanewise.trainables.checkpoints.trained import TrainedModel
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Result:
     def _model(self, number: int) -> TrainedModel:
         from lanewise.cluster.checkpoints import Storage
         from lanewise.dashboards.user_runs import unlogged
-        from lanewise.trainables.fidelity import stored_best
+        from lanewise.trainables.checkpoints.fidelity import stored_best
 
         plan = self._plan()
         if plan.file.train is not None:

@@ -10,7 +10,7 @@ from lanewise.search.schedulers import SCHEDULERS
 from lanewise.sweepfile import SweepFile
 from lanewise.trainables.config import MODEL_KNOBS, MODELS, TRAINING
 from lanewise.trainables.knobs import Knob
-from lanewise.trainables.metrics import LOSSES
+from lanewise.trainables.metrics.names import LOSSES
 
 _NAMES = {
     "model": list(MODELS),

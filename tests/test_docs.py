@@ -106,7 +106,7 @@ def test_every_registered_name_is_in_the_reference() -> None:
         TRAINING,
     )
     from lanewise.trainables.knobs import ACTIVATIONS, INITS, NORMS
-    from lanewise.trainables.metrics import BASE, LOSSES, OF_TRAINING
+    from lanewise.trainables.metrics.names import BASE, LOSSES, OF_TRAINING
 
     reference = (HOUSE / "docs" / "sweep-file.md").read_text(encoding="utf-8")
     knobs = [*TRAINING, *(knob for knobs in MODEL_KNOBS.values() for knob in knobs)]

@@ -26,9 +26,9 @@ from lanewise.trainables.knobs import (
     one_of,
     or_null,
 )
-from lanewise.trainables.metrics import CLASSIFICATION
-from lanewise.trainables.optimizer_options import OPTIMIZER
-from lanewise.trainables.optimizer_options import OPTIMIZERS as OPTIMIZERS
+from lanewise.trainables.metrics.names import CLASSIFICATION
+from lanewise.trainables.optim.options import OPTIMIZER
+from lanewise.trainables.optim.options import OPTIMIZERS as OPTIMIZERS
 
 if TYPE_CHECKING:
     from lanewise.trainables.data.info import Info

@@ -1,110 +1,17 @@
-"""What executors use: a recipe shared by all trials of a sweep, and one trial at a time."""
+"""Opening a trial, of a model or of a user's training function: what executors use."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from lanewise.trainables.config import MODELS, check, check_together
-from lanewise.trainables.contract import check_call
-from lanewise.trainables.data.dataset import Prepared
-from lanewise.trainables.errors import (
-    CheckpointError,
-    ConfigError,
-    ModelError,
-    listing,
-    nearest,
-)
-from lanewise.trainables.user import is_reference, locate, resolve
-
-Row = tuple[int, dict[str, float]]
-Around = Callable[[int | None, Mapping[str, Any]], AbstractContextManager[object]]
-Inside = Callable[[], AbstractContextManager[object]]
-
-
-@dataclass(frozen=True, eq=False)
-class Recipe:
-    """All that the trials of a sweep share; cloudpickle can carry it to workers.
-
-    model: a built-in name, "path.py:build" or "package.module:build".
-    train: a reference to a user's training function instead.
-    callable: that function itself, given from Python; wins over the reference.
-    fixed: settings below every trial's config.
-    base: the folder that relative references resolve against.
-    folder: the one that a user's code runs in; None where there is none of theirs.
-    around: makes what a trial's code runs in, from its number and its configuration, wherever that
-        is; from None and an empty one for code that runs for several trials at once.
-    prepared: the data, without its test part; None for a train function that brings its own.
-    loss: its name and options ({"name": "huber", "delta": 2}); None for the task's own.
-    metrics: further metrics to report ("val_mae"); the losses and `monitor` always are.
-    monitor, mode: the objective's metric, and "max" or "min".
-    ties: which of two epochs with equal values is the better: "loss", the one with the lower
-        validation loss, then the earlier; "age", the earlier.
-    epochs: the most of one trial, over which schedules are stretched.
-    seeds: a trial has folds × seeds replicas.
-    threads: of torch, on the CPU, while a model trains or is evaluated; None leaves what the
-        process has set. More threads than free cores make small models many times slower.
-    device: "cpu", or "cuda", used if there is one.
-    dtype: "float32", or "float64" to compare trainings without rounding.
-    """
-
-    model: str | None = None
-    train: str | None = None
-    callable: Callable[..., Any] | None = None
-    fixed: Mapping[str, Any] = field(default_factory=dict)
-    base: str = "."
-    folder: str | None = None
-    around: Around | None = None
-    prepared: Prepared | None = field(default=None, repr=False)
-    loss: Mapping[str, Any] | None = None
-    metrics: tuple[str, ...] = ()
-    monitor: str = "val_loss"
-    mode: str = "min"
-    ties: str = "loss"
-    epochs: int = 27
-    seeds: int = 1
-    threads: int | None = None
-    device: str = "cpu"
-    dtype: str = "float32"
-
-
-class Trial(Protocol):
-    """One configuration in training.
-
-    epoch: epochs done; rows: (epoch, metrics) of each, both with what a checkpoint restored.
-    """
-
-    @property
-    def epoch(self) -> int: ...
-
-    @property
-    def rows(self) -> list[Row]: ...
-
-    def advance(self, until: int, seconds: float | None = None) -> bool:
-        """Train up to epoch `until`, or to the first epoch's end after about `seconds`.
-
-        Returns:
-            Whether the trial has ended by itself: by patience, or its function returned.
-        """
-        ...
-
-    def save(self, path: Path) -> None:
-        """Write a checkpoint at `path` (a file or a folder), atomically."""
-        ...
-
-    def rescue(self, path: Path) -> None:
-        """Write the best weights so far of a trial that has failed inside an epoch.
-
-        They can be loaded as a trained model, and not be trained on. Nothing for a function.
-        """
-        ...
-
-    def close(self) -> None:
-        """Let go of everything; a user's function is stopped at its next report."""
-        ...
+from lanewise.trainables.config import check, check_together
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.training.protocol import Inside, Trial, check_adopt
+from lanewise.trainables.user_code.contract import check_call
+from lanewise.trainables.user_code.references import resolve
 
 
 def open_trial(
@@ -131,53 +38,13 @@ def open_trial(
     check_adopt(checkpoint, adopt)
     merged = {**recipe.fixed, **config}
     if recipe.train is not None:
-        from lanewise.trainables.function import FunctionTrial
+        from lanewise.trainables.training.function import FunctionTrial
 
         train = recipe.callable or resolve(recipe.train, recipe.base, "train")
         check_call(train, "train")
         return FunctionTrial(recipe, merged, seed, checkpoint, train, inside, adopt)
     check(recipe.model, merged)
     check_together(recipe.model, merged)
-    from lanewise.trainables.training import ModelTrial
+    from lanewise.trainables.training.model_trial import ModelTrial
 
     return ModelTrial(recipe, merged, seed, checkpoint, adopt)
-
-
-def check_adopt(checkpoint: Path | None, adopt: Path | None) -> None:
-    """Raise CheckpointError for a trial that would take over weights without rows of its own."""
-    if adopt is not None and checkpoint is None:
-        raise CheckpointError(f"{adopt} can only be taken over beside a checkpoint of its own")
-
-
-def check_model(model: str, base: str | Path) -> None:
-    """Raise ModelError unless `model` is a built-in name or points to a file that is there.
-
-    Runs no code of the user's and imports no torch.
-    """
-    if is_reference(model):
-        if model.rpartition(":")[0].endswith(".py"):
-            locate(model, base)
-    elif model not in MODELS:
-        allowed = f"{listing(MODELS)}, or my.py:build{nearest(model, MODELS)}"
-        raise ModelError("model", f"{model!r} is not a model ({allowed})")
-
-
-def find_build(recipe: Recipe) -> Callable[..., Any]:
-    """The function that builds the recipe's model.
-
-    Raises:
-        ModelError: there is none, or it does not take (config, info).
-    """
-    if recipe.callable is not None:
-        check_call(recipe.callable, "model")
-        return recipe.callable
-    if recipe.model is None:
-        raise ConfigError("model", "give a model or a train function")
-    if recipe.model in MODELS:
-        from lanewise.trainables.models import MODELS as BUILDS
-
-        return BUILDS[recipe.model]
-    check_model(recipe.model, recipe.base)
-    build = resolve(recipe.model, recipe.base, "model")
-    check_call(build, "model")
-    return build

@@ -14,10 +14,10 @@ from digits_mlp import ours
 from digits_mlp.training import Training, tensors
 from digits_mlp.workload import OPTIMIZERS, WIDTHS, parts, raw_parts
 from lanewise.plan import Plan
-from lanewise.trainables import streams
-from lanewise.trainables.draws import Draws, own_draws
-from lanewise.trainables.tensors import fold_tensors
-from lanewise.trainables.training import ModelTrial
+from lanewise.trainables.training import streams
+from lanewise.trainables.training.draws import Draws, own_draws
+from lanewise.trainables.training.model_trial import ModelTrial
+from lanewise.trainables.training.tensors import fold_tensors
 from lanewise.trainables.trial import open_trial
 
 SEED = 3

@@ -15,7 +15,7 @@ from lanewise.search.schedulers import make_scheduler
 from lanewise.search.schedulers.base import exploits
 from lanewise.search.store.journal import Journal
 from lanewise.search.sweeps import make_sweep
-from lanewise.trainables.trial import Recipe
+from lanewise.trainables.recipe import Recipe
 
 
 def drive(name: str, recipe: Recipe, spec: Spec, folder: Path) -> History:

@@ -23,7 +23,7 @@ from lanewise.search.core.history import History
 from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
 from lanewise.search.store.journal import Journal
 from lanewise.spaces import Float, Int, Space
-from lanewise.trainables.trial import Recipe
+from lanewise.trainables.recipe import Recipe
 
 # Python's own warnings inside Ray: its sockets and files are closed by its processes' end.
 pytestmark = [

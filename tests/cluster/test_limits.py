@@ -12,7 +12,7 @@ from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.limits import Limits, alarm, process_of, where_it_hung
 from lanewise.cluster.worker import Worker
 from lanewise.search.core.sweep import Run
-from lanewise.trainables.trial import Recipe
+from lanewise.trainables.recipe import Recipe
 
 SLOW = """
 import json, pathlib, time
@@ -89,7 +89,7 @@ from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.limits import Limits
 from lanewise.cluster.worker import Worker
 from lanewise.search.core.sweep import Run
-from lanewise.trainables.trial import Recipe
+from lanewise.trainables.recipe import Recipe
 
 folder = sys.argv[1]
 recipe = Recipe(train="hang.py:train", base=folder, monitor="score", mode="max")

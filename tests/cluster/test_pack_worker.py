@@ -23,7 +23,8 @@ from lanewise.search.core.sweep import Run
 from lanewise.trainables.errors import BadValue
 from lanewise.trainables.packs.packing import Packing
 from lanewise.trainables.packs.pool import Pool
-from lanewise.trainables.trial import Inside, Recipe
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.training.protocol import Inside
 
 TRAIN = """
 import pathlib, time

@@ -31,7 +31,7 @@ from lanewise.search.sweeps import make_sweep, replay
 from lanewise.spaces import Choice, Float, Int, Repeat, Space
 from lanewise.trainables.data.dataset import prepare
 from lanewise.trainables.data.source import load
-from lanewise.trainables.trial import Recipe
+from lanewise.trainables.recipe import Recipe
 
 # Python's own warnings inside Ray: its sockets and files are closed by its processes' end.
 pytestmark = [

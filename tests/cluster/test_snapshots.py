@@ -19,7 +19,7 @@ from lanewise.search.core.events import Asked, Closed, Continue, Reported, Stop
 from lanewise.search.core.history import History
 from lanewise.search.core.spec import Objective
 from lanewise.search.core.sweep import Run
-from lanewise.trainables.trial import Recipe
+from lanewise.trainables.recipe import Recipe
 
 RUNGS = (2, 4, 6)
 

@@ -17,7 +17,7 @@ from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
 from lanewise.search.core.sweep import Run
 from lanewise.spaces import Float, Space
 from lanewise.trainables.packs.pool import Pool
-from lanewise.trainables.trial import Recipe
+from lanewise.trainables.recipe import Recipe
 
 # It reads and writes by relative paths, and then leaves for another folder.
 TRAIN = """

@@ -9,7 +9,7 @@ import pytest
 from lanewise.cluster.checkpoints import Storage
 from lanewise.cluster.worker import Worker
 from lanewise.search.core.sweep import Run
-from lanewise.trainables.trial import Recipe
+from lanewise.trainables.recipe import Recipe
 
 TRAIN = """
 import errno, shutil

@@ -6,7 +6,7 @@ import pytest
 
 from lanewise.dashboards.digits import SHARES, decimals, metric, rows_of
 from lanewise.search.core.events import Launched
-from lanewise.trainables.metrics import BASE
+from lanewise.trainables.metrics.names import BASE
 
 
 def launched(data):

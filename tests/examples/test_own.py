@@ -21,7 +21,8 @@ from lanewise.trainables.data.dataset import prepare
 from lanewise.trainables.data.source import load
 from lanewise.trainables.errors import StopTrial
 from lanewise.trainables.packs.pool import Pool
-from lanewise.trainables.trial import Recipe, open_trial
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.trial import open_trial
 
 OWN = Path(__file__).parents[2] / "examples" / "own"
 HAS_LIGHTNING = importlib.util.find_spec("lightning") is not None

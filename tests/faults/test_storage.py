@@ -25,7 +25,7 @@ from harness import (
     wait_until,
 )
 
-from lanewise.trainables.checkpoint import read
+from lanewise.trainables.checkpoints.files import read
 
 TRIALS = 8
 SWEEP = sweep_file("stored", TRIALS, epochs=9, executor="inline")

@@ -17,17 +17,18 @@ from lanewise import sweepfile
 from lanewise.plan import make_plan
 from lanewise.spaces import Space
 from lanewise.spaces.presets import PRESETS
-from lanewise.trainables import latent
-from lanewise.trainables.checkpoint import read
+from lanewise.trainables.checkpoints.files import read
+from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.config import check, check_together, complete
 from lanewise.trainables.errors import ConfigError
 from lanewise.trainables.kinds import KINDS
-from lanewise.trainables.metrics import OF_TRAINING
+from lanewise.trainables.metrics.names import OF_TRAINING
 from lanewise.trainables.models import MODELS
 from lanewise.trainables.packs.pool import Pool
-from lanewise.trainables.trained import TrainedModel
-from lanewise.trainables.trial import Recipe, open_trial
-from lanewise.trainables.unit import build_module
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.training import latent
+from lanewise.trainables.training.unit import build_module
+from lanewise.trainables.trial import open_trial
 
 HOUSE = Path(__file__).parents[2]
 EXAMPLES = {name: HOUSE / "examples" / f"{name}.yaml" for name in KINDS}
@@ -39,7 +40,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture
 def one_thread():
-    from lanewise.trainables.training import threads
+    from lanewise.trainables.training.model_trial import threads
 
     with threads(1):
         yield

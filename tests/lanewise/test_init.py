@@ -18,7 +18,7 @@ from lanewise.init import draft
 from lanewise.plan import make_plan
 from lanewise.sniff import MODEL_OF
 from lanewise.spaces.presets import PRESETS
-from lanewise.trainables.training import threads
+from lanewise.trainables.training.model_trial import threads
 from lanewise.trainables.trial import open_trial
 
 ROWS = 240

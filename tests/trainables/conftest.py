@@ -12,7 +12,7 @@ from lanewise.trainables.data.inputs import read_as
 from lanewise.trainables.data.source import load
 from lanewise.trainables.data.table import Table
 from lanewise.trainables.data.task import infer_task
-from lanewise.trainables.trial import Recipe
+from lanewise.trainables.recipe import Recipe
 
 # importlib mode leaves sys.path alone: the helpers beside this file are found by name all the same.
 sys.path.append(str(Path(__file__).parent))
@@ -66,7 +66,7 @@ def image_recipe():
 @pytest.fixture
 def one_thread():
     """Tiny matrices on several threads of a busy machine take ten times as long."""
-    from lanewise.trainables.training import threads
+    from lanewise.trainables.training.model_trial import threads
 
     with threads(1):
         yield

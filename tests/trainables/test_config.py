@@ -18,7 +18,7 @@ from lanewise.trainables.config import (
 )
 from lanewise.trainables.errors import ConfigError
 from lanewise.trainables.knobs import NORMS
-from lanewise.trainables.metrics import METRICS, check_metric
+from lanewise.trainables.metrics.names import METRICS, check_metric
 
 GOOD = {
     "hidden": [],

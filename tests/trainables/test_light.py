@@ -7,17 +7,18 @@ TORCH_FREE = [
     "errors",
     "failures",
     "knobs",
-    "metrics",
+    "metrics.names",
     "data.source",
     "data.arrays",
     "data.dataset",
     "config",
-    "schedules",
-    "streams",
-    "user",
+    "training.schedules",
+    "training.streams",
+    "user_code.references",
+    "recipe",
     "trial",
-    "function",
-    "state",
+    "training.function",
+    "checkpoints.state",
 ]
 
 
@@ -67,7 +68,8 @@ from pathlib import Path
 from lanewise.trainables.config import OPTIMIZERS
 from lanewise.trainables.data.source import load
 from lanewise.trainables.data.dataset import prepare
-from lanewise.trainables.trial import Recipe, open_trial
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.trial import open_trial
 iris = prepare(load('sklearn:iris', target=None, base=Path()), source='x', task='multiclass')
 for name in OPTIMIZERS:
     trial = open_trial(Recipe(model='mlp', prepared=iris), {'optimizer': name, 'clip_norm': 1}, 0)

@@ -9,7 +9,7 @@ import pytest
 from lanewise.trainables.config import MODEL_KNOBS, MODELS, OPTIMIZERS, SCHEDULES, TRAINING
 from lanewise.trainables.errors import _fold, nearest
 from lanewise.trainables.knobs import ACTIVATIONS, INITS, NORMS
-from lanewise.trainables.metrics import LOSSES, METRICS, TASKS
+from lanewise.trainables.metrics.names import LOSSES, METRICS, TASKS
 from lanewise.trainables.synonyms import SYNONYMS
 
 MLP = {**TRAINING, **MODEL_KNOBS["mlp"]}

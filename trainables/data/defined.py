@@ -14,7 +14,7 @@ from lanewise.trainables.data.dataset import Prepared
 from lanewise.trainables.data.info import Info
 from lanewise.trainables.data.table import Array
 from lanewise.trainables.errors import ConfigError
-from lanewise.trainables.metrics import CLASSIFICATION
+from lanewise.trainables.metrics.names import CLASSIFICATION
 
 _PART = "val_"
 

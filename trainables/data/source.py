@@ -46,7 +46,7 @@ from lanewise.trainables.data.series import from_series
 from lanewise.trainables.data.table import Rows, Table
 from lanewise.trainables.data.types import NUMBER, Types
 from lanewise.trainables.errors import DataError, ModelError, listing, nearest
-from lanewise.trainables.user import resolve
+from lanewise.trainables.user_code.references import resolve
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,7 @@ from lanewise.trainables.data.table import Array, Rows
 from lanewise.trainables.data.task import Label, check_numbers, comparable, encode, encode_as
 from lanewise.trainables.data.unread import Unread
 from lanewise.trainables.errors import DataError, listing
-from lanewise.trainables.metrics import RECONSTRUCTION
+from lanewise.trainables.metrics.names import RECONSTRUCTION
 
 if TYPE_CHECKING:
     from lanewise.trainables.data.dataset import Fold

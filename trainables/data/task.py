@@ -11,7 +11,7 @@ from lanewise.trainables.data.spelling import Spelling
 from lanewise.trainables.data.table import Array, Rows
 from lanewise.trainables.data.types import CATEGORY
 from lanewise.trainables.errors import ConfigError, DataError, listing, nearest
-from lanewise.trainables.metrics import CLASSIFICATION, SUPERVISED, TASKS, tasks_of
+from lanewise.trainables.metrics.names import CLASSIFICATION, SUPERVISED, TASKS, tasks_of
 
 FEW_INTEGERS = 20  # a numeric target with at most so many distinct integers is taken for classes
 
@@ -33,7 +33,7 @@ def infer_task(
     metric: str | None,
     tasks: Sequence[str] = SUPERVISED,
 ) -> str:
-    """One of `metrics.TASKS`; of those that have a target "binary", "multiclass" or "regression".
+    """One of `metrics.names.TASKS`; with a target "binary", "multiclass" or "regression".
 
     What the user says comes first, then the objective's metric, then the target: text, truth
     values and at most 20 distinct integers are classes, other numbers a regression.

@@ -23,7 +23,7 @@ from lanewise.trainables.knobs import (
     one_of,
     or_null,
 )
-from lanewise.trainables.optimizer_options import OPTIMIZER
+from lanewise.trainables.optim.options import OPTIMIZER
 
 if TYPE_CHECKING:
     from lanewise.trainables.data.info import Info

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lanewise.trainables.errors import ConfigError
 from lanewise.trainables.knobs import Knob
-from lanewise.trainables.metrics import SUPERVISED
+from lanewise.trainables.metrics.names import SUPERVISED
 
 if TYPE_CHECKING:
     from lanewise.trainables.data.info import Info
@@ -21,7 +21,7 @@ class Kind:
     knobs: its own, beside those of all training.
     forms: of one example, the preferred one first: "table" [F], "image" [C, H, W],
         "sequence" [T, F], "text" [T] of tokens, "ids" [2] of a user and an item.
-    tasks: see `metrics.TASKS`; a model with one task needs none to be named.
+    tasks: see `metrics.names.TASKS`; a model with one task needs none to be named.
     check: raises ConfigError, at one of `linked`, unless the values of a complete configuration
         go together.
     fits: raises ConfigError, at one of `linked`, unless they suit the data.

@@ -18,7 +18,7 @@ from lanewise.trainables.knobs import (
     one_of,
     or_null,
 )
-from lanewise.trainables.metrics import SUPERVISED
+from lanewise.trainables.metrics.names import SUPERVISED
 
 
 def _check(full: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ from lanewise.trainables.knobs import (
     one_of,
     or_null,
 )
-from lanewise.trainables.metrics import SUPERVISED
+from lanewise.trainables.metrics.names import SUPERVISED
 
 if TYPE_CHECKING:
     from lanewise.trainables.data.info import Info

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lanewise.trainables.errors import ConfigError
 from lanewise.trainables.kinds.kind import Kind
 from lanewise.trainables.knobs import BELOW_ONE, COUNT, FLAG, POSITIVE, Knob, one_of, or_null
-from lanewise.trainables.metrics import SUPERVISED
+from lanewise.trainables.metrics.names import SUPERVISED
 
 if TYPE_CHECKING:
     from lanewise.trainables.data.info import Info

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from lanewise.trainables.data.dataset import Info
-from lanewise.trainables.draws import Normal
 from lanewise.trainables.models.initialise import GAINS, INITS, initialise
 from lanewise.trainables.models.layers import Layers
-from lanewise.trainables.penalties import Term
+from lanewise.trainables.training.draws import Normal
+from lanewise.trainables.training.penalties import Term
 
 STRIDE = 2  # of every convolution
 

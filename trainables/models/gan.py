@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
 from lanewise.trainables.data.dataset import Info
-from lanewise.trainables.latent import Generative
 from lanewise.trainables.models.initialise import GAINS, initialise
 from lanewise.trainables.models.layers import Layers
+from lanewise.trainables.training.latent import Generative
 
 
 class Gan(Generative):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lanewise.trainables.data.dataset import Info
 from lanewise.trainables.models.layers import Layers
-from lanewise.trainables.penalties import Term
+from lanewise.trainables.training.penalties import Term
 
 
 def recommender(config: Mapping[str, Any], info: Info) -> nn.Module:

@@ -9,12 +9,12 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from lanewise.trainables import penalties
-from lanewise.trainables.draws import Draws
 from lanewise.trainables.packs.lane import Lane
 from lanewise.trainables.packs.program import Group, Op, Running, lifts_zero, norm_parameters, run
 from lanewise.trainables.packs.stack import Stack
-from lanewise.trainables.penalties import Watched
+from lanewise.trainables.training import penalties
+from lanewise.trainables.training.draws import Draws
+from lanewise.trainables.training.penalties import Watched
 
 
 class Engine(Protocol):

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 
 from lanewise.trainables.packs.lane import Lane
 from lanewise.trainables.packs.pack import Epoch, Pack, join_folds
-from lanewise.trainables.replica import Replica
-from lanewise.trainables.unit import Unit
+from lanewise.trainables.training.replica import Replica
+from lanewise.trainables.training.unit import Unit
 
 _FEW, _LANES, _STEPS, _TIMES = 2, 8, 3, 6
 _CLEAR = 1.5  # a gain at which there is nothing to doubt

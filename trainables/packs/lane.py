@@ -11,12 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lanewise.trainables.augment import Augmented
-from lanewise.trainables.batches import batch_sizes
+from lanewise.trainables.checkpoints.weights import weights_of
 from lanewise.trainables.data.table import Array
-from lanewise.trainables.epochs import augmented, epoch_rows
 from lanewise.trainables.errors import CheckpointError, ModelError
-from lanewise.trainables.losses import class_weights
+from lanewise.trainables.metrics.losses import class_weights
 from lanewise.trainables.packs.pooling import own_pooling
 from lanewise.trainables.packs.program import Program, compile_module
 from lanewise.trainables.packs.recording import Recording, record
@@ -24,10 +22,12 @@ from lanewise.trainables.packs.recurrence import own_recurrence
 from lanewise.trainables.packs.stack import BEST, PARAM, ROWS, Shapes, Values, places, sizes
 from lanewise.trainables.packs.steps import STATE_ROWS, Stepper
 from lanewise.trainables.packs.unstackable import check_stackable
-from lanewise.trainables.schedules import Rate, Span
-from lanewise.trainables.streams import keep_threshold, normals_of, stream
-from lanewise.trainables.unit import Unit
-from lanewise.trainables.weights import weights_of
+from lanewise.trainables.training.augment import Augmented
+from lanewise.trainables.training.batches import batch_sizes
+from lanewise.trainables.training.epochs import augmented, epoch_rows
+from lanewise.trainables.training.schedules import Rate, Span
+from lanewise.trainables.training.streams import keep_threshold, normals_of, stream
+from lanewise.trainables.training.unit import Unit
 
 if TYPE_CHECKING:
     from lanewise.trainables.packs.pack import Pack

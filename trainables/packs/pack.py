@@ -19,18 +19,18 @@ from torch import Tensor
 
 from lanewise.trainables.data.table import Array
 from lanewise.trainables.failures import OUT_OF_MEMORY, failure_kind
-from lanewise.trainables.losses import Criterion, make_criterion, make_loss
-from lanewise.trainables.metrics import complete_loss, of_weights, reported
+from lanewise.trainables.metrics.losses import Criterion, make_criterion, make_loss
+from lanewise.trainables.metrics.names import complete_loss, of_weights, reported
+from lanewise.trainables.metrics.scores import scores_of
 from lanewise.trainables.packs.engines import Engine, ProgramEngine, VmapEngine
 from lanewise.trainables.packs.lane import Lane, class_weight_rows, first_line, weight_places
 from lanewise.trainables.packs.program import stack_shapes, stack_widths
 from lanewise.trainables.packs.stack import PARAM, Shapes, Stack
 from lanewise.trainables.packs.steps import Step
-from lanewise.trainables.penalties import Watched, has_terms
-from lanewise.trainables.scores import scores_of
-from lanewise.trainables.streamed import Features, chunks, joined, rows_of
-from lanewise.trainables.tensors import FoldTensors
-from lanewise.trainables.trial import Recipe
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.training.penalties import Watched, has_terms
+from lanewise.trainables.training.streamed import Features, chunks, joined, rows_of
+from lanewise.trainables.training.tensors import FoldTensors
 
 SLACK = 1.5  # the most parameters of a stack for one of a lane's own
 MOST = 32  # lanes of one pack: with more, the others' decisions are not awaited while one trains

@@ -6,7 +6,6 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lanewise.trainables.course import Course
 from lanewise.trainables.errors import CheckpointError
 from lanewise.trainables.packs import gain
 from lanewise.trainables.packs.allocator import keep_freed_memory
@@ -17,10 +16,11 @@ from lanewise.trainables.packs.packing import LEAST, no_gain
 from lanewise.trainables.packs.probe import why_not
 from lanewise.trainables.packs.stack import sizes
 from lanewise.trainables.packs.unstackable import UnstackableError
-from lanewise.trainables.tensors import fold_tensors
-from lanewise.trainables.training import check_activations, pick_device, threads
-from lanewise.trainables.trial import Row
-from lanewise.trainables.unit import units
+from lanewise.trainables.training.model_trial import check_activations, pick_device, threads
+from lanewise.trainables.training.progress import Course
+from lanewise.trainables.training.protocol import Row
+from lanewise.trainables.training.tensors import fold_tensors
+from lanewise.trainables.training.unit import units
 
 if TYPE_CHECKING:
     from lanewise.trainables.packs.pool import Pool

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lanewise.trainables.config import check, check_together
 from lanewise.trainables.kinds import KINDS
 from lanewise.trainables.packs.packing import Packing, no_gain, together
-from lanewise.trainables.trial import Inside, Recipe, Row, Trial, check_adopt, open_trial
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.training.protocol import Inside, Row, Trial, check_adopt
+from lanewise.trainables.trial import open_trial
 
 if TYPE_CHECKING:
     from lanewise.trainables.packs.packer import Packer

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lanewise.trainables.draws import draws_of
 from lanewise.trainables.packs.engines import VmapEngine
 from lanewise.trainables.packs.lane import Lane, first_line
 from lanewise.trainables.packs.recording import Listening
+from lanewise.trainables.training.draws import draws_of
 
 _ROWS = 16
 _EVALUATED = 11  # rows: an evaluation's last part is of any size

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
-from lanewise.trainables import penalties
-from lanewise.trainables.draws import Dropout
 from lanewise.trainables.models.layers import Residual
+from lanewise.trainables.training import penalties
+from lanewise.trainables.training.draws import Dropout
 
 _ELEMENTWISE = tuple(k for k in penalties.ACTIVATIONS if k not in (nn.PReLU, nn.RReLU))
 _LAYERS = (nn.Sequential, nn.Identity, nn.Linear, nn.BatchNorm1d, nn.LayerNorm, Dropout, Residual)

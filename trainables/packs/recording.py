@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
-from lanewise.trainables.draws import Draws
+from lanewise.trainables.training.draws import Draws
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 A lane's state lies in rows beside its parameters, so that a step is one call for all of them: of
 torch's own fused kernel where there is one, else of the formulas of torch's foreach code. Both
-give what `optimizers.build` gives for the same network alone.
+give what `optim.build.build` gives for the same network alone.
 
 At 26,000 parameters on one CPU thread a fused kernel takes about 25 µs, an optimizer object of
 torch.optim 170 µs.
@@ -51,7 +51,7 @@ class Stepper:
         options = dict(config["optimizer"])
         self.name: str = options.pop("name")
         self.options = options
-        # As in `optimizers.build`: AdamW's l2 is added to the gradient before, not here.
+        # As in `optim.build.build`: AdamW's l2 is added to the gradient before, not here.
         self.decay = options.pop("weight_decay") if self.name == "adamw" else config["l2"]
         self.count = 0
         self.mu_product = np.float32(1.0)  # NAdam's, which torch keeps in float32

@@ -8,8 +8,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from lanewise.trainables.extra_state import modules_with_extra
-from lanewise.trainables.user_module import is_unfinished
+from lanewise.trainables.checkpoints.extra_state import modules_with_extra
+from lanewise.trainables.user_code.module import is_unfinished
 
 
 class UnstackableError(Exception):

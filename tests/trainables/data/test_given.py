@@ -9,14 +9,15 @@ import pytest
 import scipy.sparse as sp
 import torch
 
+from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.data.arrays import save_arrays
 from lanewise.trainables.data.columns import Columns
 from lanewise.trainables.data.dataset import prepare
 from lanewise.trainables.data.given import plain
 from lanewise.trainables.data.source import load_rows
 from lanewise.trainables.errors import DataError
-from lanewise.trainables.trained import TrainedModel
-from lanewise.trainables.trial import Recipe, open_trial
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.trial import open_trial
 
 N = 8
 M = np.arange(16.0).reshape(N, 2)

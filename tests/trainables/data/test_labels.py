@@ -8,13 +8,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.data.arrays import save_arrays
 from lanewise.trainables.data.dataset import prepare
 from lanewise.trainables.data.source import load
 from lanewise.trainables.data.task import encode, encode_as, infer_task
 from lanewise.trainables.errors import DataError
-from lanewise.trainables.trained import TrainedModel
-from lanewise.trainables.trial import Recipe, open_trial
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.trial import open_trial
 
 ROWS = 12
 

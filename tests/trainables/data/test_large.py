@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.data.block import Block
 from lanewise.trainables.data.columns import Columns
 from lanewise.trainables.data.dataset import prepare
@@ -18,8 +19,8 @@ from lanewise.trainables.data.table import Table
 from lanewise.trainables.data.unread import Unread
 from lanewise.trainables.errors import DataError
 from lanewise.trainables.packs.pool import Pool
-from lanewise.trainables.trained import TrainedModel
-from lanewise.trainables.trial import Recipe, open_trial
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.trial import open_trial
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 6)) * 3 + 5

@@ -14,14 +14,15 @@ import lanewise as lw
 from lanewise import sweepfile
 from lanewise.errors import SweepFileError
 from lanewise.plan import make_plan
+from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.data.columns import Columns, Windows
 from lanewise.trainables.data.dataset import prepare
 from lanewise.trainables.data.inputs import Reading
 from lanewise.trainables.data.parts import load_parts
 from lanewise.trainables.data.series import from_series
 from lanewise.trainables.errors import DataError, TrainableError
-from lanewise.trainables.trained import TrainedModel
-from lanewise.trainables.trial import Recipe, open_trial
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.trial import open_trial
 
 
 def frame(rows=60):

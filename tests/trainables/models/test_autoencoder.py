@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.distributions import Normal, kl_divergence
 
+from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.config import check, check_data, check_together, complete
 from lanewise.trainables.data.block import Block
 from lanewise.trainables.data.dataset import prepare
@@ -21,10 +22,10 @@ from lanewise.trainables.errors import ConfigError, DataError, ModelError
 from lanewise.trainables.knobs import INITS
 from lanewise.trainables.models.autoencoder import Sampled, autoencoder, divergence, sparsity
 from lanewise.trainables.packs.pool import Pool
-from lanewise.trainables.penalties import Term, watched
-from lanewise.trainables.trained import TrainedModel
-from lanewise.trainables.trial import Recipe, open_trial
-from lanewise.trainables.unit import build_module
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.training.penalties import Term, watched
+from lanewise.trainables.training.unit import build_module
+from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from lanewise.trainables import checkpoint as checkpoints
+from lanewise.trainables.checkpoints import files as checkpoints
+from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.config import check, check_data, check_together, complete
 from lanewise.trainables.data.info import Info
 from lanewise.trainables.errors import ConfigError, DataError
@@ -22,7 +23,6 @@ from lanewise.trainables.models.initialise import INITS
 from lanewise.trainables.models.layers import Residual
 from lanewise.trainables.packs.gain import room_for
 from lanewise.trainables.packs.pool import Pool
-from lanewise.trainables.trained import TrainedModel
 from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")

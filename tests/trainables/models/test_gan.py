@@ -11,8 +11,8 @@ from scipy.stats import wasserstein_distance
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from lanewise.trainables import adversary, generated
-from lanewise.trainables.adversary import GAMES, Player, squared_slope
+from lanewise.trainables.checkpoints.trained import TrainedModel
+from lanewise.trainables.checkpoints.weights import weights_of
 from lanewise.trainables.config import OPTIMIZERS, check, check_data, check_together, complete
 from lanewise.trainables.data.columns import Columns
 from lanewise.trainables.data.convert import from_frame, from_matrix
@@ -21,10 +21,12 @@ from lanewise.trainables.data.info import Info
 from lanewise.trainables.data.inputs import Reading, read_as
 from lanewise.trainables.errors import ConfigError, ModelError
 from lanewise.trainables.kinds.gan import GAMES as NAMES
+from lanewise.trainables.metrics import generated
 from lanewise.trainables.models.gan import Chosen, gan
-from lanewise.trainables.trained import TrainedModel
-from lanewise.trainables.trial import Recipe, open_trial
-from lanewise.trainables.weights import weights_of
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.training import adversary
+from lanewise.trainables.training.adversary import GAMES, Player, squared_slope
+from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = {"hidden": [8], "critic_hidden": [8], "latent": 3, "batch_size": 32, "lr": 0.01}

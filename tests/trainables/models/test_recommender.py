@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from lanewise.trainables.checkpoint import read
+from lanewise.trainables.checkpoints.files import read
+from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.config import check, check_data, complete
 from lanewise.trainables.data.columns import Columns
 from lanewise.trainables.data.convert import from_frame
@@ -23,9 +24,9 @@ from lanewise.trainables.data.task import infer_task
 from lanewise.trainables.errors import ConfigError, DataError
 from lanewise.trainables.models.recommender import recommender
 from lanewise.trainables.packs.pool import Pool
-from lanewise.trainables.penalties import watched
-from lanewise.trainables.trained import TrainedModel
-from lanewise.trainables.trial import Recipe, open_trial
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.training.penalties import watched
+from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -11,19 +11,20 @@ import pytest
 import torch
 from torch import nn
 
-from lanewise.trainables import checkpoint as checkpoints
-from lanewise.trainables.augment import Augment
+from lanewise.trainables.checkpoints import files as checkpoints
+from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.config import check, check_data, check_together, complete
 from lanewise.trainables.data.dataset import Fold, Prepared
 from lanewise.trainables.data.info import Info
 from lanewise.trainables.data.scaling import Scaling
-from lanewise.trainables.draws import Draws, own_draws
 from lanewise.trainables.errors import ConfigError
 from lanewise.trainables.models import MODELS
 from lanewise.trainables.packs.pool import Pool
-from lanewise.trainables.streams import stream
-from lanewise.trainables.trained import TrainedModel
-from lanewise.trainables.trial import Recipe, open_trial
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.training.augment import Augment
+from lanewise.trainables.training.draws import Draws, own_draws
+from lanewise.trainables.training.streams import stream
+from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.config import check, check_data, check_together, complete
 from lanewise.trainables.data.columns import Columns, Text
 from lanewise.trainables.data.convert import from_frame
@@ -19,8 +20,8 @@ from lanewise.trainables.errors import ConfigError
 from lanewise.trainables.models import MODELS
 from lanewise.trainables.models.encoder import Encoder, Pooling, Sizes, sinusoids
 from lanewise.trainables.models.text import turned
-from lanewise.trainables.trained import TrainedModel
-from lanewise.trainables.trial import Recipe, open_trial
+from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -26,7 +26,7 @@ from lanewise.trainables.config import OPTIMIZERS, complete
 from lanewise.trainables.knobs import ACTIVATIONS, INITS
 from lanewise.trainables.models.mlp import mlp
 from lanewise.trainables.packs.pool import Pool
-from lanewise.trainables.streams import keep_mask, order, stream, torch_seed
+from lanewise.trainables.training.streams import keep_mask, order, stream, torch_seed
 from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -8,7 +8,8 @@ import math
 import pytest
 import torch
 
-from lanewise.trainables import checkpoint as checkpoints
+from lanewise.trainables.checkpoints import files as checkpoints
+from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.config import OPTIMIZERS
 from lanewise.trainables.errors import CheckpointError
 from lanewise.trainables.failures import BAD_VALUE, OUT_OF_MEMORY, failure_kind
@@ -16,7 +17,6 @@ from lanewise.trainables.knobs import ACTIVATIONS
 from lanewise.trainables.packs.pack import MOST, SLACK
 from lanewise.trainables.packs.pool import Pool
 from lanewise.trainables.packs.stack import BEST, PARAM, places
-from lanewise.trainables.trained import TrainedModel
 from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -1,0 +1,3 @@
+"""Optimizers: their options without torch (`options`), torch's classes from a configuration
+(`build`), and their state into checkpoints and back (`state`).
+"""
