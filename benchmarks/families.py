@@ -161,7 +161,7 @@ class Loop:
         assert shared.prepared is not None
         info, (fold, *_) = shared.prepared.info, shared.prepared.folds
         full = complete(family.model, {**family.config, "batch_size": family.batch})
-        build = family.plain or MODELS[family.model]
+        build = family.plain or MODELS[family.model].builder
         self.module = build_module(build, full, info, seed=0, device="cpu", dtype="float32")
         self.x, self.y, self.x_val, self.y_val = (
             torch.from_numpy(np.asarray(array))

@@ -15,8 +15,8 @@ from pathlib import Path
 from lanewise.dashboards.user_runs import unlogged
 from lanewise.plan import Plan
 from lanewise.search.plain import say
-from lanewise.trainables.config import MODELS
 from lanewise.trainables.errors import ModelError
+from lanewise.trainables.models import MODELS
 
 
 def examined(plan: Plan, *, is_remote: bool = False) -> Plan:

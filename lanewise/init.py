@@ -15,14 +15,15 @@ from lanewise.commented import aligned, flow, remark
 from lanewise.errors import SweepFileError
 from lanewise.plan import make_plan
 from lanewise.sniff import Found, Key, look
-from lanewise.spaces.presets import PRESETS
+from lanewise.spaces import Space
 from lanewise.sweepfile import parse
-from lanewise.trainables.config import MODEL_KNOBS, TRAINING
+from lanewise.trainables.config import knobs_of
 from lanewise.trainables.data.folders import is_wanted, parts_in
 from lanewise.trainables.data.images import SUFFIXES as PICTURES
 from lanewise.trainables.data.prose import SUFFIX as TEXTS
 from lanewise.trainables.data.split import shares
 from lanewise.trainables.errors import ConfigError, listing, nearest
+from lanewise.trainables.models import MODELS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -266,7 +267,7 @@ def _choices(
     yield ""
     yield "# What may vary: a range, a choice, or a value that stays as it is."
     yield "space:"
-    knobs = {**TRAINING, **MODEL_KNOBS[found.model]}
+    knobs = knobs_of(found.model)
     lines: list[tuple[str, str]] = []
     for name, form in space_of(found).items():
         lines += _domain(name, form, knobs[name].about)
@@ -294,7 +295,7 @@ def _further(found: Found, metric: str) -> list[str]:
 
 def space_of(found: Found) -> dict[str, Any]:
     """The ready-made space of the model, with batches for so many rows."""
-    space: dict[str, Any] = dict(PRESETS[found.model]().to_json())
+    space: dict[str, Any] = dict(Space.from_json(MODELS[found.model].space).to_json())
     if found.rows < 500:
         space["batch_size"] = {"choice": [16, 32]}
     elif found.rows >= 50_000:

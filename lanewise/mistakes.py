@@ -9,8 +9,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from lanewise.spaces.errors import did_you_mean, fold, meant, nearest
-from lanewise.trainables.config import MODEL_KNOBS, TRAINING
+from lanewise.trainables.config import TRAINING
 from lanewise.trainables.errors import meant as meant_in_training
+from lanewise.trainables.models import MODELS
 
 Model = type[BaseModel]
 Location = tuple[int | str, ...]
@@ -94,7 +95,7 @@ def _elsewhere(model: Model, key: str, names: Iterable[str]) -> Iterator[str]:
         if key in section.model_fields:
             yield f"{name}.{key}"
             return
-    if key in TRAINING or any(key in knobs for knobs in MODEL_KNOBS.values()):
+    if key in TRAINING or any(key in model.knobs for model in MODELS.values()):
         yield f"space.{key}"
 
 

@@ -28,10 +28,8 @@ from lanewise.search.store.home import Home
 from lanewise.search.store.view import View
 from lanewise.sections import Data
 from lanewise.spaces import Space, SpaceError
-from lanewise.spaces.presets import PRESETS
 from lanewise.sweepfile import SweepFile, parse
 from lanewise.trainables.config import (
-    MODELS,
     check,
     check_data,
     check_together,
@@ -39,7 +37,6 @@ from lanewise.trainables.config import (
     linked,
 )
 from lanewise.trainables.errors import ConfigError, DataError, listing, nearest
-from lanewise.trainables.kinds import KINDS
 from lanewise.trainables.metrics.names import (
     DIRECTIONS,
     SUPERVISED,
@@ -49,6 +46,7 @@ from lanewise.trainables.metrics.names import (
     complete_loss,
     task_of_loss,
 )
+from lanewise.trainables.models import MODELS
 from lanewise.trainables.recipe import check_model
 from lanewise.trainables.user_code.contract import check_source
 from lanewise.trainables.user_code.references import is_reference, locate
@@ -226,10 +224,10 @@ def _start(file: SweepFile, space: Space) -> Iterator[dict[str, Any]]:
 def _space(file: SweepFile) -> Space:
     if file.space is not None:
         return Space.from_json(file.space)
-    if file.model_name in PRESETS:
-        preset = PRESETS[file.model_name]().to_json()
+    if file.model_name in MODELS:
+        preset = MODELS[file.model_name].space
         return Space.from_json({k: v for k, v in preset.items() if k not in file.fixed})
-    raise SweepFileError(f"space: is missing (only {', '.join(PRESETS)} come with one)")
+    raise SweepFileError(f"space: is missing (only {', '.join(MODELS)} come with one)")
 
 
 def _check_model(file: SweepFile, base: Path, function: Callable[..., Any] | None) -> None:
@@ -347,8 +345,8 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
     split = shares(data.split if "split" in data.model_fields_set else None, own)
     with sources.explained():
         check_split(split, file.folds, own)
-    kind = KINDS.get(file.model_name or "")
-    tasks = kind.tasks if kind else TASKS
+    model = MODELS.get(file.model_name or "")
+    tasks = model.tasks if model else TASKS
     asked = _asked_task(file, tasks)
     learns_target = bool(set(tasks) & set(SUPERVISED)) and asked not in WITHOUT_TARGET
     parts = load_parts(
@@ -367,7 +365,7 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
     )
     _check_stratify(data)
     parts, reading = parts.read_as(
-        kind.forms if kind else None, data.shape, (data.user, data.item), data.texts
+        model.forms if model else None, data.shape, (data.user, data.item), data.texts
     )
     task = infer_task(parts.main.table, task=asked, metric=metric, tasks=tasks)
     check_metric(metric, task, "objective")

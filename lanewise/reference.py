@@ -19,9 +19,10 @@ from lanewise.search.core.spec import RETRIES
 from lanewise.search.samplers import SAMPLERS, optuna
 from lanewise.search.schedulers import SCHEDULERS
 from lanewise.spaces.form import READERS
-from lanewise.trainables.config import MODEL_KNOBS, OPTIMIZERS, SCHEDULES, TRAINING
+from lanewise.trainables.config import OPTIMIZERS, SCHEDULES, TRAINING
 from lanewise.trainables.knobs import Family, Knob, Maybe
 from lanewise.trainables.metrics.names import BASE, LOSSES, METRICS, OF_TRAINING, PARTS, TASKS
+from lanewise.trainables.models import MODELS
 
 DOMAINS = {
     "float": (
@@ -60,7 +61,7 @@ LINKS = {
 def markdown() -> str:
     """The whole page: the prose of reference.md around the tables."""
     prose = Path(__file__).with_name("reference.md").read_text(encoding="utf-8")
-    models = (f"### `{model}`\n\n{_knobs(knobs)}" for model, knobs in MODEL_KNOBS.items())
+    models = (f"### `{name}`\n\n{_knobs(model.knobs)}" for name, model in MODELS.items())
     return Template(prose).substitute(
         keys="\n\n".join(_keys(json_schema())),
         table=_domains(),

@@ -8,16 +8,11 @@ from typing import Any
 from lanewise.search.samplers import SAMPLERS, optuna
 from lanewise.search.schedulers import SCHEDULERS
 from lanewise.sweepfile import SweepFile
-from lanewise.trainables.config import MODEL_KNOBS, MODELS, TRAINING
+from lanewise.trainables.config import TRAINING
 from lanewise.trainables.knobs import Knob
 from lanewise.trainables.metrics.names import LOSSES
+from lanewise.trainables.models import MODELS
 
-_NAMES = {
-    "model": list(MODELS),
-    "sampler": [*SAMPLERS, *(f"optuna:{name}" for name in optuna.NAMES)],
-    "scheduler": list(SCHEDULERS),
-    "loss": list(LOSSES),
-}
 _NUMBER = {"type": "number"}
 _POINTS = {"description": "how many points of a grid, or the points themselves"}
 
@@ -36,7 +31,13 @@ def json_schema() -> dict[str, Any]:
         "additionalProperties": {"$ref": "#/$defs/Domain"},
     }
     schema["required"] = [key for key in schema["required"] if key != "name"]  # the file's name
-    for key, names in _NAMES.items():
+    registered = {
+        "model": list(MODELS),
+        "sampler": [*SAMPLERS, *(f"optuna:{name}" for name in optuna.NAMES)],
+        "scheduler": list(SCHEDULERS),
+        "loss": list(LOSSES),
+    }
+    for key, names in registered.items():
         # Names that editors complete; others are the user's own.
         schema["properties"][key]["anyOf"].insert(0, {"enum": names})
     return schema
@@ -44,8 +45,8 @@ def json_schema() -> dict[str, Any]:
 
 def _hyperparameters() -> dict[str, Any]:
     knobs = dict(TRAINING)
-    for of_model in MODEL_KNOBS.values():  # some say what a key of training is for in them
-        knobs |= {name: knob for name, knob in of_model.items() if name not in TRAINING}
+    for model in MODELS.values():  # some say what a key of training is for in them
+        knobs |= {name: knob for name, knob in model.knobs.items() if name not in TRAINING}
     return {
         name: {"description": _words(knob), "$ref": "#/$defs/Domain"}
         for name, knob in knobs.items()

@@ -22,7 +22,7 @@ from lanewise.trainables.data.table import Array, Rows, Table
 from lanewise.trainables.data.task import comparable, infer_task
 from lanewise.trainables.data.types import DATE, NUMBER, ColumnType
 from lanewise.trainables.errors import DataError, listing, nearest
-from lanewise.trainables.kinds import KINDS
+from lanewise.trainables.models import MODELS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,15 +144,15 @@ def _of_rows(rows: Rows, keys: Iterable[Key], seen: Iterable[str] = ()) -> Found
     form = getattr(rows, "form", "table")
     if isinstance(rows, Table) and rows.shape is not None:
         form = "image"
-    task = infer_task(rows, task=None, metric=None, tasks=KINDS[_model(form)].tasks)
+    task = infer_task(rows, task=None, metric=None, tasks=MODELS[_model(form)].tasks)
     found = Found(form, task, len(rows), _shape(rows, form), tuple(keys), tuple(seen))
     return _with_classes(found, rows.target)
 
 
 def _model(form: str) -> str:
     model = MODEL_OF[form]
-    if model not in KINDS:
-        raise SweepFileError(f"DATA: {form} data have no built-in model here ({listing(KINDS)})")
+    if model not in MODELS:
+        raise SweepFileError(f"DATA: {form} data have no built-in model here ({listing(MODELS)})")
     return model
 
 
@@ -199,7 +199,7 @@ def _of_frame(source: str, frame: pd.DataFrame, target: str | None, base: Path) 
     on = {key.name: key.value for key in parts if not key.is_off}
     rows = load_rows(source, Columns(target, on.get("group"), on.get("order")), base)
     text = _text(frame.drop(columns=target))
-    if text and _task(rows) in KINDS.get("text", KINDS["mlp"]).tasks and "text" in KINDS:
+    if text and _task(rows) in MODELS.get("text", MODELS["mlp"]).tasks and "text" in MODELS:
         keys.append(Key("text", {"column": text}, "the only column that the model reads"))
         told.append(f"{text} holds sentences")
         rows = _prose(rows, text)
@@ -234,7 +234,7 @@ def _of_pairs(source: str, keys: list[Key], base: Path) -> Found:
     target, user, item = (str(key.value) for key in keys[:3])
     rows = load_rows(source, Columns(target, ids=(user, item)), base)
     pairs, _ = read_as(rows, ("ids",), None, (user, item))
-    task = infer_task(pairs, task=None, metric=None, tasks=KINDS["recommender"].tasks)
+    task = infer_task(pairs, task=None, metric=None, tasks=MODELS["recommender"].tasks)
     users, items = (len(set(column)) for column in (pairs.user, pairs.item))  # type: ignore[attr-defined]
     shape = f"{users} in {user} × {items} in {item}"
     seen = (f"{user} and {item} are a user and an item, {target} a rating",)

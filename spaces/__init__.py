@@ -1,11 +1,10 @@
-"""What may vary: domains, conditional spaces, presets.
+"""What may vary: domains, conditional spaces.
 
 A space samples, validates, enumerates and encodes configurations, which are plain dicts.
 Imports nothing of ours, and no torch, Ray or MLflow; Optuna only inside the functions that
 speak to it. `lanewise/`, `search/`, `cluster/` and `dashboards/` may call it.
 """
 
-from lanewise.spaces import presets as presets
 from lanewise.spaces.canonical import fingerprint as fingerprint
 from lanewise.spaces.choices import Choice as Choice
 from lanewise.spaces.compounds import Constant as Constant

@@ -95,21 +95,20 @@ def test_the_python_tour_runs(tmp_path: Path) -> None:
 
 
 def test_every_registered_name_is_in_the_reference() -> None:
-    from lanewise.plan import MODELS
     from lanewise.search.core.spec import RETRIES
     from lanewise.search.samplers import SAMPLERS
     from lanewise.search.schedulers import SCHEDULERS
     from lanewise.trainables.config import (
-        MODEL_KNOBS,
         OPTIMIZERS,
         SCHEDULES,
         TRAINING,
     )
     from lanewise.trainables.knobs import ACTIVATIONS, INITS, NORMS
     from lanewise.trainables.metrics.names import BASE, LOSSES, OF_TRAINING
+    from lanewise.trainables.models import MODELS
 
     reference = (HOUSE / "docs" / "sweep-file.md").read_text(encoding="utf-8")
-    knobs = [*TRAINING, *(knob for knobs in MODEL_KNOBS.values() for knob in knobs)]
+    knobs = [*TRAINING, *(knob for model in MODELS.values() for knob in model.knobs)]
     layers = [*ACTIVATIONS, *INITS, *NORMS]
     ours = (MODELS, layers, OPTIMIZERS, SCHEDULES, LOSSES, BASE, OF_TRAINING, knobs)
     for names in (SAMPLERS, SCHEDULERS, RETRIES, *ours):

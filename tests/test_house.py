@@ -73,11 +73,11 @@ def test_arrows_between_folders_go_one_way(package: str) -> None:
 
 
 def test_data_is_prepared_without_torch_and_nothing_knows_of_packs_but_they_themselves() -> None:
-    """trainables/data and kinds ← what trains ← packs."""
+    """trainables/data ← what trains ← packs."""
     for path in modules("trainables"):
         room = path.relative_to(HOUSE / "trainables").parts[0]
         text = path.read_text(encoding="utf-8")
-        if room in ("data", "kinds"):
+        if room == "data":
             assert "torch" not in imported(path), path
             assert "from lanewise.trainables.models" not in text, path
         if room != "packs":

@@ -1,7 +1,7 @@
 """The hyperparameters of training and of the built-in models: names, defaults, what is allowed.
 
-A new hyperparameter is a row in TRAINING or in a model's own file in `kinds/`, an optimizer's
-option one in `optimizer_options`.
+A new hyperparameter is a row in TRAINING, or in the knobs of the model that has it (`models/`), an
+optimizer's option one in the optimizer's file (`optim/`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lanewise.trainables.errors import ConfigError, listing, nearest
-from lanewise.trainables.kinds import KINDS
 from lanewise.trainables.knobs import (
     AT_LEAST_ONE,
     BELOW_ONE,
@@ -22,11 +21,13 @@ from lanewise.trainables.knobs import (
     WITHIN_ONE,
     Family,
     Knob,
+    Maybe,
     Rule,
     one_of,
     or_null,
 )
 from lanewise.trainables.metrics.names import CLASSIFICATION
+from lanewise.trainables.models import MODELS
 from lanewise.trainables.optim.options import OPTIMIZER
 from lanewise.trainables.optim.options import OPTIMIZERS as OPTIMIZERS
 
@@ -72,53 +73,62 @@ SCHEDULES: dict[str, dict[str, Knob]] = {
     },
 }
 
-# Options that are true or false: they change what an optimizer keeps of each parameter.
-FLAGS = {
-    option
-    for options in OPTIMIZERS.values()
-    for option, knob in options.items()
-    if isinstance(knob.default, bool)
-}
-
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 # Of every model that our loop trains, users' own included.
 TRAINING: dict[str, Knob] = {
-    "lr": Knob(1e-3, POSITIVE, "learning rate"),
-    "optimizer": Knob("adam", OPTIMIZER, "optimization algorithm"),
-    "schedule": Knob("constant", Family("schedule", SCHEDULES), "how `lr` changes"),
-    "batch_size": Knob(64, COUNT, "rows of one step"),
-    "l1": Knob(0.0, NOT_NEGATIVE, "adds l1·Σ|w| over weights to the loss"),
-    "l2": Knob(0.0, NOT_NEGATIVE, "adds l2/2·Σw² over all parameters, torch's weight_decay"),
-    "activity_l1": Knob(0.0, NOT_NEGATIVE, "adds activity_l1·Σ|a| over a row's activations"),
-    "label_smoothing": Knob(0.0, BELOW_ONE, "share of the target spread over all classes"),
-    "class_weight": Knob(None, or_null(CLASS_WEIGHT), "the weight of each class in the loss"),
-    "sampling": Knob(
-        None, or_null(one_of(("balanced",))), "balanced: rows of rare classes are drawn more often"
+    "lr": Knob(1e-3, POSITIVE, "learning rate", adjustable=True),
+    "optimizer": Knob("adam", OPTIMIZER, "optimization algorithm", adjustable=True),
+    "schedule": Knob(
+        "constant", Family("schedule", SCHEDULES), "how `lr` changes", adjustable=True
     ),
-    "noise": Knob(0.0, NOT_NEGATIVE, "standard deviation of noise on standardised inputs"),
-    "clip_norm": Knob(None, or_null(POSITIVE), "the largest norm of the whole gradient"),
-    "clip_value": Knob(None, or_null(POSITIVE), "the largest value in the gradient"),
+    "batch_size": Knob(64, COUNT, "rows of one step"),
+    "l1": Knob(0.0, NOT_NEGATIVE, "adds l1·Σ|w| over weights to the loss", adjustable=True),
+    "l2": Knob(
+        0.0,
+        NOT_NEGATIVE,
+        "adds l2/2·Σw² over all parameters, torch's weight_decay",
+        adjustable=True,
+    ),
+    "activity_l1": Knob(
+        0.0, NOT_NEGATIVE, "adds activity_l1·Σ|a| over a row's activations", adjustable=True
+    ),
+    "label_smoothing": Knob(
+        0.0, BELOW_ONE, "share of the target spread over all classes", adjustable=True
+    ),
+    "class_weight": Knob(
+        None, or_null(CLASS_WEIGHT), "the weight of each class in the loss", adjustable=True
+    ),
+    "sampling": Knob(
+        None,
+        or_null(one_of(("balanced",))),
+        "balanced: rows of rare classes are drawn more often",
+        adjustable=True,
+    ),
+    "noise": Knob(
+        0.0, NOT_NEGATIVE, "standard deviation of noise on standardised inputs", adjustable=True
+    ),
+    "clip_norm": Knob(
+        None, or_null(POSITIVE), "the largest norm of the whole gradient", adjustable=True
+    ),
+    "clip_value": Knob(
+        None, or_null(POSITIVE), "the largest value in the gradient", adjustable=True
+    ),
     "precision": Knob(
         "float32",
         one_of(PRECISIONS),
         "of the forward pass; on GPUs bfloat16 is faster, float16 with a scaled loss on older ones",
     ),
-    "patience": Knob(None, or_null(COUNT), "epochs without a better objective that end a trial"),
+    "patience": Knob(
+        None, or_null(COUNT), "epochs without a better objective that end a trial", adjustable=True
+    ),
 }
 
-# What may change while a model trains: its parameters keep their shapes, its optimizer its state.
-# Of a family it is the options that are numbers, such as `optimizer.sgd.momentum`.
-ADJUSTABLE = {
-    *("lr", "critic_lr", "l1", "l2", "l2_user", "l2_item", "activity_l1", "sparsity", "noise"),
-    *("dropout", "spatial_dropout", "recurrent_dropout", "label_smoothing", "clip_norm"),
-    *("clip_value", "class_weight", "sampling", "shift", "flip", "crop", "patience", "average"),
-    *("critic_steps", "embedding_std", "forget_bias"),
-}
-ADJUSTABLE_OPTIONS = {"optimizer", "critic_optimizer", "schedule", "game"}
 
-MODEL_KNOBS: dict[str, Mapping[str, Knob]] = {name: kind.knobs for name, kind in KINDS.items()}
-MODELS = tuple(KINDS)
+def knobs_of(model: str | None) -> dict[str, Knob]:
+    """All hyperparameters of a model; training's alone for one that is not built in."""
+    own = MODELS[model].knobs if model in MODELS else {}
+    return {**TRAINING, **own}
 
 
 def check(model: str | None, config: Mapping[str, Any], path: str = "") -> None:
@@ -129,12 +139,12 @@ def check(model: str | None, config: Mapping[str, Any], path: str = "") -> None:
     """
     if model is None:
         return
-    knobs = {**TRAINING, **MODEL_KNOBS.get(model, {})}
+    knobs = knobs_of(model)
     for key, value in config.items():
         at = f"{path}.{key}" if path else key
         if key in knobs:
             knobs[key].rule.check(value, at)
-        elif model in MODEL_KNOBS:
+        elif model in MODELS:
             allowed = f"{listing(knobs, limit=40)}{nearest(key, knobs)}"
             raise ConfigError(at, f"{model} has no hyperparameter {key!r} ({allowed})")
 
@@ -150,22 +160,23 @@ def is_adjustable(model: str | None, name: str) -> bool:
     if model is None:
         return True
     key, _, option = name.partition(".")
-    if key not in TRAINING and model not in MODEL_KNOBS:
-        return True
-    if key in ADJUSTABLE_OPTIONS:
-        return bool(option) and option.rpartition(".")[2] not in FLAGS
-    return key in ADJUSTABLE
+    knob = knobs_of(model).get(key)
+    if knob is None:
+        return model not in MODELS
+    if isinstance(knob.rule, Family | Maybe):
+        return knob.adjustable and bool(option) and not knob.rule.is_flag(option)
+    return knob.adjustable
 
 
 def linked(model: str | None) -> tuple[str, ...]:
     """The keys between whose values a model has rules."""
-    return KINDS[model].linked if model in KINDS else ()
+    return MODELS[model].linked if model in MODELS else ()
 
 
 def check_together(model: str | None, config: Mapping[str, Any]) -> None:
     """Raise ConfigError, at one of `linked`, unless values that are allowed go together too."""
-    if model in KINDS:
-        KINDS[model].check(complete(model, config))
+    if model in MODELS:
+        MODELS[model].check(complete(model, config))
 
 
 def check_task(config: Mapping[str, Any], task: str, classes: int) -> None:
@@ -183,18 +194,19 @@ def check_task(config: Mapping[str, Any], task: str, classes: int) -> None:
 
 def check_data(model: str | None, config: Mapping[str, Any], info: Info) -> None:
     """Raise ConfigError unless the hyperparameters fit the task, its classes and the examples."""
-    own = MODEL_KNOBS.get(model or "", {})  # where a model has a key of training, it says what for
+    # Where a model has a key of training, it says what for.
+    own = MODELS[model].knobs if model in MODELS else {}
     common = {key: value for key, value in config.items() if key not in own}
     check_task(common, info.task, len(info.classes or ()))
     if common.get("noise") and info.form in ("text", "ids"):
         message = f"{common['noise']!r} is for inputs that are measured; these are numbers of names"
         raise ConfigError("noise", message)
-    if model in KINDS:
-        KINDS[model].fits(complete(model, config), info)
+    if model in MODELS:
+        MODELS[model].fits(complete(model, config), info)
 
 
 def complete(model: str | None, config: Mapping[str, Any]) -> dict[str, Any]:
     """`config` with every default filled in; the optimizer becomes {"name": …, every option}."""
-    knobs = {**TRAINING, **MODEL_KNOBS.get(model or "", {})}
+    knobs = knobs_of(model)
     full = {key: knob.default for key, knob in knobs.items()} | dict(config)
     return full | {key: knob.rule.complete(full[key]) for key, knob in knobs.items()}

@@ -79,6 +79,12 @@ class Family:
             return f"; did you mean {own[0]!r}, which stands beside {self.word}?"
         return nearest(key, knobs)
 
+    def is_flag(self, option: str) -> bool:
+        """Whether an option, such as "sgd.nesterov", is true or false."""
+        name, _, key = option.partition(".")
+        knob = self.members.get(name, {}).get(key)
+        return knob is not None and isinstance(knob.default, bool)
+
     def complete(self, value: Any) -> dict[str, Any]:
         """{"name": …, every option}."""
         options = _named(value)
@@ -101,17 +107,28 @@ class Maybe:
         if value is not None:
             self.family.check(value, path)
 
+    def is_flag(self, option: str) -> bool:
+        return self.family.is_flag(option)
+
     def complete(self, value: Any) -> dict[str, Any] | None:
         return None if value is None else self.family.complete(value)
 
 
 @dataclass(frozen=True)
 class Knob:
-    """One hyperparameter: its default, what it may be, and what it does, for the reference."""
+    """One hyperparameter.
+
+    default: its value where none is given.
+    rule: what it may be.
+    about: what it does, for the reference.
+    adjustable: it may change while a model trains: parameters keep their shapes, and the optimizer
+        its state. Of a family it is the options that may, unless they are true or false.
+    """
 
     default: Any
     rule: Rule | Family | Maybe
     about: str = ""
+    adjustable: bool = False
 
 
 def _named(value: Any) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lanewise.trainables.config import MODELS
 from lanewise.trainables.data.dataset import Prepared
 from lanewise.trainables.errors import ConfigError, ModelError, listing, nearest
+from lanewise.trainables.models import MODELS
 from lanewise.trainables.user_code.contract import check_call
 from lanewise.trainables.user_code.references import is_reference, locate, resolve
 
@@ -88,9 +88,7 @@ def find_build(recipe: Recipe) -> Callable[..., Any]:
     if recipe.model is None:
         raise ConfigError("model", "give a model or a train function")
     if recipe.model in MODELS:
-        from lanewise.trainables.models import MODELS as BUILDS
-
-        return BUILDS[recipe.model]
+        return MODELS[recipe.model].builder
     check_model(recipe.model, recipe.base)
     build = resolve(recipe.model, recipe.base, "model")
     check_call(build, "model")

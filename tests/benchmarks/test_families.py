@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from families import FAMILIES, main
 
-from lanewise.trainables.kinds import KINDS
+from lanewise.trainables.models import MODELS
 
 
 def test_every_family_is_there_but_what_never_packs() -> None:
-    packing = {name for name, kind in KINDS.items() if not kind.alone}
+    packing = {name for name, model in MODELS.items() if not model.alone}
     assert {family.model for family in FAMILIES.values()} == packing
 
 

@@ -16,12 +16,10 @@ from torch import Tensor, nn
 from lanewise import sweepfile
 from lanewise.plan import make_plan
 from lanewise.spaces import Space
-from lanewise.spaces.presets import PRESETS
 from lanewise.trainables.checkpoints.files import read
 from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.config import check, check_together, complete
 from lanewise.trainables.errors import ConfigError
-from lanewise.trainables.kinds import KINDS
 from lanewise.trainables.metrics.names import OF_TRAINING
 from lanewise.trainables.models import MODELS
 from lanewise.trainables.packs.pool import Pool
@@ -31,7 +29,7 @@ from lanewise.trainables.training.unit import build_module
 from lanewise.trainables.trial import open_trial
 
 HOUSE = Path(__file__).parents[2]
-EXAMPLES = {name: HOUSE / "examples" / f"{name}.yaml" for name in KINDS}
+EXAMPLES = {name: HOUSE / "examples" / f"{name}.yaml" for name in MODELS}
 EXAMPLES["mlp"] = HOUSE / "examples" / "digits.yaml"
 ROWS, EPOCHS = 96, 2  # of the example's data; training is chaotic, and few steps are enough
 
@@ -81,12 +79,12 @@ def config(name: str, seed: int = 0) -> dict[str, Any]:
 def module_of(name: str, seed: int = 0, dtype: str = "float32") -> nn.Module:
     full = complete(name, config(name))
     info = recipe(name).prepared.info
-    return build_module(MODELS[name], full, info, seed=seed, device="cpu", dtype=dtype)
+    return build_module(MODELS[name].builder, full, info, seed=seed, device="cpu", dtype=dtype)
 
 
 def rows_of(name: str, count: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """What the module's forward takes."""
-    if KINDS[name].tasks == ("generation",):
+    if MODELS[name].tasks == ("generation",):
         return latent.fixed(count, config(name)["latent"], like=torch.empty(0, dtype=dtype))
     x = torch.from_numpy(recipe(name).prepared.folds[0].x_val[:count].copy())
     return x.to(dtype) if x.is_floating_point() else x
@@ -102,16 +100,15 @@ trained = functools.cache(train)  # for who only looks at it
 
 
 def test_every_model_has_all_its_parts() -> None:
-    assert set(KINDS) == set(MODELS) == set(PRESETS)
     for name, example in EXAMPLES.items():
         assert example.is_file()
         assert sweepfile.read(example).model_name == name
-        assert (MODELS[name].__doc__ or "").count("\n") > 2
+        assert (MODELS[name].builder.__doc__ or "").count("\n") > 2
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", MODELS)
 def test_every_corner_of_the_ready_made_space_is_allowed(name: str) -> None:
-    space = PRESETS[name]()
+    space = Space.from_json(MODELS[name].space)
     for _, corner in space.probes():
         check(name, corner)
     rng = np.random.default_rng(0)
@@ -121,13 +118,13 @@ def test_every_corner_of_the_ready_made_space_is_allowed(name: str) -> None:
         check_together(name, each)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", MODELS)
 def test_an_unknown_hyperparameter_is_one_line(name: str) -> None:
     with pytest.raises(ConfigError, match="has no hyperparameter 'drpout'"):
         check(name, {"drpout": 0.1})
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_shapes_and_types(name: str, dtype: str) -> None:
     module, info = module_of(name, dtype=dtype).eval(), recipe(name).prepared.info
@@ -141,7 +138,7 @@ def test_shapes_and_types(name: str, dtype: str) -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", MODELS)
 def test_on_a_gpu(name: str) -> None:
     on_gpu = dataclasses.replace(recipe(name), device="cuda")
     trial = open_trial(on_gpu, config(name), 3)
@@ -150,14 +147,14 @@ def test_on_a_gpu(name: str) -> None:
     assert trial.rows[0][1]["train_loss"] == pytest.approx(alone["train_loss"], rel=1e-2)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", MODELS)
 def test_the_seed_decides_everything(name: str) -> None:
     one, same, other = trained(name), train(name), train(name, seed=4)
     assert one.rows == same.rows
     assert one.rows != other.rows
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", MODELS)
 def test_a_row_does_not_depend_on_its_company(name: str) -> None:
     module = module_of(name, dtype="float64").eval()
     x = rows_of(name, 8, torch.float64)
@@ -167,7 +164,7 @@ def test_a_row_does_not_depend_on_its_company(name: str) -> None:
     assert torch.allclose(together, alone, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", MODELS)
 def test_every_parameter_learns(name: str) -> None:
     trial = open_trial(recipe(name), config(name), 3)
     (replica, *_) = trial.replicas
@@ -177,7 +174,7 @@ def test_every_parameter_learns(name: str) -> None:
     assert still == []
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", MODELS)
 def test_it_goes_on_from_a_checkpoint_as_if_nothing_had_been(name: str, tmp_path: Path) -> None:
     whole = trained(name)
     first = open_trial(recipe(name), config(name), 3)
@@ -188,7 +185,7 @@ def test_it_goes_on_from_a_checkpoint_as_if_nothing_had_been(name: str, tmp_path
     assert second.rows == whole.rows
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", MODELS)
 def test_what_was_saved_is_the_model_of_its_best_row(name: str, tmp_path: Path) -> None:
     trial = trained(name)
     trial.save(tmp_path / "trial")
@@ -204,14 +201,14 @@ def test_what_was_saved_is_the_model_of_its_best_row(name: str, tmp_path: Path) 
         assert np.isfinite(scores["loss"])
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", MODELS)
 def test_a_lane_computes_what_it_would_alone_or_says_why_not(name: str, tmp_path: Path) -> None:
     shared = recipe(name, "float64")
     pool = Pool(shared, force_packing=True)
     seeds = (3, 4)
     members = [pool.open(config(name), seed) for seed in seeds]
-    if KINDS[name].alone:
-        assert {member.alone for member in members} == {KINDS[name].alone}
+    if MODELS[name].alone:
+        assert {member.alone for member in members} == {MODELS[name].alone}
         return
     assert [member.alone for member in members] == [""] * len(seeds)
     for member in members:
@@ -236,7 +233,7 @@ def test_a_lane_computes_what_it_would_alone_or_says_why_not(name: str, tmp_path
 
 # torch warns of what its own recurrent layers do with their weights; they are exported.
 @pytest.mark.filterwarnings("ignore:The tensor attributes .*_flat_weights:UserWarning")
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", MODELS)
 def test_its_forward_can_be_exported(name: str) -> None:
     module, x = module_of(name).eval(), rows_of(name, 4)
     batch = torch.export.Dim("batch", min=2, max=4096)

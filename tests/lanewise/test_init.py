@@ -17,7 +17,7 @@ from lanewise.commented import flow
 from lanewise.init import draft
 from lanewise.plan import make_plan
 from lanewise.sniff import MODEL_OF
-from lanewise.spaces.presets import PRESETS
+from lanewise.trainables.models import MODELS
 from lanewise.trainables.training.model_trial import threads
 from lanewise.trainables.trial import open_trial
 
@@ -217,7 +217,7 @@ def test_the_file_fits_the_data_is_valid_and_trains(
 
 
 def test_every_form_has_a_model_that_is_there() -> None:
-    assert set(MODEL_OF.values()) <= set(PRESETS)
+    assert set(MODEL_OF.values()) <= set(MODELS)
 
 
 @pytest.mark.parametrize("case", ["table", "digits", "ratings"])
@@ -226,7 +226,7 @@ def test_the_space_is_the_ready_made_one(case: str, place: Path) -> None:
     write(place)
     assert run(["init", *words, "--out", "sweep.yaml"]) == 0
     space = sweepfile.read(place / "sweep.yaml").space
-    ours = dict(PRESETS[model]().to_json())
+    ours = dict(MODELS[model].space)
     assert space is not None
     assert list(space) == list(ours)
     from lanewise.spaces import Space

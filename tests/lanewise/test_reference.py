@@ -13,7 +13,8 @@ from lanewise.reference import DOMAINS, markdown
 from lanewise.schema import json_schema
 from lanewise.spaces.form import READERS
 from lanewise.sweepfile import parse
-from lanewise.trainables.config import MODEL_KNOBS, SCHEDULES, TRAINING
+from lanewise.trainables.config import SCHEDULES, TRAINING
+from lanewise.trainables.models import MODELS
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "sweep-file.md"
 SWEEP = """
@@ -55,7 +56,7 @@ def test_every_key_and_hyperparameter_is_explained() -> None:
     assert len(keys) > 60
     assert [row for row in keys if row.endswith("|  |")] == []
     options = [knob for options in SCHEDULES.values() for knob in options.values()]
-    knobs = [*TRAINING.values(), *options, *(k for m in MODEL_KNOBS.values() for k in m.values())]
+    knobs = [*TRAINING.values(), *options, *(k for m in MODELS.values() for k in m.knobs.values())]
     assert all(knob.about for knob in knobs)
 
 

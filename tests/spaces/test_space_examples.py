@@ -20,9 +20,7 @@ from lanewise.spaces import (
     Space,
     fingerprint,
     flatten,
-    presets,
 )
-from lanewise.trainables.config import check, check_together
 
 SWEEP_FILE = {
     "hidden": {"repeat": {"times": [1, 3], "of": {"int": [16, 128], "log": True}}},
@@ -50,16 +48,16 @@ def test_the_folder_is_the_package():
 
 def test_the_public_names():
     public = {name for name in vars(spaces) if not name.startswith("_")}
-    modules = {path.stem for path in Path(spaces.__file__).parent.glob("*.py")} - {"presets"}
+    modules = {path.stem for path in Path(spaces.__file__).parent.glob("*.py")}
     assert public - modules == {
         "Choice", "Constant", "Float", "Int", "Repeat", "Space", "SpaceError",
-        "fingerprint", "flatten", "presets",
+        "fingerprint", "flatten",
     }  # fmt: skip
 
 
 def test_importing_spaces_is_light():
     heavy = "{'numpy', 'optuna', 'torch', 'ray', 'mlflow', 'sqlalchemy'}"
-    code = "import sys; from lanewise import spaces; spaces.presets.mlp().size; "
+    code = "import sys; from lanewise import spaces; spaces.Space({'lr': 1}).size; "
     code += f"print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
@@ -320,13 +318,3 @@ def test_probes():
         ("space.opt.sgd.m", {"lr": 1.0, "opt": sgd}),
         ("space.opt.sgd.m", {"lr": 1.0, "opt": sgd | {"m": 9}}),
     ]
-
-
-@pytest.mark.parametrize("name", presets.PRESETS)
-def test_presets(name):
-    space = presets.PRESETS[name]()
-    assert Space.from_json(space.to_json()) == space
-    rng = np.random.default_rng(0)
-    for config in [config for _, config in space.probes()] + [space.sample(rng) for _ in range(99)]:
-        check(name, config)
-        check_together(name, config)

@@ -12,6 +12,8 @@ TORCH_FREE = [
     "data.arrays",
     "data.dataset",
     "config",
+    "models",
+    "optim",
     "training.schedules",
     "training.streams",
     "user_code.references",

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from lanewise.trainables.config import MODEL_KNOBS, MODELS, OPTIMIZERS, SCHEDULES, TRAINING
+from lanewise.trainables.config import OPTIMIZERS, SCHEDULES, TRAINING, knobs_of
 from lanewise.trainables.errors import _fold, nearest
 from lanewise.trainables.knobs import ACTIVATIONS, INITS, NORMS
 from lanewise.trainables.metrics.names import LOSSES, METRICS, TASKS
+from lanewise.trainables.models import MODELS
 from lanewise.trainables.synonyms import SYNONYMS
 
-MLP = {**TRAINING, **MODEL_KNOBS["mlp"]}
+MLP = knobs_of("mlp")
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,11 @@ def test_a_meaning_that_is_not_allowed_is_no_help() -> None:
 
 def test_every_synonym_leads_to_a_word_of_ours() -> None:
     """A renamed hyperparameter, metric or loss must be renamed here, too."""
-    families = (*OPTIMIZERS.values(), *SCHEDULES.values(), *MODEL_KNOBS.values())
+    families = (
+        *OPTIMIZERS.values(),
+        *SCHEDULES.values(),
+        *(model.knobs for model in MODELS.values()),
+    )
     options = {key for knobs in families for key in knobs}
     ours = {*TRAINING, *OPTIMIZERS, *SCHEDULES, *METRICS, *LOSSES, *TASKS, *MODELS, *options}
     ours |= {*ACTIVATIONS, *INITS, *NORMS, "float32", "float16", "bfloat16", "series"}

@@ -1,32 +1,29 @@
-"""The built-in models: name → build(config, info) → nn.Module with outputs [B, info.outputs].
+"""The built-in models, one folder each: name → hyperparameters, data, tasks, builder, space.
 
-What each takes stands in `kinds/`. Imports torch; only what trains imports it.
+A row here registers a model; everything else is derived from it. A folder's `__init__` knows no
+torch: sweep files are checked with it. Its `module` builds the network, `common/` is what several
+are made of.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from lanewise.trainables.models.autoencoder import AUTOENCODER
+from lanewise.trainables.models.cnn import CNN
+from lanewise.trainables.models.gan import GAN
+from lanewise.trainables.models.mlp import MLP
+from lanewise.trainables.models.model_type import ModelType
+from lanewise.trainables.models.recommender import RECOMMENDER
+from lanewise.trainables.models.recurrent import GRU, LSTM, RNN
+from lanewise.trainables.models.text import TEXT
+from lanewise.trainables.models.transformer import TRANSFORMER
 
-from torch import nn
-
-from lanewise.trainables.data.dataset import Info
-from lanewise.trainables.models.autoencoder import autoencoder
-from lanewise.trainables.models.cnn import cnn
-from lanewise.trainables.models.gan import gan
-from lanewise.trainables.models.mlp import mlp
-from lanewise.trainables.models.recommender import recommender
-from lanewise.trainables.models.recurrent import gru, lstm, rnn
-from lanewise.trainables.models.text import text
-from lanewise.trainables.models.transformer import transformer
-
-MODELS: dict[str, Callable[[Mapping[str, Any], Info], nn.Module]] = {
-    "mlp": mlp,
-    "cnn": cnn,
-    "rnn": rnn,
-    "gru": gru,
-    "lstm": lstm,
-    "text": text,
-    "transformer": transformer,
-    "autoencoder": autoencoder,
-    "recommender": recommender,
-    "gan": gan,
+MODELS: dict[str, ModelType] = {
+    "mlp": MLP,
+    "cnn": CNN,
+    "rnn": RNN,
+    "gru": GRU,
+    "lstm": LSTM,
+    "text": TEXT,
+    "transformer": TRANSFORMER,
+    "autoencoder": AUTOENCODER,
+    "recommender": RECOMMENDER,
+    "gan": GAN,
 }

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lanewise.trainables.config import check, check_together
-from lanewise.trainables.kinds import KINDS
+from lanewise.trainables.models import MODELS
 from lanewise.trainables.packs.packing import Packing, no_gain, together
 from lanewise.trainables.recipe import Recipe
 from lanewise.trainables.training.protocol import Inside, Row, Trial, check_adopt
@@ -164,7 +164,7 @@ class Pool:
         merged = {**self.recipe.fixed, **config}
         check(self.recipe.model, merged)
         check_together(self.recipe.model, merged)
-        if self.recipe.model in KINDS and (why := KINDS[self.recipe.model].alone):
+        if self.recipe.model in MODELS and (why := MODELS[self.recipe.model].alone):
             return why
         if self._packer is None:
             from lanewise.trainables.packs.packer import Packer  # imports torch

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
-from lanewise.trainables.models.layers import Residual
+from lanewise.trainables.models.common.layers import Residual
 from lanewise.trainables.training import penalties
 from lanewise.trainables.training.draws import Dropout
 

@@ -13,17 +13,14 @@ from torch import nn
 
 from lanewise.trainables.errors import CheckpointError, ConfigError, ModelError
 from lanewise.trainables.metrics.names import of_weights
+from lanewise.trainables.models import MODELS
 from lanewise.trainables.recipe import Recipe
 from lanewise.trainables.training import penalties
-from lanewise.trainables.training.adversary import GanReplica
 from lanewise.trainables.training.progress import Course, check_loss
 from lanewise.trainables.training.protocol import Row
 from lanewise.trainables.training.replica import Replica
 from lanewise.trainables.training.tensors import fold_tensors
 from lanewise.trainables.training.unit import Unit, units
-
-REPLICAS: dict[str | None, type[Replica] | type[GanReplica]] = {"gan": GanReplica}
-"""Built-in models that are trained in another way than by descending one loss."""
 
 
 @contextmanager
@@ -100,7 +97,7 @@ class ModelTrial:
         self.course.end_epoch(found, self.replicas)
         self.inside_epoch = False
 
-    def _replica_epoch(self, replica: Replica | GanReplica, epoch: int) -> dict[str, float]:
+    def _replica_epoch(self, replica: Replica, epoch: int) -> dict[str, float]:
         trained = replica.train_epoch(epoch)
         number = replica.number if len(self.replicas) > 1 else None
         check_loss(trained["train_loss"], epoch, number)
@@ -111,15 +108,16 @@ class ModelTrial:
 
 def make_replicas(
     recipe: Recipe, given: Mapping[str, Any], config: Mapping[str, Any], seed: int
-) -> list[Replica | GanReplica]:
+) -> list[Replica]:
     """Replica number = fold · seeds + seed's place; new, untrained."""
     if recipe.prepared is None:
         raise ConfigError("data", "a model needs data; give a source")
     device = pick_device(recipe.device)
     folds = fold_tensors(recipe.prepared, device, recipe.dtype)
-    kind = Replica if recipe.callable else REPLICAS.get(recipe.model, Replica)
+    built_in = None if recipe.callable else MODELS.get(recipe.model or "")
+    make = built_in.replica_class if built_in else Replica
     each = units(recipe, given, config, folds, device, seed)
-    made: list[Replica | GanReplica] = [kind(unit) for unit in each]
+    made: list[Replica] = [make(unit) for unit in each]
     check_activations(each[0], made[0].module)
     return made
 

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from lanewise.trainables.config import MODELS, check_data
+from lanewise.trainables.config import check_data
 from lanewise.trainables.data.info import Info
 from lanewise.trainables.errors import ConfigError, ModelError
+from lanewise.trainables.models import MODELS
 from lanewise.trainables.recipe import Recipe, find_build
 from lanewise.trainables.training.draws import Draws, own_draws
 from lanewise.trainables.training.streams import torch_seed

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from lanewise.trainables.models.attention import SHORT, Linear, attend, normed
+from lanewise.trainables.models.common.attention import SHORT, Linear, attend, normed
 
 STEPS = (1, 7, 16, SHORT, SHORT + 1)
 

@@ -20,7 +20,7 @@ from lanewise.trainables.data.restore import restored
 from lanewise.trainables.data.table import Table
 from lanewise.trainables.errors import ConfigError, DataError, ModelError
 from lanewise.trainables.knobs import INITS
-from lanewise.trainables.models.autoencoder import Sampled, autoencoder, divergence, sparsity
+from lanewise.trainables.models.autoencoder.module import Sampled, autoencoder, divergence, sparsity
 from lanewise.trainables.packs.pool import Pool
 from lanewise.trainables.recipe import Recipe
 from lanewise.trainables.training.penalties import Term, watched

@@ -15,12 +15,12 @@ from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.config import check, check_data, check_together, complete
 from lanewise.trainables.data.info import Info
 from lanewise.trainables.errors import ConfigError, DataError
-from lanewise.trainables.kinds.cnn import CNN, DOWN, IMAGE_NORMS, POOLS
 from lanewise.trainables.knobs import ACTIVATIONS
-from lanewise.trainables.models.cnn import POOLS as LAYERS
-from lanewise.trainables.models.cnn import cnn, groups
-from lanewise.trainables.models.initialise import INITS
-from lanewise.trainables.models.layers import Residual
+from lanewise.trainables.models.cnn import CNN, DOWN, IMAGE_NORMS, POOLS
+from lanewise.trainables.models.cnn.module import POOLS as LAYERS
+from lanewise.trainables.models.cnn.module import cnn, groups
+from lanewise.trainables.models.common.initialise import INITS
+from lanewise.trainables.models.common.layers import Residual
 from lanewise.trainables.packs.gain import room_for
 from lanewise.trainables.packs.pool import Pool
 from lanewise.trainables.trial import open_trial

@@ -20,12 +20,12 @@ from lanewise.trainables.data.dataset import prepare
 from lanewise.trainables.data.info import Info
 from lanewise.trainables.data.inputs import Reading, read_as
 from lanewise.trainables.errors import ConfigError, ModelError
-from lanewise.trainables.kinds.gan import GAMES as NAMES
 from lanewise.trainables.metrics import generated
-from lanewise.trainables.models.gan import Chosen, gan
+from lanewise.trainables.models.gan import GAMES as NAMES
+from lanewise.trainables.models.gan import replica as gan_replica
+from lanewise.trainables.models.gan.module import Chosen, gan
+from lanewise.trainables.models.gan.replica import GAMES, Player, squared_slope
 from lanewise.trainables.recipe import Recipe
-from lanewise.trainables.training import adversary
-from lanewise.trainables.training.adversary import GAMES, Player, squared_slope
 from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -518,7 +518,7 @@ def test_the_noise_of_an_evaluation_is_always_the_same(base):
 
 
 def test_the_page_of_games_is_this_files():
-    assert all(f"| {name} |" in (adversary.__doc__ or "") for name in NAMES)
+    assert all(f"| {name} |" in (gan_replica.__doc__ or "") for name in NAMES)
 
 
 # -- data without a target -----------------------------------------------------------------------

@@ -8,9 +8,9 @@ from torch import nn
 
 from lanewise.trainables.config import complete
 from lanewise.trainables.data.dataset import Info
-from lanewise.trainables.models.initialise import GAINS, INITS, initialise
-from lanewise.trainables.models.layers import ACTIVATIONS
-from lanewise.trainables.models.mlp import mlp
+from lanewise.trainables.models.common.initialise import GAINS, INITS, initialise
+from lanewise.trainables.models.common.layers import ACTIVATIONS
+from lanewise.trainables.models.mlp.module import mlp
 from lanewise.trainables.trial import open_trial
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -10,9 +10,9 @@ from torch import nn
 from lanewise.trainables import knobs
 from lanewise.trainables.config import check, check_together, complete
 from lanewise.trainables.data.dataset import Info
-from lanewise.trainables.models.initialise import GAINS, INITS
-from lanewise.trainables.models.layers import ACTIVATIONS, NORMS, Residual
-from lanewise.trainables.models.mlp import mlp
+from lanewise.trainables.models.common.initialise import GAINS, INITS
+from lanewise.trainables.models.common.layers import ACTIVATIONS, NORMS, Residual
+from lanewise.trainables.models.mlp.module import mlp
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -22,7 +22,7 @@ from lanewise.trainables.data.parts import Part
 from lanewise.trainables.data.source import load_rows
 from lanewise.trainables.data.task import infer_task
 from lanewise.trainables.errors import ConfigError, DataError
-from lanewise.trainables.models.recommender import recommender
+from lanewise.trainables.models.recommender.module import recommender
 from lanewise.trainables.packs.pool import Pool
 from lanewise.trainables.recipe import Recipe
 from lanewise.trainables.training.penalties import watched

@@ -50,7 +50,7 @@ def build(name, info=LABELS, seed=0, **config) -> nn.Module:
     check_together(name, config)
     check_data(name, complete(name, config), info)
     torch.manual_seed(seed)
-    return MODELS[name](complete(name, config), info).double()
+    return MODELS[name].builder(complete(name, config), info).double()
 
 
 def inputs(rows=B):

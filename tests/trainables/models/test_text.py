@@ -18,8 +18,8 @@ from lanewise.trainables.data.inputs import read_as
 from lanewise.trainables.data.tokens import EMPTY, FIRST, PADDING
 from lanewise.trainables.errors import ConfigError
 from lanewise.trainables.models import MODELS
-from lanewise.trainables.models.encoder import Encoder, Pooling, Sizes, sinusoids
-from lanewise.trainables.models.text import turned
+from lanewise.trainables.models.common.encoder import Encoder, Pooling, Sizes, sinusoids
+from lanewise.trainables.models.text.module import turned
 from lanewise.trainables.recipe import Recipe
 from lanewise.trainables.trial import open_trial
 
@@ -39,7 +39,7 @@ ENCODERS = [
 
 def build(model, config, info, seed=0):
     torch.manual_seed(seed)
-    return MODELS[model](complete(model, config), info)
+    return MODELS[model].builder(complete(model, config), info)
 
 
 def tokens(rows=7, steps=6, seed=0):

@@ -24,7 +24,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from lanewise.trainables.config import OPTIMIZERS, complete
 from lanewise.trainables.knobs import ACTIVATIONS, INITS
-from lanewise.trainables.models.mlp import mlp
+from lanewise.trainables.models.mlp.module import mlp
 from lanewise.trainables.packs.pool import Pool
 from lanewise.trainables.training.streams import keep_mask, order, stream, torch_seed
 from lanewise.trainables.trial import open_trial

@@ -8,8 +8,8 @@ from typing import Any
 from torch import nn
 
 from lanewise.trainables.data.dataset import Info
-from lanewise.trainables.models.initialise import GAINS, initialise
-from lanewise.trainables.models.layers import Layers, Residual
+from lanewise.trainables.models.common.initialise import GAINS, initialise
+from lanewise.trainables.models.common.layers import Layers, Residual
 
 
 def cnn(config: Mapping[str, Any], info: Info) -> nn.Module:

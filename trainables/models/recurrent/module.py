@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from lanewise.trainables.data.dataset import Info
-from lanewise.trainables.models.initialise import orthogonal
-from lanewise.trainables.models.layers import Layers
+from lanewise.trainables.models.common.initialise import orthogonal
+from lanewise.trainables.models.common.layers import Layers
 
 # The rows of torch's recurrent weights stand gate by gate: one for rnn; reset, update, new for
 # gru; input, forget, cell, output for lstm.

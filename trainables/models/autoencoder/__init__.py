@@ -1,4 +1,4 @@
-"""The autoencoder's hyperparameters."""
+"""The autoencoder: its hyperparameters, and what it trains on. No torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lanewise.trainables.errors import ConfigError
-from lanewise.trainables.kinds.kind import Kind, check_batch_norm
 from lanewise.trainables.knobs import (
     ACTIVATION,
     BELOW_ONE,
@@ -22,6 +21,7 @@ from lanewise.trainables.knobs import (
     or_null,
 )
 from lanewise.trainables.metrics.names import RECONSTRUCTION
+from lanewise.trainables.models.model_type import ModelType, check_batch_norm
 
 if TYPE_CHECKING:
     from lanewise.trainables.data.info import Info
@@ -56,8 +56,9 @@ def _fits(full: Mapping[str, Any], info: Info) -> None:
         raise ConfigError(path, f"{message} (at most {halvings})")
 
 
-AUTOENCODER = Kind(
-    {
+AUTOENCODER = ModelType(
+    build="lanewise.trainables.models.autoencoder.module:autoencoder",
+    knobs={
         "channels": Knob(
             [], WIDTHS, "of the encoder's convolutions, each of which halves an image; [] for none"
         ),
@@ -68,9 +69,16 @@ AUTOENCODER = Kind(
         "code": Knob(16, COUNT, "the values that an example is described by"),
         "activation": ACTIVATION,
         "norm": Knob(None, or_null(one_of(NORMS)), "normalisation in each hidden layer"),
-        "dropout": Knob(0.0, BELOW_ONE, "share of units, or of channels, dropped after each layer"),
+        "dropout": Knob(
+            0.0,
+            BELOW_ONE,
+            "share of units, or of channels, dropped after each layer",
+            adjustable=True,
+        ),
         "init": INIT,
-        "sparsity": Knob(0.0, NOT_NEGATIVE, "adds sparsity·Σ|c| over a row's code to the loss"),
+        "sparsity": Knob(
+            0.0, NOT_NEGATIVE, "adds sparsity·Σ|c| over a row's code to the loss", adjustable=True
+        ),
         "kl": Knob(
             0.0,
             NOT_NEGATIVE,
@@ -83,4 +91,17 @@ AUTOENCODER = Kind(
     check=_check,
     fits=_fits,
     linked=("batch_size", "channels", "hidden", "norm"),
+    # Dense ones, plain or of noised inputs, on tables and images.
+    space={
+        "hidden": {"repeat": {"times": [1, 2], "of": {"int": [32, 256], "log": True}}},
+        "code": {"int": [4, 64], "log": True},
+        "activation": {"choice": ["relu", "gelu", "tanh"]},
+        "dropout": {"float": [0.0, 0.3]},
+        "noise": {"float": [0.0, 0.5]},
+        "l2": {"float": [1e-7, 1e-3], "log": True},
+        "lr": {"float": [3e-4, 1e-2], "log": True},
+        "optimizer": {"choice": ["adam", "adamw"]},
+        "batch_size": {"choice": [32, 64, 128]},
+        "norm": {"choice": [None, "batch"]},
+    },
 )

@@ -34,7 +34,7 @@ from torch.nn.functional import relu, softplus
 from lanewise.trainables.checkpoints.weights import Weights
 from lanewise.trainables.metrics.losses import make_loss
 from lanewise.trainables.metrics.names import complete_loss, reported
-from lanewise.trainables.models.gan import Gan
+from lanewise.trainables.models.gan.module import Gan
 from lanewise.trainables.optim import build as optimizers
 from lanewise.trainables.optim import state as optimizer_state
 from lanewise.trainables.training import latent
@@ -111,7 +111,7 @@ class Player:
 
 
 class GanReplica:
-    """As `replica.Replica`, for a module that is a `models.gan.Gan`."""
+    """As `replica.Replica`, for a module that is a `module.Gan`."""
 
     def __init__(self, unit: Unit) -> None:
         recipe, info, data, config = unit.recipe, unit.info, unit.data, unit.config

@@ -1,4 +1,4 @@
-"""The convolutional network's hyperparameters."""
+"""The convolutional network: its hyperparameters, and what it trains on. No torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 from lanewise.trainables.data.info import Info
 from lanewise.trainables.errors import ConfigError
-from lanewise.trainables.kinds.kind import Kind, check_batch_norm
 from lanewise.trainables.knobs import (
     ACTIVATION,
     BELOW_ONE,
@@ -22,6 +21,7 @@ from lanewise.trainables.knobs import (
     or_null,
     real,
 )
+from lanewise.trainables.models.model_type import ModelType, check_batch_norm
 
 DOWN = ("stride", "max", "avg")
 POOLS = ("avg", "max")
@@ -55,8 +55,9 @@ def _fits(full: Mapping[str, Any], info: Info) -> None:
         raise ConfigError("shift", message)
 
 
-CNN = Kind(
-    {
+CNN = ModelType(
+    build="lanewise.trainables.models.cnn.module:cnn",
+    knobs={
         "channels": Knob([16, 32], _CHANNELS, "of each block of convolutions"),
         "convolutions": Knob(1, _CONVOLUTIONS, "in each block"),
         "kernel": Knob(3, _KERNEL, "height and width of what a convolution sees"),
@@ -70,19 +71,55 @@ CNN = Kind(
         ),
         "activation": ACTIVATION,
         "residual": Knob(False, FLAG, "a skip past the convolutions of each block"),
-        "spatial_dropout": Knob(0.0, BELOW_ONE, "share of channels dropped after each block"),
+        "spatial_dropout": Knob(
+            0.0, BELOW_ONE, "share of channels dropped after each block", adjustable=True
+        ),
         "global_pool": Knob(
             "avg", or_null(one_of(POOLS)), "of all pixels, before the head; null flattens them"
         ),
         "hidden": Knob([], WIDTHS, "the width of each layer of the head, before the last"),
-        "dropout": Knob(0.0, BELOW_ONE, "share of units dropped before each layer of the head"),
+        "dropout": Knob(
+            0.0, BELOW_ONE, "share of units dropped before each layer of the head", adjustable=True
+        ),
         "init": INIT,
-        "shift": Knob(0, WHOLE, "pixels that training pictures move each way, at most"),
-        "flip": Knob(False, FLAG, "half of the training pictures are mirrored, left to right"),
-        "crop": Knob(1.0, _CROP, "least share of height and width that is cut out and scaled up"),
+        "shift": Knob(
+            0, WHOLE, "pixels that training pictures move each way, at most", adjustable=True
+        ),
+        "flip": Knob(
+            False,
+            FLAG,
+            "half of the training pictures are mirrored, left to right",
+            adjustable=True,
+        ),
+        "crop": Knob(
+            1.0,
+            _CROP,
+            "least share of height and width that is cut out and scaled up",
+            adjustable=True,
+        ),
     },
     forms=("image",),
     check=_check,
     fits=_fits,
     linked=("batch_size", "channels", "down", "norm", "shift"),
+    space={
+        # A few shapes rather than any: networks of one shape train together.
+        "channels": {"choice": [[16, 32], [32, 64], [16, 32, 64]]},
+        "convolutions": {"choice": [1, 2]},
+        "down": {"choice": ["max", "stride"]},
+        "global_pool": {"choice": ["avg", None]},
+        "dropout": {"float": [0.0, 0.5]},
+        "spatial_dropout": {"float": [0.0, 0.3]},
+        "shift": {"int": [0, 2]},
+        "lr": {"float": [3e-4, 3e-2], "log": True},
+        "optimizer": {
+            "choice": [
+                {"sgd": {"momentum": {"float": [0.8, 0.99]}}},
+                "adam",
+                {"adamw": {"weight_decay": {"float": [1e-4, 1e-1], "log": True}}},
+            ]
+        },
+        "schedule": {"choice": ["constant", "cosine"]},
+        "batch_size": {"choice": [32, 64, 128]},
+    },
 )

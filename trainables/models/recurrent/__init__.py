@@ -1,4 +1,4 @@
-"""The hyperparameters of recurrent networks: `rnn`, `gru` and `lstm`."""
+"""`rnn`, `gru` and `lstm`: their hyperparameters, and what they train on. No torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lanewise.trainables.errors import ConfigError
-from lanewise.trainables.kinds.kind import Kind
 from lanewise.trainables.knobs import (
     ACTIVATIONS,
     BELOW_ONE,
@@ -22,6 +21,7 @@ from lanewise.trainables.knobs import (
     or_null,
 )
 from lanewise.trainables.metrics.names import SUPERVISED
+from lanewise.trainables.models.model_type import ModelType
 
 if TYPE_CHECKING:
     from lanewise.trainables.data.info import Info
@@ -36,12 +36,18 @@ _KNOBS = {
     "bidirectional": Knob(False, FLAG, "each layer reads the sequence from both ends"),
     "window": Knob(None, or_null(COUNT), "how many of the last steps are read; null for all"),
     "pooling": Knob(
-        "last", one_of(POOLINGS), "what becomes of the last layer's states: the final one, their "
-        "mean or their maximum"
+        "last",
+        one_of(POOLINGS),
+        "what becomes of the last layer's states: the final one, their mean or their maximum",
     ),
-    "dropout": Knob(0.0, BELOW_ONE, "share of values dropped behind each layer, dense ones too"),
+    "dropout": Knob(
+        0.0, BELOW_ONE, "share of values dropped behind each layer, dense ones too", adjustable=True
+    ),
     "recurrent_dropout": Knob(
-        0.0, BELOW_ONE, "share of the weights from state to state dropped, anew for each batch"
+        0.0,
+        BELOW_ONE,
+        "share of the weights from state to state dropped, anew for each batch",
+        adjustable=True,
     ),
     "norm": Knob(None, or_null(one_of(("layer",))), "normalisation of each layer's states"),
     "dense": Knob([], WIDTHS, "the width of each layer between the states and the output"),
@@ -54,7 +60,7 @@ _KNOBS = {
     "from_last": Knob(
         False, FLAG, "forecasting: predict the change since the last step, which suits a trend"
     ),
-}  # fmt: skip
+}
 
 
 def _check(full: Mapping[str, Any]) -> None:
@@ -73,22 +79,52 @@ def _fits(full: Mapping[str, Any], info: Info) -> None:
         raise ConfigError("from_last", message)
 
 
-def _kind(**own: Knob) -> Kind:
-    return Kind(
-        {**_KNOBS, **own},
+# Sizes, and what keeps gradients in bounds.
+_SPACE = {
+    "hidden": {"repeat": {"times": [1, 2], "of": {"int": [16, 128], "log": True}}},
+    "bidirectional": {"choice": [False, True]},
+    "pooling": {"choice": ["last", "mean", "max"]},
+    "dropout": {"float": [0.0, 0.4]},
+    "recurrent_dropout": {"float": [0.0, 0.4]},
+    "norm": {"choice": [None, "layer"]},
+    "clip_norm": {"float": [0.3, 10.0], "log": True},
+    "lr": {"float": [3e-4, 3e-2], "log": True},
+    "optimizer": {"choice": ["adam", "adamw", "rmsprop"]},
+    "schedule": {"choice": ["constant", "cosine"]},
+    "batch_size": {"choice": [32, 64, 128]},
+}
+
+
+def _recurrent(
+    function: str, knobs: Mapping[str, Knob], space: Mapping[str, Any] | None = None
+) -> ModelType:
+    return ModelType(
+        build=f"lanewise.trainables.models.recurrent.module:{function}",
+        knobs={**_KNOBS, **knobs},
         forms=("sequence",),
         tasks=(*SUPERVISED, "forecasting"),
         check=_check,
         fits=_fits,
         linked=("hidden", "bidirectional", "norm", "window", "from_last"),
+        space={**_SPACE, **(space or {})},
     )
 
 
-RNN = _kind(nonlinearity=Knob("tanh", one_of(("tanh", "relu")), "of the state"))
-GRU = _kind()
-LSTM = _kind(
-    forget_bias=Knob(
-        1.0, Rule("a number", is_real), "first bias of the forget gate: above 0 it remembers at "
-        "first"
-    )
-)  # fmt: skip
+RNN = _recurrent(
+    "rnn",
+    {"nonlinearity": Knob("tanh", one_of(("tanh", "relu")), "of the state")},
+    {"nonlinearity": {"choice": ["tanh", "relu"]}},
+)
+GRU = _recurrent("gru", {})
+LSTM = _recurrent(
+    "lstm",
+    {
+        "forget_bias": Knob(
+            1.0,
+            Rule("a number", is_real),
+            "first bias of the forget gate: above 0 it remembers at first",
+            adjustable=True,
+        )
+    },
+    {"forget_bias": {"choice": [0.0, 1.0, 2.0]}},
+)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lanewise.trainables.data.dataset import Info
-from lanewise.trainables.models.layers import Layers
+from lanewise.trainables.models.common.layers import Layers
 from lanewise.trainables.training.penalties import Term
 
 

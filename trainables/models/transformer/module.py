@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from lanewise.trainables.data.dataset import Info
-from lanewise.trainables.models.attention import Linear
-from lanewise.trainables.models.embedding import TokenEmbedding
-from lanewise.trainables.models.encoder import Encoder, Pooling, Positions, Sizes, dropout
+from lanewise.trainables.models.common.attention import Linear
+from lanewise.trainables.models.common.embedding import TokenEmbedding
+from lanewise.trainables.models.common.encoder import Encoder, Pooling, Positions, Sizes, dropout
 
 
 def transformer(config: Mapping[str, Any], info: Info) -> nn.Module:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from lanewise.trainables.data.dataset import Info
-from lanewise.trainables.models.embedding import TokenEmbedding
-from lanewise.trainables.models.encoder import Encoder, Pooling, Positions, dropout
-from lanewise.trainables.models.transformer import sizes_of
+from lanewise.trainables.models.common.embedding import TokenEmbedding
+from lanewise.trainables.models.common.encoder import Encoder, Pooling, Positions, dropout
+from lanewise.trainables.models.transformer.module import sizes_of
 
 
 def text(config: Mapping[str, Any], info: Info) -> nn.Module:

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lanewise.trainables.models.initialise import GAINS, initialise
+from lanewise.trainables.models.common.initialise import GAINS, initialise
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
 from lanewise.trainables.data.dataset import Info
-from lanewise.trainables.models.initialise import GAINS, initialise
-from lanewise.trainables.models.layers import Layers
+from lanewise.trainables.models.common.initialise import GAINS, initialise
+from lanewise.trainables.models.common.layers import Layers
 from lanewise.trainables.training.latent import Generative
 
 
@@ -43,7 +43,7 @@ def gan(config: Mapping[str, Any], info: Info) -> Gan:
     Networks", 2016, but with a resize before each convolution of the generator instead of a
     transposed one (Odena et al., "Deconvolution and Checkerboard Artifacts", 2016). The critic has
     no norm: the slope that a game penalises is one row's. How they are trained stands in
-    `adversary`. Never packs: the loop of a pack has one optimizer for each lane.
+    `replica`. Never packs: the loop of a pack has one optimizer for each lane.
     """
     of_critic = {**config, "activation": config["critic_activation"], "norm": None}
     makers = {"dense": (_dense_generator, _dense_critic), "conv": (_conv_generator, _conv_critic)}

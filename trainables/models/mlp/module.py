@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from lanewise.trainables.data.dataset import Info
-from lanewise.trainables.models.layers import Layers, Residual
+from lanewise.trainables.models.common.layers import Layers, Residual
 
 
 def mlp(config: Mapping[str, Any], info: Info) -> nn.Module:

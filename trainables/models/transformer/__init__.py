@@ -1,4 +1,4 @@
-"""The Transformer's hyperparameters."""
+"""The Transformer's encoder: its hyperparameters, and what it trains on. No torch."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lanewise.trainables.errors import ConfigError
-from lanewise.trainables.kinds.kind import Kind
 from lanewise.trainables.knobs import BELOW_ONE, COUNT, FLAG, POSITIVE, Knob, one_of, or_null
 from lanewise.trainables.metrics.names import SUPERVISED
+from lanewise.trainables.models.model_type import ModelType
 
 if TYPE_CHECKING:
     from lanewise.trainables.data.info import Info
@@ -42,11 +42,17 @@ def _fits(full: Mapping[str, Any], info: Info) -> None:
                 raise ConfigError(key, f"{full[key]} is for text; the data are {words}")
 
 
-TRANSFORMER = Kind(
-    {
+TRANSFORMER = ModelType(
+    build="lanewise.trainables.models.transformer.module:transformer",
+    knobs={
         "width": Knob(64, COUNT, "of a step's state, all heads together"),
         **ENCODER,
-        "dropout": Knob(0.1, BELOW_ONE, "share of values dropped behind each part and within it"),
+        "dropout": Knob(
+            0.1,
+            BELOW_ONE,
+            "share of values dropped behind each part and within it",
+            adjustable=True,
+        ),
         "pooling": Knob(
             "mean",
             one_of(("mean", "cls", "last")),
@@ -64,4 +70,19 @@ TRANSFORMER = Kind(
     check=_check,
     fits=_fits,
     linked=("width", "heads", "vocabulary", "length"),
+    space={
+        "layers": {"int": [1, 3]},
+        # Widths and heads of which all go together.
+        "width": {"choice": [32, 64, 128]},
+        "heads": {"choice": [2, 4, 8]},
+        "ratio": {"choice": [2, 4]},
+        "dropout": {"float": [0.0, 0.3]},
+        "pooling": {"choice": ["mean", "cls"]},
+        "lr": {"float": [1e-4, 1e-2], "log": True},
+        "schedule": {"choice": [{"cosine": {"warmup": {"int": [0, 5]}}}]},
+        "optimizer": {
+            "choice": [{"adamw": {"weight_decay": {"float": [1e-4, 1e-1], "log": True}}}]
+        },
+        "batch_size": {"choice": [32, 64, 128]},
+    },
 )

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from lanewise.trainables.data.dataset import Info
-from lanewise.trainables.models.initialise import GAINS, INITS, initialise
-from lanewise.trainables.models.layers import Layers
+from lanewise.trainables.models.common.initialise import GAINS, INITS, initialise
+from lanewise.trainables.models.common.layers import Layers
 from lanewise.trainables.training.draws import Normal
 from lanewise.trainables.training.penalties import Term
 

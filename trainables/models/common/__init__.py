@@ -1,0 +1,1 @@
+"""What several models are made of: layers, initial weights, attention, encoders. Imports torch."""
