@@ -107,6 +107,8 @@ def _budget(budget: Mapping[str, Any]) -> str:
         parts.append(f"until the objective reaches {budget['target']:g}")
     if budget.get("stall"):
         parts.append(f"until {budget['stall']} trials bring nothing better")
+    if budget.get("noise"):
+        parts.append("until further trials would improve less than the noise")
     return ", ".join(parts)
 
 

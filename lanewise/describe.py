@@ -30,7 +30,7 @@ def describe(plan: Plan) -> dict[str, Any]:
         "scheduler": spec.scheduler.name,
         "rungs": sorted(set(itertools.chain(*brackets))),
         "brackets": [list(rungs) for rungs in brackets],
-        "budget": {k: v for k, v in vars(spec.budget).items() if v is not None},
+        "budget": spec.budget.given,
         "objective": {spec.objective.mode: spec.objective.metric},
         "notes": [*(prepared.notes if prepared else ()), *plan.notes.values()],
     }
@@ -63,7 +63,9 @@ def sentences(about: dict[str, Any]) -> list[str]:
     """What ``describe`` found, a line each."""
     size = about["space"]["size"]
     space = "infinitely many configurations" if size is None else f"{size} configurations"
-    limits = ", ".join(f"{name} {value:g}" for name, value in about["budget"].items())
+    limits = ", ".join(
+        name if value is True else f"{name} {value:g}" for name, value in about["budget"].items()
+    )
     lines = [
         f"{about['name']}: valid",
         f"  model      {about['model']}",

@@ -249,6 +249,9 @@ class Budget(Section):
     stall: Count | None = Field(
         None, description="so many trials have ended since the best value last improved"
     )
+    noise: bool = Field(
+        False, description="further trials would improve less than the spread over seeds and folds"
+    )
 
 
 class Resources(Section):

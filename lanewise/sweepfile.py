@@ -97,6 +97,8 @@ class SweepFile(Section):
             raise ValueError("model: must be a name, or one name with its fixed settings")
         if self.model is not None and self.data is None:
             raise ValueError("data: a model needs data (data: {source: ...})")
+        if self.budget.noise and (self.train is not None or self.seeds * self.folds == 1):
+            raise ValueError("budget.noise: needs a model with seeds > 1 or folds > 1")
         return self
 
     @property

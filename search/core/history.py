@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from lanewise.search.core import events as ev
 from lanewise.search.core.events import Event, Failure, Metrics, Params, Row
+from lanewise.search.core.ordered import Ordered
 from lanewise.search.core.ranking import Rank, rank_of
 from lanewise.search.core.rungs import Rung, last_rung
 from lanewise.search.core.spec import Constraint, Objective, PriorResult, Spec
@@ -112,6 +113,8 @@ class History:
 
     Attributes:
         fingerprints: of the configurations that are not to be tried again.
+        results: (score, -number) of the trials that have ended and keep to the constraints,
+            ascending.
         changes: the numbers of trials in the order of what happened to them, for whoever keeps
             a table of them: what stands behind the last look has changed since.
     """
@@ -136,6 +139,7 @@ class History:
         self.spent = 0  # epochs reported, over all trials
         self.granted = 0  # epochs that running trials may still train
         self.ended = 0  # trials
+        self.results = Ordered()
         self.ended_at_best = 0  # of them, when the best value was last improved, the best's own too
         self.changes: list[int] = []
         self.is_exhausted = False  # the sampler
@@ -342,8 +346,13 @@ class History:
         if not trial.is_open:
             self.ended += 1
             self._miss_rungs(trial)
+            self._enter_results(trial)
         self.ended_at_best += not trial.is_open and trial is self.best
         return trial
+
+    def _enter_results(self, trial: Trial) -> None:
+        if trial.best is not None and trial.rank is not None and not trial.rank[0]:
+            self.results.add((self.objective.score(trial.best[1]), -trial.number))
 
     def _members(self, status: str) -> dict[int, Trial]:
         members = {RUNNING: self._running, WAITING: self._waiting, PAUSED: self._paused}

@@ -19,6 +19,12 @@ def check_invariants(history: History) -> None:
         expected = [trial.number for trial in trials if trial.status == status]
         _hold(numbers == expected, f"{status} trials are {expected}, not {numbers}")
     _hold(history.ended == sum(not t.is_open for t in trials), "the trials that have ended")
+    results = [
+        (history.objective.score(t.best[1]), -t.number)
+        for t in trials
+        if not t.is_open and t.best and t.rank and not t.rank[0]
+    ]
+    _hold(list(history.results) == sorted(results), "the results of those that have ended")
     _hold(history.spent == sum(trial.epoch for trial in trials), "the epochs spent")
     _hold(history.granted == sum(trial.granted for trial in trials), "the epochs granted")
     ranks = [(trial.rank, -trial.number) for trial in trials if trial.rank is not None]

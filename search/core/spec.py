@@ -74,6 +74,8 @@ class Budget:
         time: seconds running.
         target: a value of the objective that is good enough.
         stall: so many trials have ended since the best value was last improved.
+        noise: further trials would improve the best value by less than the spread of a trial's
+            replicas (``core.noise``).
     """
 
     epochs: int
@@ -82,6 +84,12 @@ class Budget:
     time: float | None = None
     target: float | None = None
     stall: int | None = None
+    noise: bool = False
+
+    @property
+    def given(self) -> dict[str, int | float]:
+        """Those that a sweep has, by name."""
+        return {k: v for k, v in vars(self).items() if v is not None and v is not False}
 
     @property
     def is_finite(self) -> bool:
@@ -134,11 +142,10 @@ class Spec:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; ``Spec.from_json`` is the inverse."""
-        budget = {k: v for k, v in vars(self.budget).items() if v is not None}
         return {
             "space": self.space.to_json(),
             "objectives": [dict(vars(objective)) for objective in self.objectives],
-            "budget": budget,
+            "budget": self.budget.given,
             "sampler": {"name": self.sampler.name, "options": dict(self.sampler.options)},
             "scheduler": {"name": self.scheduler.name, "options": dict(self.scheduler.options)},
             "seed": self.seed,

@@ -24,6 +24,7 @@ from lanewise.search.core.events import (
     Stop,
 )
 from lanewise.search.core.history import History, Trial
+from lanewise.search.core.noise import is_within_noise
 from lanewise.search.core.rungs import next_rung
 from lanewise.search.core.seeds import trial_seed
 from lanewise.search.core.spec import Spec, is_usable
@@ -110,7 +111,14 @@ class Sweep:
             return "target"
         if budget.stall is not None and history.ended - history.ended_at_best >= budget.stall:
             return "stall"
+        if budget.noise and is_within_noise(history, self._trials_left):
+            return "noise"
         return None
+
+    @property
+    def _trials_left(self) -> int | None:
+        trials = self.spec.budget.trials
+        return None if trials is None else trials - len(self.history)
 
     def _has_reached(self, target: float) -> bool:
         best, objective = self.history.best, self.spec.objective

@@ -95,6 +95,26 @@ def test_replicas_report_mean_and_spread(tmp_path: Path) -> None:
     assert len(result.best.model.modules) == 6
 
 
+def test_a_sweep_ends_where_seeds_matter_as_much_as_configurations(tmp_path: Path) -> None:
+    result = lw.tune(
+        model={"mlp": {"hidden": [4], "lr": 0.01}},
+        data=rows(60),
+        space={"l2": lw.Float(1e-6, 1.1e-6)},
+        minimize="val_loss",
+        trials=100,
+        epochs=1,
+        seeds=2,
+        budget={"noise": True},
+        sampler="random",
+        executor="inline",
+        home=tmp_path,
+        report=False,
+        progress=False,
+    )
+    assert result.status == "done"
+    assert 20 <= len(result.history) <= 40
+
+
 SCRIPT = """
 import lanewise as lw
 

@@ -45,6 +45,14 @@ CASES = {
         "budget.target: must be a finite number",
     ),
     "a stall of no trials": (change("epochs: 1", "epochs: 1, stall: 0"), "budget.stall: must be"),
+    "a noise that nothing measures": (
+        change("epochs: 1", "epochs: 1, noise: true"),
+        "budget.noise: needs a model with seeds > 1 or folds > 1",
+    ),
+    "a noise that is no flag": (
+        change("epochs: 1", "epochs: 1, noise: 0.01"),
+        "budget.noise: must be",
+    ),
     "eta of one": (GOOD + "scheduler: {asha: {eta: 1}}\n", "scheduler.asha: eta must be a whole"),
     "promote that is no flag": (
         GOOD + "scheduler: {asha: {promote: maybe}}\n",
