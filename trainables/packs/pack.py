@@ -346,7 +346,7 @@ class Epoch:
             lanes = [k for k, lane in enumerate(self.lanes) if lane.fold == fold]
             data = self.pack.data.folds[fold]
             x, y = (data.x_train, data.y_train) if part == "train" else (data.x_val, data.y_val)
-            output_KNC = self._outputs(x, None if len(folds) == 1 else lanes)
+            output_KNC = self.outputs(x, None if len(folds) == 1 else lanes)
             y_KN = y.expand(len(lanes), *y.shape)
             for name in names:
                 short = name.removeprefix(f"{part}_")
@@ -357,7 +357,7 @@ class Epoch:
                 found[name][lanes] = values_K.cpu().double()
         return found
 
-    def _outputs(self, x: Features, lanes: list[int] | None) -> Tensor:
+    def outputs(self, x: Features, lanes: list[int] | None = None) -> Tensor:
         """Evaluation outputs [K, N, C] of these lanes; None for all."""
         engine, rows_KP, buffers = self.engine, self.rows_KP, self.buffers
         if lanes is not None:
