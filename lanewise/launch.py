@@ -228,6 +228,8 @@ def _launched(plan: Plan, options: Options, uri: str | None) -> Launched:
         },
         "address": options.address,
     }
+    if plan.verifies is not None:
+        details["verifies"] = dict(plan.verifies)
     return Launched(_new_id(plan.file.name), plan.file.name, plan.spec.to_json(), details)
 
 

@@ -65,6 +65,7 @@ class Plan:
         folder: the one that the command was given in, where a person's own code runs.
         function: a model's or training function given from Python.
         notes: topic -> what a person should know before it is launched.
+        verifies: whose trials it trains again, and how; see `verify`.
     """
 
     file: SweepFile
@@ -74,6 +75,7 @@ class Plan:
     function: Callable[..., Any] | None = None
     folder: str | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
+    verifies: Mapping[str, Any] | None = None
 
     def recipe(self) -> Recipe:
         """What the trials share; the test part stays behind."""
@@ -237,6 +239,9 @@ def _check_model(file: SweepFile, base: Path, function: Callable[..., Any] | Non
         for given, what in ((file.data, "data"), (file.loss, "loss"), (file.metrics, "metrics")):
             if given:
                 raise SweepFileError(f"{what}: a training function brings its own {what}")
+        for count, what in ((file.folds, "folds"), (file.seeds, "seeds")):
+            if count > 1:
+                raise SweepFileError(f"{what}: {count} are for a model; a function trains once")
     if function is not None or reference in MODELS or reference is None:
         return
     if key == "model":
@@ -384,6 +389,7 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
         reading=reading,
         anomalies=data.anomalies,
         stratify=data.stratify,
+        test_seed=data.test_seed,
     )
     told = check_defined(metric, file.metrics, prepared)
     return replace(prepared, notes=(*filter(None, [sources.note]), *prepared.notes, *told))

@@ -149,6 +149,11 @@ class Data(Section):
         description="shares of training, validation and test part in source; one with a source of "
         "its own has 0",
     )
+    test_seed: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = Field(
+        None,
+        description="cuts the test part alone, so that it stays where `seed` and `folds` change; "
+        "null: `seed` cuts all parts",
+    )
     validation: str | None = Field(None, description="a source of its own for the validation part")
     test: str | None = Field(None, description="a source of its own for the test part")
     group: str | None = Field(None, description="column whose equal values stay in one part")

@@ -66,12 +66,13 @@ def prepare(
     reading: Reading = TABLE,
     anomalies: Sequence[Label] | None = None,
     stratify: str | None = None,
+    test_seed: int | None = None,
 ) -> Prepared:
     """Split `table` and preprocess each fold by its own training part.
 
     Args:
         task: from `infer_task`.
-        split, folds, seed: as in `split.split_rows`.
+        split, folds, seed, test_seed: as in `split.split_rows`.
         own: the parts with rows of their own, by "validation" and "test".
         reading: how the rows are read; `table` and `own` are in its form.
         anomalies: labels whose rows no model trains on, for the task anomaly.
@@ -88,6 +89,7 @@ def prepare(
         groups=None if table.groups is None else table.groups.values,
         order=table.order,
         own=tuple(own),
+        test_seed=test_seed,
     )
     pairs = [(targets.to_learn_from(table, train), val) for train, val in parts.folds]
     scaled = task in ("regression", "forecasting")

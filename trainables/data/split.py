@@ -43,6 +43,7 @@ def split_rows(
     groups: Array | None = None,
     order: Order | None = None,
     own: Sequence[str] = (),
+    test_seed: int | None = None,
 ) -> Split:
     """Cut `rows` rows into parts.
 
@@ -53,8 +54,33 @@ def split_rows(
         groups: a value per row; rows of equal value come into one part.
         order: when each row is; parts follow each other in time.
         own: the parts that have rows of their own elsewhere, "validation" or "test".
+        test_seed: cuts the test part, as a split without folds does, and `seed` only the rest.
     """
     check_split(split, folds, own)
+    if test_seed is not None:
+        if order is not None:
+            message = f"the parts follow {order.name!r}, and no seed cuts them; leave it out"
+            raise DataError("data.test_seed", message)
+        test = split_rows(
+            rows,
+            codes,
+            split=split,
+            folds=1 if split[1] else folds,
+            seed=test_seed,
+            groups=groups,
+            own=own,
+        ).test
+        kept = np.setdiff1d(np.arange(rows), test)
+        rest = split_rows(
+            len(kept),
+            None if codes is None else codes[kept],
+            split=_without_test(split),
+            folds=folds,
+            seed=seed,
+            groups=None if groups is None else groups[kept],
+            own=own,
+        )
+        return Split(tuple((kept[train], kept[val]) for train, val in rest.folds), test)
     rng = np.random.Generator(np.random.SFC64(np.random.SeedSequence([_PURPOSE, seed % 2**64])))
     strata = np.zeros(rows, np.int64) if codes is None else codes
     train, val = _sizes(rows, split)
@@ -73,6 +99,11 @@ def split_rows(
     if len(kept) < 2 * folds:
         raise DataError("folds", f"{folds} folds need {2 * folds} rows, and there are {len(kept)}")
     return Split(_folds(kept, strata, folds), np.sort(spread[train + val :]))
+
+
+def _without_test(split: Sequence[float]) -> tuple[float, ...]:
+    train = split[0] / (split[0] + split[1])
+    return (train, 1 - train, 0.0)
 
 
 def shares(given: Sequence[float] | None, own: Sequence[str]) -> tuple[float, ...]:

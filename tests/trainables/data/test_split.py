@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from lanewise.trainables.data.dataset import prepare
 from lanewise.trainables.data.split import split_rows
+from lanewise.trainables.data.table import Order
 from lanewise.trainables.errors import DataError
 
 SPLIT = (0.7, 0.15, 0.15)
@@ -54,6 +55,30 @@ def test_seeded():
     assert np.array_equal(first.test, again.test)
     assert not np.array_equal(first.test, other.test)
     assert [len(part) for part in (*first.folds[0], first.test)] == [70, 15, 15]
+
+
+@pytest.mark.parametrize("folds", [1, 4])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_the_test_part_stays_where_the_rest_is_cut_anew(folds, grouped):
+    codes, groups = np.arange(200) % 3, np.arange(200) // 4 if grouped else None
+    once = split_rows(200, codes, split=SPLIT, folds=1, seed=5, groups=groups)
+    cuts = [
+        split_rows(200, codes, split=SPLIT, folds=folds, seed=s, test_seed=5, groups=groups)
+        for s in (6, 7)
+    ]
+    for cut in cuts:
+        assert np.array_equal(cut.test, once.test)
+        for train, val in cut.folds:
+            assert np.array_equal(np.sort([*train, *val, *cut.test]), np.arange(200))
+            if grouped:
+                assert not set(groups[train]) & set(groups[val])
+    assert not np.array_equal(cuts[0].folds[0][1], cuts[1].folds[0][1])
+
+
+def test_no_seed_cuts_parts_that_follow_time():
+    order = Order("day", np.arange(50.0), np.arange(50.0))
+    with pytest.raises(DataError, match="test_seed: the parts follow 'day'"):
+        split_rows(50, None, split=SPLIT, folds=1, seed=0, order=order, test_seed=1)
 
 
 def test_zero_parts():
