@@ -7,21 +7,19 @@ traceback. What comes from users is never taken for markup.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.text import Text
 
 from lanewise.dashboards import digits
 from lanewise.dashboards.frames import without_ours
 from lanewise.dashboards.grouping import FailureGroup, all_failures, group_failures
+from lanewise.dashboards.printing import pairs, say, table
 from lanewise.dashboards.state import pending
 from lanewise.dashboards.summary import Listed, Summary
 from lanewise.dashboards.summary import summary as summarised
-from lanewise.dashboards.table import fitting, lines
 from lanewise.dashboards.words import (
     counted,
     duration,
@@ -49,35 +47,35 @@ def render_listing(console: Console, found: Sequence[Listed]) -> None:
         value = f"{metric} {digits.metric(metric, best['value'], sweep.rows)}" if best else "–"
         asked = str(sweep["trials"]["asked"])
         rows.append((sweep["sweep"], sweep["status"], asked, value, _clock(sweep["launched_at"])))
-    _table(console, ("sweep", "status", "trials", "best", "began"), rows)
+    table(console, ("sweep", "status", "trials", "best", "began"), rows)
     for sweep in found:
         if "error" in sweep:
-            _say(console, sweep["error"])
+            say(console, sweep["error"])
 
 
 def render_sweep(console: Console, view: View, home: Home) -> None:
     """A sweep: what it is, its best configuration, its trials best first, and every failure."""
     body = summarised(view, home)
     _headline(console, body)
-    _say(console, _task(view))
+    say(console, _task(view))
     _notes(console, body.notes)
     _best(console, body["best"], body.rows)
     _trials(console, view, body["status"] == "interrupted")
     for group in group_failures(all_failures(view.history)):
         _failure(console, group)
     if left := pending(home, view.launch.sweep, view.journal):
-        _say(console, f"\nMLflow does not show the last {left} records yet (lanewise sync).")
+        say(console, f"\nMLflow does not show the last {left} records yet (lanewise sync).")
 
 
 def render_trial(console: Console, view: View, trial_number: int) -> None:
     """One trial, whole: its configuration, its metrics by epoch, its failures."""
     trial = view.history.trials[trial_number]
-    _say(console, f"trial {trial.number} of {view.launch.name}: {ending(trial)}", bold=True)
+    say(console, f"trial {trial.number} of {view.launch.name}: {ending(trial)}", bold=True)
     attempts = f", {trial.attempt} attempts" if trial.attempt > 1 else ""
-    _say(console, f"{trial.epoch} epochs{attempts}\n")
-    _pairs(console, settings(trial.segments[0].params))
+    say(console, f"{trial.epoch} epochs{attempts}\n")
+    pairs(console, settings(trial.segments[0].params))
     for told in segments(trial):
-        _say(console, told)
+        say(console, told)
     _curve(console, view, trial)
     for attempt, failure in enumerate(trial.failures, 1):
         head = f"{kind_in_words(failure.kind)} in attempt {attempt}"
@@ -92,8 +90,8 @@ def render_best(console: Console, view: View, top: int = 1) -> None:
         name = view.spec.objective.metric
         value = digits.metric(name, trial.best[1], digits.rows_of(view.launch))
         head = f"{name} {value}  (trial {trial.number}, epoch {trial.best[0]})"
-        _say(console, f"{place}. {head}" if top > 1 else head, bold=True)
-        _pairs(console, settings(trial.best_params))
+        say(console, f"{place}. {head}" if top > 1 else head, bold=True)
+        pairs(console, settings(trial.best_params))
         if place < top:
             console.print()
 
@@ -118,13 +116,13 @@ def render_summary(
     sweep, left = summary["sweep"], summary["mlflow"]["pending"]
     console.print()
     if left:
-        _say(console, f"MLflow lacks the last {left} records; later: {command('sync', sweep)}")
+        say(console, f"MLflow lacks the last {left} records; later: {command('sync', sweep)}")
     commands = [("all trials", command("show", sweep)), ("MLflow", command("ui"))]
     if summary["report"]:
         commands.insert(0, ("report", summary["report"]))
     if summary["status"] == "interrupted":
         commands.insert(0, ("go on", command("resume", sweep)))
-    _pairs(console, commands)
+    pairs(console, commands)
 
 
 # -- parts ---------------------------------------------------------------------------------------
@@ -133,13 +131,13 @@ def render_summary(
 def _headline(console: Console, summary: Mapping[str, Any]) -> None:
     time_ = duration(summary["seconds"])
     executor = f" ({summary['executor']})" if summary["executor"] else ""
-    _say(console, f"{summary['name']}: {summary['status']}, {time_}{executor}", bold=True)
-    _say(console, counted(summary["trials"]))
+    say(console, f"{summary['name']}: {summary['status']}, {time_}{executor}", bold=True)
+    say(console, counted(summary["trials"]))
 
 
 def _notes(console: Console, notes: Mapping[str, str]) -> None:
     for topic, text in notes.items():
-        _say(console, f"{topic}: {' '.join(text.split())}")
+        say(console, f"{topic}: {' '.join(text.split())}")
 
 
 def _task(view: View) -> str:
@@ -172,18 +170,18 @@ def _kinds(console: Console, failures: Sequence[FailureGroup]) -> None:
         raised = groups[0].last_line or "no message"
         raised = raised if len(raised) <= LONGEST else f"{raised[: LONGEST - 1]}…"
         words = f"{kind_in_words(kind)}, {numbered(trials)}: {raised}{others}"
-        _say(console, f"failed: {words}", style="red")
+        say(console, f"failed: {words}", style="red")
 
 
 def _best(console: Console, best: Mapping[str, Any] | None, rows: Mapping[str, int]) -> None:
     if best is None:
-        _say(console, "\nNo trial has reported a usable value.")
+        say(console, "\nNo trial has reported a usable value.")
         return
-    _say(console, f"\nBest: trial {best['trial']}, epoch {best['epoch']}", bold=True)
+    say(console, f"\nBest: trial {best['trial']}, epoch {best['epoch']}", bold=True)
     metrics = best["metrics"].items()
-    _pairs(console, ((name, digits.metric(name, value, rows)) for name, value in metrics))
-    _say(console, "\nIts configuration", bold=True)
-    _pairs(console, settings(best["params"]))
+    pairs(console, ((name, digits.metric(name, value, rows)) for name, value in metrics))
+    say(console, "\nIts configuration", bold=True)
+    pairs(console, settings(best["params"]))
 
 
 def _trials(console: Console, view: View, is_interrupted: bool) -> None:
@@ -205,14 +203,14 @@ def _trials(console: Console, view: View, is_interrupted: bool) -> None:
         cells = (_short(config.get(name, "–"), console) for name in varied)
         rows.append([str(trial.number), status, str(trial.epoch), value, *cells])
     console.print()
-    hidden = _table(console, ["trial", "status", "epochs", metric, *varied], rows)
+    hidden = table(console, ["trial", "status", "epochs", metric, *varied], rows)
     if hidden:
-        _say(console, f"no room for {', '.join(hidden)} (a wider terminal, or a pipe, shows them)")
+        say(console, f"no room for {', '.join(hidden)} (a wider terminal, or a pipe, shows them)")
     if same:
         values = (f"{name} {configs[0][name]}" for name in same)
-        _say(console, f"the same in all trials: {', '.join(values)}")
+        say(console, f"the same in all trials: {', '.join(values)}")
     if left := len(view.history) - len(shown):
-        _say(console, f"and {left} more (lanewise show --json has all)")
+        say(console, f"and {left} more (lanewise show --json has all)")
 
 
 def _short(cell: str, console: Console) -> str:
@@ -232,10 +230,10 @@ def _curve(console: Console, view: View, trial: Trial) -> None:
         told = (digits.metric(n, metrics[n], parts) if n in metrics else "–" for n in names)
         rows.append([f"{epoch}{mark}", *told])
     console.print()
-    hidden = _table(console, ["epoch", *names], rows)
-    _say(console, "* its best epoch")
+    hidden = table(console, ["epoch", *names], rows)
+    say(console, "* its best epoch")
     if hidden:
-        _say(console, f"no room for {', '.join(hidden)} (a wider terminal, or a pipe, shows them)")
+        say(console, f"no room for {', '.join(hidden)} (a wider terminal, or a pipe, shows them)")
 
 
 def _failure(console: Console, group: FailureGroup) -> None:
@@ -247,33 +245,9 @@ def _failure(console: Console, group: FailureGroup) -> None:
 
 
 def _text_of_failure(console: Console, head: str, message: str) -> None:
-    _say(console, f"\n{head}", bold=True)
+    say(console, f"\n{head}", bold=True)
     whole = message.rstrip()
     text = without_ours(whole)
-    _say(console, text)
+    say(console, text)
     if left := whole.count("\n") - text.count("\n"):
-        _say(console, f"({left} lines of Lanewise's own left out; show --json has them)")
-
-
-def _pairs(console: Console, pairs: Iterable[tuple[str, str]]) -> None:
-    """Names and values, aligned; a path or a command is never broken, so that it can be copied."""
-    pairs = list(pairs)
-    widest = max((cell_len(name) for name, _ in pairs), default=0)
-    for name, value in pairs:
-        _say(console, f"  {set_cell_size(name, widest)}   {value}")
-
-
-def _table(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Sequence[str]:
-    """Prints a table. On a terminal it is as wide as that allows: the names of what is left out."""
-    rows = [[" ".join(cell.split()) for cell in row] for row in rows]
-    shown = fitting(heads, rows, console.width) if console.is_terminal else len(heads)
-    first, *others = lines(heads[:shown], [row[:shown] for row in rows])
-    _say(console, first, bold=True)
-    for line in others:
-        _say(console, line)
-    return heads[shown:]
-
-
-def _say(console: Console, text: str, *, bold: bool = False, style: str = "") -> None:
-    """Text as it is: not wrapped, not cut, nothing in it taken for markup."""
-    console.print(Text(text, style="bold" if bold else style), soft_wrap=True)
+        say(console, f"({left} lines of Lanewise's own left out; show --json has them)")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 from typing import Any
 
 from lanewise import sweepfile, yaml
 from lanewise.dashboards.state import is_masked, mask
 from lanewise.plan import Plan
 from lanewise.search.core.spec import Spec
+from lanewise.search.errors import SearchError
+from lanewise.search.plain import say
 from lanewise.search.schedulers import make_scheduler
 from lanewise.search.store.view import View
 
@@ -110,6 +113,21 @@ def constants(view: View, best: dict[str, Any]) -> str:
     head = f"# The best of {view.launch.sweep}: {view.spec.objective.metric} {value:g} ({where}).\n"
     head += f"# {left_out}.\n" if left_out else ""
     return head + yaml.dump(sweepfile.to_json(sweepfile.parse(body, "best")))
+
+
+def write_constants(view: View, best: dict[str, Any], out: Path) -> None:
+    """Writes ``constants`` to a file, and says what was written and what it lacks.
+
+    Raises:
+        SearchError: it cannot be written.
+    """
+    try:
+        out.write_text(constants(view, best), encoding="utf-8")
+    except OSError as error:
+        raise SearchError(f"--out: {out}: {error.strerror or error}") from None
+    say(f"wrote {out}: lanewise run {out}")
+    if missing := left_out(view):
+        say(f"lanewise: {missing}")
 
 
 def left_out(view: View) -> str:

@@ -13,7 +13,14 @@ from typing import Annotated, Any
 import typer
 
 from lanewise.errors import DONE, INTERRUPTED, NO_BEST
-from lanewise.options import HomeOption, JsonOption, SweepArgument
+from lanewise.options import (
+    ExecutorOption,
+    HomeOption,
+    JsonOption,
+    Preference,
+    QuietOption,
+    SweepArgument,
+)
 from lanewise.search.errors import JournalError, SearchError, no_sweeps
 from lanewise.search.plain import say
 from lanewise.search.store.home import Home
@@ -99,35 +106,64 @@ def watch(
 
 def best(
     sweep: SweepArgument = None,
-    top: Annotated[int, typer.Option("--top", min=1, help="that many, best first")] = 1,
+    top: Annotated[
+        int | None,
+        typer.Option("--top", min=1, help="that many, best first [default: 1; 10 with --verify]"),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="write the best as a sweep file of constants")
     ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="train the best again, with fresh seeds and folds")
+    ] = False,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", min=1, help="of --verify [default: 5]")
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option("--folds", min=1, help="of --verify [default: 5; 1 where parts follow time]"),
+    ] = None,
+    prefer: Annotated[
+        Preference | None,
+        typer.Option("--prefer", help="of --verify: of the tied ones, not the best but another"),
+    ] = None,
+    executor: ExecutorOption = None,
+    quiet: QuietOption = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Show the best configuration, or write it as a sweep file."""
+    """Show the best configuration, or write it as a sweep file; --verify makes sure of it."""
     from lanewise.dashboards.summary import best as best_of
     from lanewise.dashboards.terminal import render_best
-    from lanewise.describe import constants, left_out
+    from lanewise.describe import write_constants
 
-    _, view = _view(sweep, home)
-    found = best_of(view, top)
+    place, view = _view(sweep, home)
+    if verify:
+        from lanewise.choosing import verified_best
+        from lanewise.launch import Options
+        from lanewise.verify import Request
+
+        return verified_best(
+            view,
+            Options(place, executor, shows_progress=not quiet),
+            Request(top or 10, seeds or 5, folds),
+            prefer=prefer,
+            out=out,
+            console=None if as_json else plain_console(),
+        )
+    for given, name in ((seeds, "seeds"), (folds, "folds"), (prefer, "prefer")):
+        if given is not None:
+            raise SearchError(f"--{name}: goes with --verify")
+    found = best_of(view, top or 1)
     if not found:
         return complain(f"{view.launch.name} has no usable best yet", NO_BEST)
     if out is not None:
-        try:
-            out.write_text(constants(view, found[0]), encoding="utf-8")
-        except OSError as error:
-            raise SearchError(f"--out: {out}: {error.strerror or error}") from None
-        say(f"wrote {out}: lanewise run {out}")
-        if missing := left_out(view):
-            say(f"lanewise: {missing}")
+        write_constants(view, found[0], out)
     if as_json:
         mine = [{"sweep": view.launch.sweep, **one} for one in found]
-        print(json.dumps(mine[0] if top == 1 else mine))
+        print(json.dumps(mine[0] if top in (None, 1) else mine))
     else:
-        render_best(plain_console(), view, top)
+        render_best(plain_console(), view, top or 1)
     return DONE
 
 

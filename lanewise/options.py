@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,4 +29,5 @@ AddressOption = Annotated[
 TrackingOption = Annotated[
     str | None, typer.Option("--tracking-uri", help="an MLflow other than the home's own")
 ]
+Preference = Literal["smaller"]  # of the trials that are tied with the best
 QuietOption = Annotated[bool, typer.Option("--quiet", help="no progress")]

@@ -2,6 +2,6 @@
 
 Bootstraps of the validation rows repeat the selection: `weights` draws them, `statistics` scores an
 evaluation under them, `stream` keeps of all evaluations what is needed, `estimate` corrects the
-best score and says which trials are tied with the best; `repeated` is of trainings made again. numpy
-and scipy alone; no decision depends on it.
+best score and says which trials are tied with the best. `repeated` is of configurations that were
+trained again. numpy and scipy alone; no decision depends on it.
 """
