@@ -101,13 +101,16 @@ def _refuse_unreadable(journal: Journal, sweep: str | None) -> None:
 
 
 def find(journal: Journal, name: str | None) -> str:
-    """The id of a sweep given by id or by name (the newest of that name; None: the newest).
+    """The id of a sweep given by id or by name (the newest of that name).
+
+    None: the newest, but for those that train another one's best trials again.
 
     Raises:
         UnknownSweepError: there is none. JournalError: the first record of the one is broken.
     """
     launches = [launch for launch, _ in journal.launches()]
-    for launch in reversed(launches):
+    own = [launch for launch in launches if "verifies" not in launch.details] or launches
+    for launch in reversed(own if name is None else launches):
         if name is None or name in (launch.sweep, launch.name):
             return launch.sweep
     _refuse_unreadable(journal, name)

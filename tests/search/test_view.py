@@ -118,6 +118,10 @@ def test_a_sweep_is_found_by_id_by_name_or_as_the_newest(journal):
     assert find(journal, "wine") == "s2"
     assert find(journal, "digits") == "s3"
     assert find(journal, None) == "s4"
+    details = {"verifies": {"sweep": "s4"}}
+    journal.append("s5", -1, [ev.Launched("s5", "digits-verified", SPEC.to_json(), details)])
+    assert find(journal, None) == "s4"
+    assert find(journal, "digits-verified") == "s5"
 
 
 def test_what_is_not_found_gets_one_line_with_the_known_names(journal, home):
