@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lanewise.plan import Plan
     from lanewise.search.store.home import Home
     from lanewise.trainables.checkpoints.trained import TrainedModel
+    from lanewise.verify import Verified
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,23 @@ class Result:
         try:
             view = open_view(journal, self.sweep)
             return report_of(view, self._home) or build(view, self._home)
+        finally:
+            journal.close()
+
+    def verify(self, top: int = 10, *, seeds: int = 5, folds: int | None = None) -> Verified:
+        """The best ``top`` trials trained again, with fresh seeds and folds; see ``verify``.
+
+        Args:
+            folds: 5, or 1 where the parts of the data follow time or are given.
+        """
+        from lanewise.launch import Options
+        from lanewise.search.store.view import open_view
+        from lanewise.verify import Request, verify
+
+        journal = self._home.journal()
+        try:
+            view = open_view(journal, self.sweep)
+            return verify(view, Options(self._home), Request(top, seeds, folds), self._plan())
         finally:
             journal.close()
 
