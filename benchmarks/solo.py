@@ -31,7 +31,7 @@ from digits_mlp.workload import OPTIMIZERS, parts
 from lanewise.trainables.recipe import Recipe
 from lanewise.trainables.trial import open_trial
 
-KERNELS = {"rmsprop": {"foreach": True}}  # torch has no fused one; as in trainables.optimizers
+KERNELS = {"rmsprop": {"foreach": True}}  # torch has no fused one; as in trainables.optim
 WIDTHS = (32, 128)
 
 

@@ -19,10 +19,11 @@ from lanewise.search.core.spec import RETRIES
 from lanewise.search.samplers import SAMPLERS, optuna
 from lanewise.search.schedulers import SCHEDULERS
 from lanewise.spaces.form import READERS
-from lanewise.trainables.config import OPTIMIZERS, SCHEDULES, TRAINING
+from lanewise.trainables.config import SCHEDULES, TRAINING
 from lanewise.trainables.knobs import Family, Knob, Maybe
 from lanewise.trainables.metrics.names import BASE, LOSSES, METRICS, OF_TRAINING, PARTS, TASKS
 from lanewise.trainables.models import MODELS
+from lanewise.trainables.optim import OPTIMIZER
 
 DOMAINS = {
     "float": (
@@ -70,7 +71,7 @@ def markdown() -> str:
         schedulers=_plugins(SCHEDULERS, given=1),
         training=_knobs(TRAINING),
         models="\n\n".join(models),
-        optimizers=_family(OPTIMIZERS),
+        optimizers=_family(OPTIMIZER.members),
         schedules=_family(SCHEDULES),
         losses=_losses(),
         metrics=_metrics(),

@@ -99,13 +99,13 @@ def test_every_registered_name_is_in_the_reference() -> None:
     from lanewise.search.samplers import SAMPLERS
     from lanewise.search.schedulers import SCHEDULERS
     from lanewise.trainables.config import (
-        OPTIMIZERS,
         SCHEDULES,
         TRAINING,
     )
     from lanewise.trainables.knobs import ACTIVATIONS, INITS, NORMS
     from lanewise.trainables.metrics.names import BASE, LOSSES, OF_TRAINING
     from lanewise.trainables.models import MODELS
+    from lanewise.trainables.optim import OPTIMIZERS
 
     reference = (HOUSE / "docs" / "sweep-file.md").read_text(encoding="utf-8")
     knobs = [*TRAINING, *(knob for model in MODELS.values() for knob in model.knobs)]

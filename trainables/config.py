@@ -28,8 +28,7 @@ from lanewise.trainables.knobs import (
 )
 from lanewise.trainables.metrics.names import CLASSIFICATION
 from lanewise.trainables.models import MODELS
-from lanewise.trainables.optim.options import OPTIMIZER
-from lanewise.trainables.optim.options import OPTIMIZERS as OPTIMIZERS
+from lanewise.trainables.optim import OPTIMIZER
 
 if TYPE_CHECKING:
     from lanewise.trainables.data.info import Info

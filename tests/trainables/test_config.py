@@ -3,7 +3,6 @@ import pickle
 import pytest
 
 from lanewise.trainables.config import (
-    OPTIMIZERS,
     SCHEDULES,
     check,
     check_together,
@@ -15,6 +14,7 @@ from lanewise.trainables.errors import ConfigError
 from lanewise.trainables.knobs import NORMS
 from lanewise.trainables.metrics.names import METRICS, check_metric
 from lanewise.trainables.models import MODELS
+from lanewise.trainables.optim import OPTIMIZERS
 
 GOOD = {
     "hidden": [],
@@ -66,7 +66,7 @@ def test_every_optimizer_passes_with_its_defaults(name):
     full = complete("mlp", {"optimizer": name})
     assert full["optimizer"] == {
         "name": name,
-        **{option: knob.default for option, knob in OPTIMIZERS[name].items()},
+        **{option: knob.default for option, knob in OPTIMIZERS[name].options.items()},
     }
     check("mlp", full)
 

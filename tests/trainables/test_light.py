@@ -67,7 +67,7 @@ def test_failure_kinds(words):
 
 TRAIN = """
 from pathlib import Path
-from lanewise.trainables.config import OPTIMIZERS
+from lanewise.trainables.optim import OPTIMIZERS
 from lanewise.trainables.data.source import load
 from lanewise.trainables.data.dataset import prepare
 from lanewise.trainables.recipe import Recipe

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 import pytest
 
-from lanewise.trainables.config import OPTIMIZERS, SCHEDULES, TRAINING, knobs_of
+from lanewise.trainables.config import SCHEDULES, TRAINING, knobs_of
 from lanewise.trainables.errors import _fold, nearest
 from lanewise.trainables.knobs import ACTIVATIONS, INITS, NORMS
 from lanewise.trainables.metrics.names import LOSSES, METRICS, TASKS
 from lanewise.trainables.models import MODELS
+from lanewise.trainables.optim import OPTIMIZERS
 from lanewise.trainables.synonyms import SYNONYMS
 
 MLP = knobs_of("mlp")
@@ -53,7 +54,7 @@ def test_a_meaning_that_is_not_allowed_is_no_help() -> None:
 def test_every_synonym_leads_to_a_word_of_ours() -> None:
     """A renamed hyperparameter, metric or loss must be renamed here, too."""
     families = (
-        *OPTIMIZERS.values(),
+        *(each.options for each in OPTIMIZERS.values()),
         *SCHEDULES.values(),
         *(model.knobs for model in MODELS.values()),
     )

@@ -17,92 +17,63 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import (
-    SGD,
-    Adadelta,
-    Adagrad,
-    Adam,
-    Adamax,
-    AdamW,
-    NAdam,
-    Optimizer,
-    RMSprop,
-)
+from torch.optim import Optimizer
 
-Params = Sequence[Tensor]
-Build = Callable[[Params, dict[str, Any]], Optimizer]
+from lanewise.trainables.optim import OPTIMIZERS
 
-
-def _eager(kind: type[Optimizer]) -> type[Optimizer]:
-    """`kind` without torch's guards for torch.compile, which is not used here.
-
-    The guards of `step` and `add_param_group` import torch._dynamo, about 2 s of CPU in every
-    fresh process. Each names what it wraps (`__wrapped__`); should torch cease to, the guarded
-    function is used as it is.
-    """
-    plain_step = inspect.unwrap(kind.step)
-
-    def step(self: Optimizer, closure: None = None) -> None:
-        with torch.no_grad():
-            plain_step(self)
-
-    methods = {"step": step, "add_param_group": inspect.unwrap(kind.add_param_group)}
-    return type(kind.__name__, (kind,), methods)
-
-
-def _fused(kind: type[Optimizer]) -> Build:
-    """Fused kernels where the parameters allow them."""
-    make: Callable[..., Optimizer] = _eager(kind)
-
-    def build(params: Params, options: dict[str, Any]) -> Optimizer:
-        plain = {torch.float32, torch.float64, torch.float16, torch.bfloat16}
-        fits = all(p.dtype in plain and p.device.type in ("cpu", "cuda") for p in params)
-        return make(params, **options, **({"fused": True} if fits else {}))
-
-    return build
-
-
-def _foreach(kind: type[Optimizer]) -> Build:
-    make: Callable[..., Optimizer] = _eager(kind)
-    return lambda params, options: make(params, **options, foreach=True)
-
-
-OPTIMIZERS: dict[str, Build] = {
-    "sgd": _fused(SGD),
-    "rmsprop": _foreach(RMSprop),
-    "adagrad": _fused(Adagrad),
-    "adadelta": _foreach(Adadelta),
-    "adam": _fused(Adam),
-    "adamax": _foreach(Adamax),
-    "nadam": _foreach(NAdam),
-    "adamw": _fused(AdamW),
-}
+_FUSABLE = {torch.float32, torch.float64, torch.float16, torch.bfloat16}
 
 
 def build(config: Mapping[str, Any], params: Iterable[Tensor]) -> Optimizer:
     """The optimizer that a complete config (see `config.complete`) names.
 
-    `l2` becomes torch's weight_decay, a term of the gradient; AdamW's weight_decay is its own,
-    decoupled one, so there `l2` is added to the gradient by `adjust_gradients`.
+    `l2` becomes torch's weight_decay, a term of the gradient. Where that is an option of the
+    optimizer's own, decoupled from the gradient, `gradient_adjustment` adds `l2` to it.
     """
-    options = dict(config["optimizer"])
-    name = options.pop("name")
-    if "beta1" in options:
-        options["betas"] = (options.pop("beta1"), options.pop("beta2"))
-    if name != "adamw":
-        options["weight_decay"] = config["l2"]
-    return OPTIMIZERS[name](list(params), {"lr": config["lr"], **options})
+    params, options = list(params), dict(config["optimizer"])
+    registered = OPTIMIZERS[options.pop("name")]
+    arguments = registered.arguments(options)
+    if not registered.has_own_decay:
+        arguments["weight_decay"] = config["l2"]
+    make: Callable[..., Optimizer] = _eager(registered.load_class())
+    return make(params, lr=config["lr"], **arguments, **_kernels(registered.kernels, params))
+
+
+def _eager(torch_class: type[Optimizer]) -> type[Optimizer]:
+    """The class without torch's guards for torch.compile, which is not used here.
+
+    The guards of `step` and `add_param_group` import torch._dynamo, about 2 s of CPU in every
+    fresh process. Each names what it wraps (`__wrapped__`); should torch cease to, the guarded
+    function is used as it is.
+    """
+    plain_step = inspect.unwrap(torch_class.step)
+
+    def step(self: Optimizer, closure: None = None) -> None:
+        with torch.no_grad():
+            plain_step(self)
+
+    methods = {"step": step, "add_param_group": inspect.unwrap(torch_class.add_param_group)}
+    return type(torch_class.__name__, (torch_class,), methods)
+
+
+def _kernels(fastest: str, params: Sequence[Tensor]) -> dict[str, bool]:
+    """What makes a class of torch use its fastest kernels, where the parameters allow them."""
+    if fastest == "fused":
+        fits = all(p.dtype in _FUSABLE and p.device.type in ("cpu", "cuda") for p in params)
+        return {"fused": True} if fits else {}
+    return {fastest: True} if fastest else {}
 
 
 def gradient_adjustment(
     config: Mapping[str, Any], params: Sequence[Tensor], *, wants_norm: bool = False
 ) -> Callable[[], Tensor | None] | None:
-    """What to call between `backward` and `step`: l1, clipping, AdamW's l2; None for nothing.
+    """What to call between `backward` and `step`: l1, clipping, l2 beside an optimizer's own decay;
+    None for nothing.
 
     It returns the gradient's global norm before clipping where that is known or wanted.
     """
     l1, clip_norm, clip_value = config["l1"], config["clip_norm"], config["clip_value"]
-    l2 = config["l2"] if config["optimizer"]["name"] == "adamw" else 0.0
+    l2 = config["l2"] if OPTIMIZERS[config["optimizer"]["name"]].has_own_decay else 0.0
     if not (l1 or clip_norm or clip_value or l2 or wants_norm):
         return None
 

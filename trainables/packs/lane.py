@@ -155,8 +155,8 @@ class Lane:
     ) -> Values:
         rows = torch.zeros(ROWS, sum(sizes(self.shapes)), dtype=unit.dtype, device=unit.device)
         torch.cat([p.detach().reshape(-1) for p in parameters.values()], out=rows[PARAM])
-        if self.stepper.start:
-            rows[PARAM + 1] = self.stepper.start
+        if self.stepper.first:
+            rows[PARAM + 1] = self.stepper.first
         buffers = {name: b.detach().clone() for name, b in module.named_buffers()}
         buffers |= {name: p.detach().clone() for name, p in self.frozen.items()}
         return Values(rows, buffers, {name: b.clone() for name, b in buffers.items()})
@@ -315,7 +315,7 @@ class Lane:
                 saved = tensors.get(f"optimizer.{number}.{name}")
                 if saved is not None:
                     home.copy_(saved)
-        for name in ("step", "mu_product"):
+        for name in self.stepper.registered.scalars:
             if f"optimizer.0.{name}" in tensors:
                 scalars[name] = tensors[f"optimizer.0.{name}"]
         has_state = any(name.startswith("optimizer.") for name in tensors)

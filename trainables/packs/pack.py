@@ -22,11 +22,11 @@ from lanewise.trainables.failures import OUT_OF_MEMORY, failure_kind
 from lanewise.trainables.metrics.losses import Criterion, make_criterion, make_loss
 from lanewise.trainables.metrics.names import complete_loss, of_weights, reported
 from lanewise.trainables.metrics.scores import scores_of
+from lanewise.trainables.optim.optimizer_type import Step
 from lanewise.trainables.packs.engines import Engine, ProgramEngine, VmapEngine
 from lanewise.trainables.packs.lane import Lane, class_weight_rows, first_line, weight_places
 from lanewise.trainables.packs.program import stack_shapes, stack_widths
 from lanewise.trainables.packs.stack import PARAM, Shapes, Stack
-from lanewise.trainables.packs.steps import Step
 from lanewise.trainables.recipe import Recipe
 from lanewise.trainables.training.penalties import Watched, has_terms
 from lanewise.trainables.training.streamed import Features, chunks, joined, rows_of
@@ -386,7 +386,7 @@ class Adjust:
         l1 = [lane.config["l1"] or 0.0 for lane in lanes]
         clip = [lane.config["clip_norm"] for lane in lanes]
         value = [lane.config["clip_value"] for lane in lanes]
-        l2 = [lane.config["l2"] if lane.stepper.name == "adamw" else 0.0 for lane in lanes]
+        l2 = [lane.stepper.l2_of_gradient for lane in lanes]
         self.knows_norm = [wants_norm or bool(each) for each in clip]
         self.does_something = any((*l1, *clip, *value, *l2, wants_norm))
         self.l1_K1 = column(l1) if any(l1) else None

@@ -172,7 +172,8 @@ class Replica:
             self._take_new_parameters()
         self.weights.restore(tensors)
         if with_optimizer:
-            optimizer_state.restore(self.optimizer, self.params, tensors, "optimizer.")
+            options = self.config["optimizer"]
+            optimizer_state.restore(self.optimizer, options, self.params, tensors, "optimizer.")
             self.descend.restore(tensors)
         if "rate" in tensors:
             self.rate.restore(tensors["rate"].tolist())

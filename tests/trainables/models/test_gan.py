@@ -13,7 +13,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.checkpoints.weights import weights_of
-from lanewise.trainables.config import OPTIMIZERS, check, check_data, check_together, complete
+from lanewise.trainables.config import check, check_data, check_together, complete
 from lanewise.trainables.data.columns import Columns
 from lanewise.trainables.data.convert import from_frame, from_matrix
 from lanewise.trainables.data.dataset import prepare
@@ -25,6 +25,7 @@ from lanewise.trainables.models.gan import GAMES as NAMES
 from lanewise.trainables.models.gan import replica as gan_replica
 from lanewise.trainables.models.gan.module import Chosen, gan
 from lanewise.trainables.models.gan.replica import GAMES, Player, squared_slope
+from lanewise.trainables.optim import OPTIMIZERS
 from lanewise.trainables.recipe import Recipe
 from lanewise.trainables.trial import open_trial
 

@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from lanewise.trainables.config import OPTIMIZERS, complete
+from lanewise.trainables.config import complete
 from lanewise.trainables.knobs import ACTIVATIONS, INITS
 from lanewise.trainables.models.mlp.module import mlp
+from lanewise.trainables.optim import OPTIMIZERS
 from lanewise.trainables.packs.pool import Pool
 from lanewise.trainables.training.streams import keep_mask, order, stream, torch_seed
 from lanewise.trainables.trial import open_trial
@@ -464,7 +465,8 @@ OPTIONS = {
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_option_of_every_optimizer(recipe, name):
     """Padded, with l2, and with eps = 0, which no padding survives."""
-    assert {key for options in OPTIONS[name] for key in options} | {"eps"} >= set(OPTIMIZERS[name])
+    tried = {key for options in OPTIONS[name] for key in options}
+    assert tried | {"eps"} >= set(OPTIMIZERS[name].options)
     shared = recipe("sklearn:wine", dtype="float64", epochs=EPOCHS)
     shapes = itertools.cycle([[16, 12], [15, 11], [14, 12], [13, 11]])
     trials = [
@@ -476,7 +478,7 @@ def test_every_option_of_every_optimizer(recipe, name):
     ]  # fmt: skip
     members = check_together(shared, mlp, trials, solo=False)
     assert len({id(member.replicas[0].pack) for member in members}) == 1
-    if "eps" in OPTIMIZERS[name]:
+    if "eps" in OPTIMIZERS[name].options:
         exact = {**trials[1], "optimizer": {"name": name, "eps": 0.0}}
         members = check_together(shared, mlp, [trials[0], exact], solo=False)
         (lane,) = members[1].replicas

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from lanewise.trainables.config import OPTIMIZERS
 from lanewise.trainables.errors import CheckpointError
+from lanewise.trainables.optim import OPTIMIZERS
 from lanewise.trainables.packs.pool import Pool
 from lanewise.trainables.packs.stack import PARAM
 from lanewise.trainables.trial import open_trial

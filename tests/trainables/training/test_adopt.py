@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from lanewise.trainables.checkpoints.trained import TrainedModel
-from lanewise.trainables.config import OPTIMIZERS
 from lanewise.trainables.data.table import Array
 from lanewise.trainables.errors import CheckpointError, ModelError
+from lanewise.trainables.optim import OPTIMIZERS
 from lanewise.trainables.packs.pool import Pool
 from lanewise.trainables.training.streams import order
 from lanewise.trainables.trial import open_trial

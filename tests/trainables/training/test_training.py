@@ -12,11 +12,11 @@ from lanewise.search.core.events import Asked, Continue, Reported
 from lanewise.search.core.history import History
 from lanewise.search.core.spec import Objective
 from lanewise.trainables.checkpoints.weights import weights_of
-from lanewise.trainables.config import OPTIMIZERS
 from lanewise.trainables.data.dataset import prepare
 from lanewise.trainables.data.source import load
 from lanewise.trainables.data.task import infer_task
 from lanewise.trainables.errors import BadValue, CheckpointError, ConfigError, ModelError
+from lanewise.trainables.optim import OPTIMIZERS
 from lanewise.trainables.recipe import Recipe
 from lanewise.trainables.training.progress import Course
 from lanewise.trainables.training.streams import keep_mask, order, stream, torch_seed

@@ -9,10 +9,11 @@ from torch import nn
 
 from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.checkpoints.weights import weights_of
-from lanewise.trainables.config import OPTIMIZERS, SCHEDULES, complete
+from lanewise.trainables.config import SCHEDULES, complete
 from lanewise.trainables.data.dataset import prepare
 from lanewise.trainables.errors import BadValue, ConfigError, ModelError
 from lanewise.trainables.metrics.losses import class_weights
+from lanewise.trainables.optim import OPTIMIZERS
 from lanewise.trainables.recipe import Recipe
 from lanewise.trainables.training.schedules import factor
 from lanewise.trainables.training.streams import order, torch_seed

@@ -23,7 +23,7 @@ from lanewise.trainables.knobs import (
     or_null,
 )
 from lanewise.trainables.models.model_type import ModelType, check_batch_norm
-from lanewise.trainables.optim.options import OPTIMIZER
+from lanewise.trainables.optim import OPTIMIZER
 
 if TYPE_CHECKING:
     from lanewise.trainables.data.info import Info

@@ -87,7 +87,7 @@ class Player:
     def __init__(
         self, config: Mapping[str, Any], network: nn.Module, *, wants_norm: bool = False
     ) -> None:
-        self.lr = config["lr"]
+        self.lr, self.options = config["lr"], config["optimizer"]
         self.params: Sequence[Tensor] = list(network.parameters())
         self.optimizer = optimizers.build(config, self.params)
         self._adjust = optimizers.gradient_adjustment(config, self.params, wants_norm=wants_norm)
@@ -238,7 +238,9 @@ class GanReplica:
         self.weights.restore(tensors)
         if with_optimizer:
             for player, prefix in self._players():
-                optimizer_state.restore(player.optimizer, player.params, tensors, prefix)
+                optimizer_state.restore(
+                    player.optimizer, player.options, player.params, tensors, prefix
+                )
         if "rate" in tensors:
             self.rate.restore(tensors["rate"].tolist())
 
