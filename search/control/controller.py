@@ -24,18 +24,29 @@ from lanewise.search.control.executor import (
 from lanewise.search.core import events as ev
 from lanewise.search.core.states import PAUSED, RUNNING
 from lanewise.search.core.sweep import Done, Sweep
+from lanewise.search.selection.evaluated import Evaluated
+from lanewise.search.selection.selection import Selection
 
 ASKING = 0.1  # seconds of asking after which those who wait for a decision have their turn
 TICK = 5.0  # seconds between two records of the time used
 BEST_MODEL = "best model"  # the topic of a note
+CORRECTION = "correction"  # the topic of another: why there is none
 LOOK = 0.5  # seconds between two looks at requests, and the longest wait for an executor
 
 
 class Log(Protocol):
     """What the controller needs of a journal (``search.store``)."""
 
-    def append(self, sweep: str, after: int, events: Sequence[ev.Event]) -> int:
-        """Makes events durable behind record ``after``; returns the last one's number."""
+    def append(
+        self,
+        sweep: str,
+        after: int,
+        events: Sequence[ev.Event],
+        evaluated: Sequence[Evaluated] = (),
+    ) -> int:
+        """Makes events durable behind record ``after``, and evaluations that they report; returns
+        the last one's number.
+        """
         ...
 
     def take_requests(self, sweep: str) -> list[str]:
@@ -49,6 +60,7 @@ class Controller:
     Args:
         sweep: its core, replayed up to record ``seq`` of the journal.
         sweep_id: whose records are written.
+        selection: estimates what the best value is worth; None where nothing can.
         clock: seconds, monotonic; the only time that it knows.
     """
 
@@ -61,13 +73,16 @@ class Controller:
         executor: Executor,
         checkpoints: CheckpointStore,
         clock: Callable[[], float] = time.monotonic,
+        selection: Selection | None = None,
     ) -> None:
         self.sweep = sweep
         self.sweep_id = sweep_id
         self.journal = journal
         self.executor = executor
         self.checkpoints = checkpoints
+        self.selection = selection
         self._seq = seq
+        self._evaluated: list[Evaluated] = []  # since the last commit
         self._clock = clock
         self._began = clock() - sweep.history.seconds
         self._ticked = self._looked = clock()
@@ -115,6 +130,8 @@ class Controller:
             self.executor.leave()
         if ended or self.sweep.history.closed:
             self.checkpoints.settle(self.sweep.history, ended)
+        if self.selection is not None:
+            self.selection.fold(self.sweep.history)
         return is_over
 
     def _take(self, outcome: Outcome, ended: list[int]) -> Sequence[Order]:
@@ -123,8 +140,12 @@ class Controller:
             return []  # an attempt given up long ago comes back late: it has no say
         for topic, text in outcome.notes.items():
             self.sweep.note(topic, text)
-        decision = self.sweep.report(number, outcome.rows, outcome.failure)
         trial = self.sweep.history.trials[number]
+        before = trial.epoch
+        decision = self.sweep.report(number, outcome.rows, outcome.failure)
+        if self.selection is not None:
+            news = (each for each in outcome.evaluated if before < each.epoch <= trial.epoch)
+            self._evaluated += news
         # One that pauses completes when it goes on.
         if outcome.ended and trial.status == RUNNING:
             self.sweep.complete(number)
@@ -177,12 +198,25 @@ class Controller:
         if self._ending is None or self._active:
             return False
         self.sweep.tick(self._clock() - self._began)
+        self._estimate()
         if self._ending == "interrupted":
             self.sweep.interrupt("by a signal")
         else:
             self._verify()
             self.sweep.close(self._ending)
         return True
+
+    def _estimate(self) -> None:
+        """Records what the best value is worth, or why that is not known."""
+        if self.selection is None:
+            return
+        self._commit()  # the last evaluations are stored by then
+        found = self.selection.estimate(self.sweep.history)
+        if isinstance(found, ev.Estimated):
+            self.sweep.estimated(found)
+        else:
+            metric = self.sweep.spec.objective.metric
+            self.sweep.note(CORRECTION, f"none for {metric}: {found}")
 
     def _verify(self) -> None:
         """Notes it where the best model, as it is stored, is not what was reported of it."""
@@ -195,4 +229,8 @@ class Controller:
             self.sweep.note(BEST_MODEL, told)
 
     def _commit(self) -> None:
-        self._seq = self.journal.append(self.sweep_id, self._seq, self.sweep.drain())
+        events, evaluated = self.sweep.drain(), self._evaluated
+        self._seq = self.journal.append(self.sweep_id, self._seq, events, evaluated)
+        if self.selection is not None:
+            self._evaluated = []
+            self.selection.take(evaluated)

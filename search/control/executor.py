@@ -9,6 +9,7 @@ from typing import Protocol
 from lanewise.search.core.events import Failure, Metrics, Row
 from lanewise.search.core.history import History
 from lanewise.search.core.sweep import Run
+from lanewise.search.selection.evaluated import Evaluated
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Outcome:
         ended: the trial ended by itself (it needs no further epochs).
         failure: the attempt is over because of this; its worker is free again.
         notes: what a person should know, as topic -> text.
+        evaluated: the validation rows of each new row's evaluation, where they are resampled.
     """
 
     number: int
@@ -28,6 +30,7 @@ class Outcome:
     ended: bool = False
     failure: Failure | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
+    evaluated: tuple[Evaluated, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -176,6 +176,25 @@ class Noted:
 
 
 @dataclass(frozen=True)
+class Estimated:
+    """What the best trial's value is worth, as it was selected. It changes no decision.
+
+    Attributes:
+        score, low, high: the corrected value, and a 90 % interval.
+        tied: the trials that may as well be the best.
+        sizes: trainable parameters of the best trial's model, and of each tied one's.
+    """
+
+    kind: ClassVar[str] = "estimated"
+    number: int
+    score: float
+    low: float
+    high: float
+    tied: tuple[int, ...] = ()
+    sizes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Interrupted:
     """The controller went away on purpose; the sweep can be resumed."""
 
@@ -205,6 +224,7 @@ Event = (
     | Exhausted
     | Ticked
     | Noted
+    | Estimated
     | Interrupted
     | Closed
 )
@@ -240,6 +260,9 @@ def decode(kind: str, body: dict[str, Any]) -> Event:
     elif kind == "asked":
         rungs = tuple(int(rung) for rung in body.get("rungs", ()))
         event = Asked(**{**body, "rungs": rungs})
+    elif kind == "estimated":
+        lists = {name: tuple(map(int, body[name])) for name in ("tied", "sizes")}
+        event = Estimated(**{**body, **lists})
     elif kind == "failed":
         event = Failed(body["number"], Failure(**body["failure"]), body["retry"])
         _check_types(event.failure)

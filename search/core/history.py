@@ -132,6 +132,7 @@ class History:
         self.fingerprints: set[str] = set()
         self.seconds = 0.0
         self.notes: dict[str, str] = {}  # topic -> the newest text
+        self.estimate: ev.Estimated | None = None  # of the best, until more is reported
         self.closed: ev.Closed | None = None
         self.interrupted: ev.Interrupted | None = None
         self.opened: ev.Opened | None = None
@@ -247,6 +248,8 @@ class History:
                 self.seconds = seconds
             case ev.Noted(topic, text):
                 self.notes[topic] = text
+            case ev.Estimated():
+                self.estimate = event
             case ev.Opened():
                 self.opened, self.interrupted = event, None
             case ev.Interrupted():
@@ -260,6 +263,7 @@ class History:
         """The first half of ``Reported``: a decision is made upon the rows, and taken in then."""
         trial = self.trials[number]
         self.changes.append(number)
+        self.estimate = None if rows else self.estimate
         for epoch, metrics in rows:
             self._enter_rungs(trial, epoch, metrics)
             self.spent += epoch - trial.epoch

@@ -271,6 +271,11 @@ class Sweep:
         if self.history.notes.get(topic) != text:
             self._record(ev.Noted(topic, text))
 
+    def estimated(self, estimate: ev.Estimated) -> None:
+        """What the best trial's value is worth; recorded unless it is known already."""
+        if self.history.estimate != estimate:
+            self._record(estimate)
+
     def opened(self, executor: str, why: str, details: dict[str, object]) -> None:
         """A controller takes the sweep up."""
         self._record(ev.Opened(executor, why, details))

@@ -7,6 +7,7 @@ evaluation is looked at once. E evaluations, K columns, N rows, B bootstraps.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -92,12 +93,14 @@ class Stream:
         """The stream as JSON and raw bytes."""
         about = {"format": FORMAT, "sample": dict(self.sample.identity())}
         naive = self.naive if self.count and np.isfinite(self.naive) else None
-        return about | {"count": self.count, "naive": naive}, self.state_B.tobytes()
+        state = self.state_B.tobytes()
+        return about | {"count": self.count, "naive": naive, "crc": zlib.crc32(state)}, state
 
     def load(self, about: Mapping[str, Any], state: bytes) -> bool:
-        """Goes on from what ``dump`` gave; False where that is of other rows or another format."""
+        """Goes on from what ``dump`` gave; False where that is of other rows, or damaged."""
         of_same = about.get("format") == FORMAT and about["sample"] == self.sample.identity()
-        if not of_same or len(state) != self.state_B.nbytes:
+        is_whole = len(state) == self.state_B.nbytes and about.get("crc") == zlib.crc32(state)
+        if not (of_same and is_whole):
             return False
         self.state_B = np.frombuffer(state, _STATE).copy()
         self.count = int(about["count"])

@@ -25,12 +25,15 @@ import sqlalchemy as sa
 
 from lanewise.search.core.events import Event, Launched, decode, encode, is_sweep_id
 from lanewise.search.errors import JournalError
+from lanewise.search.selection.evaluated import Evaluated
+from lanewise.search.store import evaluations
+from lanewise.search.store.evaluations import Keys, StoredStream
 
 # Of the tables and records; a newer journal is refused, older ones always open. 2: notes; 3: how
 # ties of the objective are decided, and a checksum that covers the time; 4: pauses, exploits,
-# rungs with each trial, several objectives.
+# rungs with each trial, several objectives; 5: estimates, and evaluations beside the events.
 # An older journal stays as it is while it is read; the first append raises its format.
-FORMAT = 4
+FORMAT = 5
 PATIENCE = 30.0  # seconds for others that write
 
 CHUNK = 1000  # rows that are fetched at once
@@ -104,8 +107,15 @@ class Journal:
         """Closes all connections."""
         self._engine.dispose()
 
-    def append(self, sweep: str, after: int, events: Sequence[Event]) -> int:
-        """Writes events behind record ``after`` in one transaction; returns the last seq.
+    def append(
+        self,
+        sweep: str,
+        after: int,
+        events: Sequence[Event],
+        evaluated: Sequence[Evaluated] = (),
+    ) -> int:
+        """Writes events behind record ``after``, and evaluations that they report, in one
+        transaction; returns the last seq.
 
         Raises:
             JournalError: another controller has written meanwhile, or the storage failed.
@@ -115,6 +125,8 @@ class Journal:
         rows = [_row(sweep, seq, time.time(), event) for seq, event in enumerate(events, after + 1)]
         with self._explained(), self._engine.begin() as connection:
             connection.exec_driver_sql(self._insert, rows)
+            if evaluated:
+                evaluations.write(connection, sweep, evaluated)
             if self._older:
                 connection.execute(_ABOUT.update().where(_FORMAT).values(value=str(FORMAT)))
         self._older = False
@@ -159,6 +171,21 @@ class Journal:
         where = (_EVENTS.c.sweep == sweep) & (_EVENTS.c.seq > after)
         with self._explained(), self._engine.begin() as connection:
             return connection.execute(_EVENTS.delete().where(where)).rowcount
+
+    def evaluations(self, sweep: str, *, folded: bool) -> list[Evaluated]:
+        """See ``evaluations.read``."""
+        with self._explained(), self._engine.connect() as connection:
+            return evaluations.read(connection, sweep, folded=folded)
+
+    def stored_stream(self, sweep: str) -> StoredStream | None:
+        """See ``evaluations.read_stream``."""
+        with self._explained(), self._engine.connect() as connection:
+            return evaluations.read_stream(connection, sweep)
+
+    def fold(self, sweep: str, stream: StoredStream, keep: Keys, drop: Keys) -> None:
+        """See ``evaluations.fold``; all of it in one transaction."""
+        with self._explained(), self._engine.begin() as connection:
+            evaluations.fold(connection, sweep, stream, keep, drop)
 
     def last(self, sweep: str) -> int:
         """The newest seq of a sweep, -1 if it has no record."""
@@ -219,7 +246,7 @@ class Journal:
         """Makes what is missing; whether the journal is of an older format."""
         # Several processes may begin a journal at once: what is there already is no error.
         with self._engine.begin() as connection:
-            for table in _META.sorted_tables:
+            for table in (*_META.sorted_tables, *evaluations.META.sorted_tables):
                 connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
                 for index in table.indexes:
                     connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))

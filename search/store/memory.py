@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lanewise.search.core.events import Event
+from lanewise.search.selection.evaluated import Evaluated
 
 
 class MemoryJournal:
@@ -17,7 +18,13 @@ class MemoryJournal:
     def __init__(self) -> None:
         self.events: list[Event] = []
 
-    def append(self, sweep: str, after: int, events: Sequence[Event]) -> int:
+    def append(
+        self,
+        sweep: str,
+        after: int,
+        events: Sequence[Event],
+        evaluated: Sequence[Evaluated] = (),
+    ) -> int:
         """Takes events in behind record ``after``; returns the last one's number."""
         self.events += events
         return after + len(events)

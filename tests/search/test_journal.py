@@ -63,6 +63,11 @@ FIELDS = {
     ev.Exhausted: (),
     ev.Ticked: (seconds,),
     ev.Noted: (texts, texts),
+    ev.Estimated: (
+        counts,
+        *(st.floats(allow_nan=False) for _ in range(3)),
+        *(st.lists(counts, max_size=3).map(tuple) for _ in range(2)),
+    ),
     ev.Interrupted: (texts,),
     ev.Closed: (texts, texts),
 }
