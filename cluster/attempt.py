@@ -22,6 +22,7 @@ from lanewise.search.control.executor import Outcome
 from lanewise.search.core.events import Failure, Row
 from lanewise.search.core.rungs import last_rung
 from lanewise.search.core.sweep import Run
+from lanewise.search.selection.evaluated import Evaluated
 from lanewise.trainables.errors import CheckpointError, ModelError
 from lanewise.trainables.failures import failure_kind
 
@@ -36,6 +37,9 @@ class Training(Protocol):
 
     @property
     def rows(self) -> list[Row]: ...
+
+    @property
+    def evaluated(self) -> dict[int, tuple[int, bytes]]: ...
 
     def save(self, path: Path) -> None: ...
 
@@ -151,7 +155,7 @@ class Attempt:
         if self.training is not None:
             with contextlib.suppress(Exception):  # the failure is what counts
                 self.training.rescue(self._storage.rescued(self.run.number))
-        return Outcome(self.run.number, self.run.attempt, rows, failure=Failure(kind, text))
+        return self._said(rows, failure=Failure(kind, text))
 
     def close(self) -> None:
         """Lets go of the trial."""
@@ -161,7 +165,19 @@ class Attempt:
             self.training = None
 
     def _outcome(self, *, ended: bool = False, failure: Failure | None = None) -> Outcome:
-        return Outcome(self.run.number, self.run.attempt, self._fresh_rows(), ended, failure)
+        return self._said(self._fresh_rows(), ended, failure)
+
+    def _said(
+        self, rows: tuple[Row, ...], ended: bool = False, failure: Failure | None = None
+    ) -> Outcome:
+        known = {} if self.training is None else self.training.evaluated
+        number = self.run.number
+        evaluated = tuple(
+            Evaluated(number, epoch, *known[epoch]) for epoch, _ in rows if epoch in known
+        )
+        for epoch in [epoch for epoch in known if epoch <= self._reported]:
+            del known[epoch]
+        return Outcome(number, self.run.attempt, rows, ended, failure, evaluated=evaluated)
 
     def _fresh_rows(self) -> tuple[Row, ...]:
         if self.training is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from base64 import b64decode, b64encode
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from lanewise.cluster.surroundings import enter
 from lanewise.search.control.executor import Best, Outcome
 from lanewise.search.core.events import Failure
 from lanewise.search.core.sweep import Run
+from lanewise.search.selection.evaluated import Evaluated
 
 if TYPE_CHECKING:
     from lanewise.cluster.checkpoints import Storage
@@ -99,11 +101,14 @@ def decode_run(text: str) -> Run:
 
 
 def encode_outcome(outcome: Outcome) -> str:
-    return json.dumps(asdict(outcome))
+    return json.dumps(asdict(outcome), default=lambda body: b64encode(body).decode())
 
 
 def decode_outcome(text: str) -> Outcome:
     body = json.loads(text)
     body["rows"] = tuple((epoch, metrics) for epoch, metrics in body["rows"])
     body["failure"] = Failure(**body["failure"]) if body["failure"] else None
+    body["evaluated"] = tuple(
+        Evaluated(**{**each, "body": b64decode(each["body"])}) for each in body["evaluated"]
+    )
     return Outcome(**body)

@@ -318,6 +318,7 @@ def _drive(
     from lanewise.cluster.checkpoints import Checkpoints, Storage
     from lanewise.cluster.limits import Limits
     from lanewise.cluster.resources import Resources
+    from lanewise.correction import selection_of
     from lanewise.search.control.controller import BEST_MODEL, Controller
 
     file = plan.file
@@ -349,7 +350,10 @@ def _drive(
         sweep.note(topic, text)
     if plan.prepared is not None and plan.prepared.notes:
         sweep.note("data", "; ".join(plan.prepared.notes))
-    controller = Controller(sweep, sweep_id, journal, seq, executor, checkpoints)
+    selection = selection_of(plan, sweep, journal, sweep_id)
+    controller = Controller(
+        sweep, sweep_id, journal, seq, executor, checkpoints, selection=selection
+    )
     projector.start()
     with _signals(controller), _stdout_kept(), kept():
         status = controller.run()

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,7 @@ from lanewise.trainables.metrics.names import (
     complete_loss,
     task_of_loss,
 )
+from lanewise.trainables.metrics.resampling import Resampled, resampled
 from lanewise.trainables.models import MODELS
 from lanewise.trainables.recipe import check_model
 from lanewise.trainables.user_code.contract import check_source
@@ -77,6 +79,13 @@ class Plan:
     notes: Mapping[str, str] = field(default_factory=dict)
     verifies: Mapping[str, Any] | None = None
 
+    @cached_property
+    def resampled(self) -> Resampled | str:
+        """The validation rows by which the best score is corrected; or why it cannot be."""
+        if self.prepared is None:
+            return "a training function reports no values of rows"
+        return resampled(self.prepared, self.file.objective.metric, self.file.seeds)
+
     def recipe(self) -> Recipe:
         """What the trials share; the test part stays behind."""
         from lanewise.trainables.recipe import Recipe
@@ -98,6 +107,7 @@ class Plan:
             epochs=self.spec.budget.epochs,
             seeds=file.seeds,
             device="cuda" if file.resources.gpus else "cpu",
+            resampled=None if isinstance(self.resampled, str) else self.resampled,
             # More threads than CPUs of its own make a trial many times slower.
             threads=max(1, int(file.resources.cpus)),
         )

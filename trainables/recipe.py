@@ -10,6 +10,7 @@ from typing import Any
 
 from lanewise.trainables.data.dataset import Prepared
 from lanewise.trainables.errors import ConfigError, ModelError, listing, nearest
+from lanewise.trainables.metrics.resampling import Resampled
 from lanewise.trainables.models import MODELS
 from lanewise.trainables.user_code.contract import check_call
 from lanewise.trainables.user_code.references import is_reference, locate, resolve
@@ -41,6 +42,7 @@ class Recipe:
         process has set. More threads than free cores make small models many times slower.
     device: "cpu", or "cuda", used if there is one.
     dtype: "float32", or "float64" to compare trainings without rounding.
+    resampled: the validation rows whose values each evaluation gives; None for none.
     """
 
     model: str | None = None
@@ -61,6 +63,7 @@ class Recipe:
     threads: int | None = None
     device: str = "cpu"
     dtype: str = "float32"
+    resampled: Resampled | None = field(default=None, repr=False)
 
 
 def check_model(model: str, base: str | Path) -> None:

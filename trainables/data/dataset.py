@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lanewise.trainables.data.baselines import baseline_notes, of_series
+from lanewise.trainables.data.dependence import clusters
 from lanewise.trainables.data.info import Info as Info
 from lanewise.trainables.data.inputs import TABLE, Inputs, Reading, alike, fit
 from lanewise.trainables.data.notes import notes
@@ -41,6 +42,8 @@ class Prepared:
     """All that trials need, and beside it the raw test part.
 
     notes: what people should know of how the data were read, a sentence each.
+    clusters: for each fold the numbers that validation rows share which belong together; empty
+        where each is by itself.
     """
 
     folds: tuple[Fold, ...]
@@ -48,6 +51,7 @@ class Prepared:
     identity: dict[str, Any]
     test: Rows | None
     notes: tuple[str, ...] = ()
+    clusters: tuple[Array, ...] = ()
 
     def for_trials(self) -> Prepared:
         """The same without the test part: what executors get."""
@@ -118,7 +122,16 @@ def prepare(
     told = notes(table, fits[0], {name: part.table for name, part in own.items()})
     told += _unseen(table, parts, fits[0], own)
     told += targets.notes(len(parts.folds[0][0]) - len(pairs[0][0]))
-    return Prepared(tuple(made), info, about, test, (*told, *baseline_notes(about)))
+    alike_rows = tuple(_clusters(table, val, own) for _, val in pairs)
+    return Prepared(tuple(made), info, about, test, (*told, *baseline_notes(about)), alike_rows)
+
+
+def _clusters(table: Rows, val: Array, own: Mapping[str, Part]) -> Array:
+    """Of a validation part; see `dependence.clusters`."""
+    if "validation" in own:
+        rows = own["validation"].table
+        return clusters(len(rows), rows.groups, rows.order, None)
+    return clusters(len(val), table.groups, table.order, val)
 
 
 def _unseen(table: Rows, parts: Split, fitted: Inputs, own: Mapping[str, Part]) -> tuple[str, ...]:

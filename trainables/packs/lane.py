@@ -117,6 +117,7 @@ class Lane:
         self.weight_C = class_weights(config["class_weight"], data.y_train, classes, unit.dtype)
         self.parked: Values | None = self._first_values(parameters, module, unit)
         self.has_best = False
+        self.row_values: Array | None = None
         # Best weights of another architecture, from before it took over another trial's weights.
         self._earlier_best: dict[str, Tensor] = {}
         self.done = 0
@@ -175,6 +176,11 @@ class Lane:
             Slot(number, p, {size: found[number] for size, found in self.recording.shapes.items()})
             for number, p in enumerate(self.recording.rates)
         ]
+
+    @property
+    def size(self) -> int:
+        """Trainable parameters."""
+        return sum(sizes(self.shapes))
 
     @property
     def buffer_like(self) -> dict[str, Tensor]:

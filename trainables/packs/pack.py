@@ -21,6 +21,7 @@ from lanewise.trainables.data.table import Array
 from lanewise.trainables.failures import OUT_OF_MEMORY, failure_kind
 from lanewise.trainables.metrics.losses import Criterion, make_criterion, make_loss
 from lanewise.trainables.metrics.names import complete_loss, of_weights, reported
+from lanewise.trainables.metrics.row_values import row_values
 from lanewise.trainables.metrics.scores import scores_of
 from lanewise.trainables.optim.optimizer_type import Step
 from lanewise.trainables.packs.engines import Engine, ProgramEngine, VmapEngine
@@ -355,6 +356,11 @@ class Epoch:
                 else:
                     values_K = scores[short](output_KNC, y_KN, data.scale)
                 found[name][lanes] = values_K.cpu().double()
+            if part == "val" and self.pack.recipe.resampled is not None:
+                given = output_KNC, y_KN, self.pack._loss_of, data.scale
+                values_KCN = row_values(self.pack.recipe.resampled, fold, *given)
+                for k, values_CN in zip(lanes, values_KCN, strict=True):
+                    self.lanes[k].row_values = values_CN
         return found
 
     def outputs(self, x: Features, lanes: list[int] | None = None) -> Tensor:

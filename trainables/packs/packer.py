@@ -18,7 +18,7 @@ from lanewise.trainables.packs.stack import sizes
 from lanewise.trainables.packs.unstackable import UnstackableError
 from lanewise.trainables.training.model_trial import check_activations, pick_device, threads
 from lanewise.trainables.training.progress import Course
-from lanewise.trainables.training.protocol import Row
+from lanewise.trainables.training.protocol import Row, RowsByEpoch
 from lanewise.trainables.training.tensors import fold_tensors
 from lanewise.trainables.training.unit import units
 
@@ -65,6 +65,10 @@ class PackedTrial:
     @property
     def rows(self) -> list[Row]:
         return self._course.rows
+
+    @property
+    def evaluated(self) -> RowsByEpoch:
+        return self._course.evaluated
 
     @property
     def ended(self) -> bool:

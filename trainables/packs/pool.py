@@ -17,7 +17,7 @@ from lanewise.trainables.config import check, check_together
 from lanewise.trainables.models import MODELS
 from lanewise.trainables.packs.packing import Packing, no_gain, together
 from lanewise.trainables.recipe import Recipe
-from lanewise.trainables.training.protocol import Inside, Row, Trial, check_adopt
+from lanewise.trainables.training.protocol import Inside, Row, RowsByEpoch, Trial, check_adopt
 from lanewise.trainables.trial import open_trial
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Member(Protocol):
 
     Attributes:
         epoch: epochs done; rows: (epoch, metrics) of each, both with what a checkpoint restored.
+        evaluated: as `protocol.Trial`'s.
         until: it is trained while `epoch < until`; 0 at first, set by the pool's owner.
         ended: by itself, by patience or because its function returned; it is not trained any more.
         error: what an epoch of it raised; it is not trained any more.
@@ -46,6 +47,9 @@ class Member(Protocol):
 
     @property
     def rows(self) -> list[Row]: ...
+
+    @property
+    def evaluated(self) -> RowsByEpoch: ...
 
     @property
     def ended(self) -> bool: ...
@@ -211,6 +215,10 @@ class Alone:
     @property
     def rows(self) -> list[Row]:
         return self._trial.rows
+
+    @property
+    def evaluated(self) -> RowsByEpoch:
+        return self._trial.evaluated
 
     def due(self) -> Sequence[Member]:
         has_more = self.epoch < self.until and not self.ended and self.error is None

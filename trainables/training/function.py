@@ -30,7 +30,7 @@ from lanewise.trainables.errors import (
     listing,
 )
 from lanewise.trainables.recipe import Recipe
-from lanewise.trainables.training.protocol import Inside, Row
+from lanewise.trainables.training.protocol import Inside, Row, RowsByEpoch
 
 _FORMAT = 1
 _ROWS = "rows.json"
@@ -81,6 +81,7 @@ class FunctionTrial:
         self._inside = inside
         self.epoch = 0
         self.rows: list[Row] = []
+        self.evaluated: RowsByEpoch = {}  # it tells nothing of rows
         self._adopted: str | None = None  # the checkpoint whose folder it has taken over last
         self._staging: Path | None = None
         self._copies = 0

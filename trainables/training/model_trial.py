@@ -17,7 +17,7 @@ from lanewise.trainables.models import MODELS
 from lanewise.trainables.recipe import Recipe
 from lanewise.trainables.training import penalties
 from lanewise.trainables.training.progress import Course, check_loss
-from lanewise.trainables.training.protocol import Row
+from lanewise.trainables.training.protocol import Row, RowsByEpoch
 from lanewise.trainables.training.replica import Replica
 from lanewise.trainables.training.tensors import fold_tensors
 from lanewise.trainables.training.unit import Unit, units
@@ -65,6 +65,10 @@ class ModelTrial:
     @property
     def rows(self) -> list[Row]:
         return self.course.rows
+
+    @property
+    def evaluated(self) -> RowsByEpoch:
+        return self.course.evaluated
 
     @property
     def config(self) -> dict[str, Any]:

@@ -8,22 +8,33 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from lanewise.trainables.checkpoints import files as checkpoints
 from lanewise.trainables.checkpoints.state import describe
 from lanewise.trainables.checkpoints.weights import renumbered
 from lanewise.trainables.config import complete
+from lanewise.trainables.data.table import Array
 from lanewise.trainables.errors import BadValue, CheckpointError, ConfigError
 from lanewise.trainables.metrics.names import check_metric, reported
 from lanewise.trainables.recipe import Recipe
-from lanewise.trainables.training.protocol import Row
+from lanewise.trainables.training.protocol import Row, RowsByEpoch
+
+_EVALUATED = "evaluated."  # and the epoch: what a checkpoint holds of validation rows
 
 
 class Keeper(Protocol):
     """A replica in training, alone or as a lane: what a course saves and restores."""
 
     number: int
+    row_values: Array | None  # of its fold's rows that are resampled, [columns, N]
+
+    @property
+    def size(self) -> int:
+        """Trainable parameters."""
+        ...
 
     def keep_best(self) -> None:
         """Copy the present weights."""
@@ -54,6 +65,7 @@ class Course:
         self.config = complete(recipe.model, given)
         self.epoch = 0
         self.rows: list[Row] = []
+        self.evaluated: RowsByEpoch = {}
         self.best_epoch = 0
         self.best_given = self.given  # with which the best epoch was trained
         self.adopted: str | None = None  # the checkpoint whose weights it has taken over last
@@ -92,10 +104,22 @@ class Course:
         before = self.rows[self.best_epoch - 1][1] if self.best_epoch else None
         self.rows.append((epoch, row))
         self.epoch = epoch
+        self._keep_row_values(replicas)
         if before is None or self._rank(row) > self._rank(before):
             self.best_epoch, self.best_given = epoch, self.given
             for replica in replicas:
                 replica.keep_best()
+
+    def _keep_row_values(self, replicas: Sequence[Keeper]) -> None:
+        """Folds one after the other, seeds beside each other; replica = fold · seeds + seed."""
+        each = [replica.row_values for replica in replicas]
+        given = [values for values in each if values is not None]
+        if self.recipe.resampled is None or len(given) < len(each):
+            return
+        seeds = self.recipe.seeds
+        whole = [np.concatenate(given[seed::seeds], -1) for seed in range(seeds)]
+        body = self.recipe.resampled.encode(np.concatenate(whole))
+        self.evaluated[self.epoch] = replicas[0].size, body
 
     def _rank(self, row: Mapping[str, float]) -> tuple[float, float]:
         """What epochs are compared by, more is better; of equals the earlier stays the best.
@@ -109,7 +133,11 @@ class Course:
 
     def save(self, path: Path, replicas: Sequence[Keeper]) -> None:
         """A checkpoint, to be trained on from."""
-        checkpoints.write(path, _named(replicas), self._state())
+        bodies = {
+            f"{_EVALUATED}{epoch}": torch.frombuffer(bytearray(body), dtype=torch.uint8)
+            for epoch, (_, body) in self.evaluated.items()
+        }
+        checkpoints.write(path, _named(replicas) | bodies, self._state())
 
     def rescue(self, path: Path, replicas: Sequence[Keeper]) -> None:
         """See `trial.Trial.rescue`."""
@@ -122,6 +150,7 @@ class Course:
             "rows": self.rows,
             "best_epoch": self.best_epoch,
             "adopted": self.adopted,
+            "sizes": {epoch: size for epoch, (size, _) in self.evaluated.items()},
         }
         if self.best_given != self.given:
             config = complete(self.recipe.model, self.best_given)
@@ -140,6 +169,7 @@ class Course:
             CheckpointError: one of them is damaged, missing or of another model.
         """
         tensors, state = _read(path, replicas)
+        bodies = {name: tensors.pop(name) for name in [*tensors] if name.startswith(_EVALUATED)}
         self.adopted = state.get("adopted")
         trained_with = state["config"]
         if adopt is not None and adopt.name != self.adopted:
@@ -148,6 +178,7 @@ class Course:
                 message = f"is of epoch {source['epoch']}, {path} of epoch {state['epoch']}"
                 raise CheckpointError(f"{adopt} {message}")
             mine = [name for name in _named(replicas) if _is_now(name)]
+            theirs = {name: t for name, t in theirs.items() if not name.startswith(_EVALUATED)}
             tensors = renumbered(_but_best(theirs), mine, _is_now) | _best(tensors)
             self.adopted, trained_with = adopt.name, source["config"]
         # Another optimizer (as population based training may choose) starts with a fresh state.
@@ -158,6 +189,10 @@ class Course:
             replica.restore(own, with_optimizer=same)
         self.epoch = state["epoch"]
         self.rows = [(epoch, metrics) for epoch, metrics in state["rows"]]
+        self.evaluated = {
+            int(epoch): (size, bodies[f"{_EVALUATED}{epoch}"].numpy().tobytes())
+            for epoch, size in state.get("sizes", {}).items()
+        }
         self.best_epoch = state["best_epoch"]
         self.best_given = state.get("best", state)["given"]
 

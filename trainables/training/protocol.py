@@ -10,6 +10,7 @@ from typing import Protocol
 from lanewise.trainables.errors import CheckpointError
 
 Row = tuple[int, dict[str, float]]
+RowsByEpoch = dict[int, tuple[int, bytes]]  # epoch → (parameters of the model, values of rows)
 Inside = Callable[[], AbstractContextManager[object]]
 
 
@@ -17,6 +18,7 @@ class Trial(Protocol):
     """One configuration in training.
 
     epoch: epochs done; rows: (epoch, metrics) of each, both with what a checkpoint restored.
+    evaluated: of epochs that nobody has asked about yet, what they gave for validation rows.
     """
 
     @property
@@ -24,6 +26,9 @@ class Trial(Protocol):
 
     @property
     def rows(self) -> list[Row]: ...
+
+    @property
+    def evaluated(self) -> RowsByEpoch: ...
 
     def advance(self, until: int, seconds: float | None = None) -> bool:
         """Train up to epoch `until`, or to the first epoch's end after about `seconds`.

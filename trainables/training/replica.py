@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 import torch
@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from lanewise.trainables.checkpoints.weights import Weights, lacks
 from lanewise.trainables.data.dataset import Info
+from lanewise.trainables.data.table import Array
 from lanewise.trainables.errors import ModelError
 from lanewise.trainables.metrics.losses import Loss, class_weights, make_criterion, make_loss
 from lanewise.trainables.metrics.names import complete_loss, reported
+from lanewise.trainables.metrics.row_values import row_values
 from lanewise.trainables.metrics.scores import score
 from lanewise.trainables.optim import build as optimizers
 from lanewise.trainables.optim import state as optimizer_state
@@ -41,6 +43,8 @@ class Replica:
         recipe, info, data, config = unit.recipe, unit.info, unit.data, unit.config
         self.seed, self.number, self.device = unit.seed, unit.number, unit.device
         self.config, self.info, self.data = config, info, data
+        self.fold, self.resampled = unit.fold, recipe.resampled
+        self.row_values: Array | None = None
         self.module, self.draws = unit.module()
         self.params = trainable(self.module)
         if not self.params:
@@ -146,9 +150,21 @@ class Replica:
                 batches = ((x_B.to(self.input_type), y_B) for x_B, y_B in batches)
             yield from batches
 
+    @property
+    def size(self) -> int:
+        """Trainable parameters."""
+        return sum(param.numel() for param in self.params)
+
     def evaluate(self, names: Iterable[str]) -> dict[str, float]:
         """Reported metrics of the present weights."""
-        return measure(self.module, self.data, names, self.loss_of, self.info)
+        return measure(
+            self.module, self.data, names, self.loss_of, self.info, self._keep_row_values
+        )
+
+    def _keep_row_values(self, output_NC: Tensor, y_N: Tensor) -> None:
+        if self.resampled is not None:
+            data = self.fold, output_NC, y_N, self.loss_of, self.data.scale
+            self.row_values = row_values(self.resampled, *data)
 
     def keep_best(self) -> None:
         """Copy the present weights."""
@@ -200,9 +216,18 @@ def forward(module: nn.Module, x: Features, outputs: int) -> Tensor:
 
 
 def measure(
-    module: nn.Module, data: FoldTensors, names: Iterable[str], loss_of: Loss, info: Info
+    module: nn.Module,
+    data: FoldTensors,
+    names: Iterable[str],
+    loss_of: Loss,
+    info: Info,
+    on_validation: Callable[[Tensor, Tensor], None] | None = None,
 ) -> dict[str, float]:
-    """Reported metrics ("val_loss", "train_accuracy") of a module on one fold's parts."""
+    """Reported metrics ("val_loss", "train_accuracy") of a module on one fold's parts.
+
+    Args:
+        on_validation: gets the validation part's outputs and targets.
+    """
     names = list(names)
     found: dict[str, float] = {}
     for part, x, y in (("train", data.x_train, data.y_train), ("val", data.x_val, data.y_val)):
@@ -212,6 +237,8 @@ def measure(
             with seeded(0, str(y.device)):
                 output_NC = forward(module, x, info.outputs)
             values = score(wanted, output_NC, y, loss_of, data.scale, info.task)
+            if part == "val" and on_validation is not None:
+                on_validation(output_NC, y)
             found |= {f"{part}_{name}": value for name, value in values.items()}
     return found
 

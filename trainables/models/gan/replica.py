@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu, softplus
 
 from lanewise.trainables.checkpoints.weights import Weights
+from lanewise.trainables.data.table import Array
 from lanewise.trainables.metrics.losses import make_loss
 from lanewise.trainables.metrics.names import complete_loss, reported
 from lanewise.trainables.models.gan.module import Gan
@@ -117,6 +118,7 @@ class GanReplica:
         recipe, info, data, config = unit.recipe, unit.info, unit.data, unit.config
         self.seed, self.number, self.device = unit.seed, unit.number, unit.device
         self.config, self.info, self.data = config, info, data
+        self.row_values: Array | None = None  # its metrics are of all rows together
         module, self.draws = unit.module()
         assert isinstance(module, Gan)
         self.module: Gan = module
@@ -215,6 +217,11 @@ class GanReplica:
         torch._foreach_lerp_(list(mean.parameters()), list(now.parameters()), 1 - share)
         for buffer, new in zip(mean.buffers(), now.buffers(), strict=True):
             buffer.copy_(new)
+
+    @property
+    def size(self) -> int:
+        """Trainable parameters of the generator."""
+        return sum(param.numel() for param in self.generator.params)
 
     def evaluate(self, names: Iterable[str]) -> dict[str, float]:
         """Reported metrics of the present weights."""
