@@ -15,8 +15,11 @@ from lanewise.cluster.blame import failure_of
 from lanewise.cluster.bridge import Bridge, Loss
 from lanewise.cluster.limits import NO_LIMITS
 from lanewise.cluster.tune_adapters import Adapter
-from lanewise.cluster.tune_worker import RUN, encode_run
+from lanewise.cluster.tune_worker import RUN, decode_outcome, encode_outcome, encode_run
+from lanewise.search.control.executor import Outcome
+from lanewise.search.core.events import Failure
 from lanewise.search.core.sweep import Run
+from lanewise.search.selection.evaluated import Evaluated
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -110,3 +113,10 @@ def test_a_loss_of_which_ray_left_nothing_is_a_lost_node() -> None:
     assert isinstance(loss, Loss)
     assert kind_of(loss) == "node_lost"
     assert "ended unexpectedly" in loss.text
+
+
+def test_an_outcome_travels_through_tune_with_what_it_tells_of_rows() -> None:
+    told = Evaluated(4, 2, 100, bytes(range(256)))
+    failure = Failure("bug", "ZeroDivisionError")
+    said = Outcome(4, 1, ((2, {"val_loss": 0.5}),), failure=failure, evaluated=(told,))
+    assert decode_outcome(encode_outcome(said)) == said

@@ -142,6 +142,8 @@ def _tell(sweep: Sweep, event: ev.Event, following: ev.Event | None = None) -> N
             sweep.tick(seconds)
         case ev.Noted(topic, text):
             sweep.note(topic, text)
+        case ev.Estimated():
+            sweep.estimated(event)
         case ev.Interrupted(reason):
             sweep.interrupt(reason)
         case ev.Closed(_, reason):
@@ -159,6 +161,29 @@ def check_history(before: View | None, after: View, trials: int) -> None:
         assert now.rows[: len(trial.rows)] == trial.rows
         if not trial.is_open:
             assert (now.status, now.epoch) == (trial.status, trial.epoch)
+
+
+def check_estimate(lanewise: Lanewise, view: View) -> None:
+    """Of a model's sweep every evaluation has come into the estimate, once."""
+    estimate, history = view.history.estimate, view.history
+    if (view.launch.details["sweep_file"] or {}).get("train"):
+        assert estimate is None
+        assert history.notes["correction"].startswith("none for val_accuracy: a training function")
+        return
+    assert estimate is not None
+    assert history.best is not None
+    assert estimate.number == history.best.number
+    journal = Home(lanewise.home).journal()
+    try:
+        stored = journal.stored_stream(view.launch.sweep)
+        assert stored is not None
+        assert stored[0]["count"] == sum(len(trial.rows) for trial in history)
+        assert not journal.evaluations(view.launch.sweep, folded=False)
+        kept = journal.evaluations(view.launch.sweep, folded=True)
+        best = [(trial.number, trial.best[0]) for trial in history if trial.best]
+        assert [(each.number, each.epoch) for each in kept] == best
+    finally:
+        journal.close()
 
 
 def check_mlflow(view: View, runs: list[dict[str, Any]]) -> None:
@@ -183,4 +208,5 @@ def check_all(lanewise: Lanewise, name: str, before: View | None, trials: int) -
     after = view_of(lanewise, name)
     check_history(before, after, trials)
     check_replay(events_of(lanewise, name))
+    check_estimate(lanewise, after)
     check_mlflow(after, mlflow_runs(f"sqlite:///{lanewise.home / 'mlflow.db'}", name))

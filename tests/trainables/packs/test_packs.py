@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import torch
+from rows import sample_of
 
 from lanewise.trainables.checkpoints import files as checkpoints
 from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.errors import CheckpointError
 from lanewise.trainables.failures import BAD_VALUE, OUT_OF_MEMORY, failure_kind
 from lanewise.trainables.knobs import ACTIVATIONS
+from lanewise.trainables.metrics.resampling import resampled
 from lanewise.trainables.optim import OPTIMIZERS
 from lanewise.trainables.packs.pack import MOST, SLACK
 from lanewise.trainables.packs.pool import Pool
@@ -345,3 +348,35 @@ def test_one_place_until_trials_pack(recipe):
     assert pool.lanes == 1
     pool.open(BASE, 0)
     assert 1 < pool.lanes <= 16
+
+
+# --- values of validation rows -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("monitor", ["val_accuracy", "val_loss"])
+def test_lanes_tell_of_rows_what_the_trial_alone_does_and_checkpoints_keep_it(
+    recipe, tmp_path, monitor
+):
+    """Folds one after the other, seeds beside each other."""
+    plain = recipe("sklearn:wine", dtype="float64", folds=2, seeds=2, epochs=4, monitor=monitor)
+    shared = replace(plain, resampled=resampled(plain.prepared, monitor, 2))
+    pool = packed(shared)
+    neighbour, lane = pool.open({**BASE, "hidden": [12]}, 1), pool.open(BASE, 7)
+    finish(pool, 3, neighbour, lane)
+    alone = open_trial(shared, BASE, 7)
+    alone.advance(3)
+    assert sorted(alone.evaluated) == [1, 2, 3]
+    of = shared.resampled
+    for epoch, (size, body) in alone.evaluated.items():
+        ours, theirs = sample_of(of).decode(body), sample_of(of).decode(lane.evaluated[epoch][1])
+        assert ours.shape == (2, sum(len(fold.y_val) for fold in plain.prepared.folds))
+        assert size == lane.evaluated[epoch][0] == 13 * 10 + 10 + 10 * 3 + 3
+        assert ours == pytest.approx(theirs, rel=1e-5)
+        # Folds of 75 and 76 rows: the metric is the mean over them.
+        assert ours.mean() == pytest.approx(dict(alone.rows)[epoch][monitor], rel=0.02)
+    del alone.evaluated[1]
+    alone.save(tmp_path / "file")
+    again = open_trial(shared, BASE, 7, tmp_path / "file")
+    assert again.evaluated == alone.evaluated
+    again.advance(4)
+    assert sorted(again.evaluated) == [2, 3, 4]
