@@ -180,13 +180,14 @@ class Estimated:
     """What the best trial's value is worth, as it was selected. It changes no decision.
 
     Attributes:
+        best: the trial that was the best then.
         score, low, high: the corrected value, and a 90 % interval.
         tied: the trials that may as well be the best.
         sizes: trainable parameters of the best trial's model, and of each tied one's.
     """
 
     kind: ClassVar[str] = "estimated"
-    number: int
+    best: int
     score: float
     low: float
     high: float

@@ -116,7 +116,7 @@ class Selection:
             {trial.number: trial.best[1] for trial in history if trial.best},
         )
         return Estimated(
-            number=best.number,
+            best=best.number,
             score=found.score,
             low=found.low,
             high=found.high,

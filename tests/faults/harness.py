@@ -172,7 +172,7 @@ def check_estimate(lanewise: Lanewise, view: View) -> None:
         return
     assert estimate is not None
     assert history.best is not None
-    assert estimate.number == history.best.number
+    assert estimate.best == history.best.number
     journal = Home(lanewise.home).journal()
     try:
         stored = journal.stored_stream(view.launch.sweep)

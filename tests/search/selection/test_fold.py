@@ -108,7 +108,7 @@ def test_a_sweep_ends_with_what_its_best_value_is_worth(
     assert estimate is not None
     assert best is not None
     assert best.best is not None
-    assert estimate.number == best.number
+    assert estimate.best == best.number
     assert estimate.low < estimate.score < best.best[1]
     assert estimate.high > estimate.score
     assert best.number not in estimate.tied
