@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lanewise.api import resume as resume
     from lanewise.api import tune as tune
+    from lanewise.estimators.network import Classifier as Classifier
+    from lanewise.estimators.network import Regressor as Regressor
+    from lanewise.estimators.search import TuneSearchCV as TuneSearchCV
     from lanewise.result import Best as Best
     from lanewise.result import Result as Result
     from lanewise.spaces import Choice as Choice
@@ -26,6 +29,9 @@ _HOMES = {
     "resume": "lanewise.api",
     "Result": "lanewise.result",
     "Best": "lanewise.result",
+    "Classifier": "lanewise.estimators.network",
+    "Regressor": "lanewise.estimators.network",
+    "TuneSearchCV": "lanewise.estimators.search",
     "Choice": "lanewise.spaces",
     "Constant": "lanewise.spaces",
     "Float": "lanewise.spaces",
@@ -36,12 +42,15 @@ _HOMES = {
 __all__ = [
     "Best",
     "Choice",
+    "Classifier",
     "Constant",
     "Float",
     "Int",
+    "Regressor",
     "Repeat",
     "Result",
     "Space",
+    "TuneSearchCV",
     "resume",
     "tune",
 ]

@@ -38,6 +38,7 @@ class Recipe:
         validation loss, then the earlier; "age", the earlier.
     epochs: the most of one trial, over which schedules are stretched.
     seeds: a trial has folds × seeds replicas.
+    per_replica: rows have the monitored metric of each replica, too: "val_accuracy_0", ….
     threads: of torch, on the CPU, while a model trains or is evaluated; None leaves what the
         process has set. More threads than free cores make small models many times slower.
     device: "cpu", or "cuda", used if there is one.
@@ -60,6 +61,7 @@ class Recipe:
     ties: str = "loss"
     epochs: int = 27
     seeds: int = 1
+    per_replica: bool = False
     threads: int | None = None
     device: str = "cpu"
     dtype: str = "float32"

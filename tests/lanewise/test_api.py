@@ -162,12 +162,15 @@ def test_the_public_surface_is_what_is_documented() -> None:
     assert set(lw.__all__) == {
         "Best",
         "Choice",
+        "Classifier",
         "Constant",
         "Float",
         "Int",
+        "Regressor",
         "Repeat",
         "Result",
         "Space",
+        "TuneSearchCV",
         "resume",
         "tune",
     }

@@ -71,6 +71,7 @@ def prepare(
     anomalies: Sequence[Label] | None = None,
     stratify: str | None = None,
     test_seed: int | None = None,
+    parts: Split | None = None,
 ) -> Prepared:
     """Split `table` and preprocess each fold by its own training part.
 
@@ -81,10 +82,11 @@ def prepare(
         reading: how the rows are read; `table` and `own` are in its form.
         anomalies: labels whose rows no model trains on, for the task anomaly.
         stratify: a column of whose values, instead of the target's, parts get alike shares.
+        parts: the row numbers of each part, where they are known; nothing is split then.
     """
     own = own or {}
     targets = Targets.of(table, task, anomalies, [part.table for part in own.values()])
-    parts = split_rows(
+    parts = parts or split_rows(
         len(table),
         strata_of(table, stratify) if stratify else targets.strata(table),
         split=split,

@@ -100,6 +100,8 @@ class Course:
             raise BadValue(f"epoch {epoch}: {monitor} is {row[monitor]}")
         if len(rows) > 1:
             row[f"{monitor}_std"] = statistics.pstdev(each[monitor] for each in rows)
+        if self.recipe.per_replica:
+            row |= {f"{monitor}_{place}": each[monitor] for place, each in enumerate(rows)}
         row = {n: v for n, v in row.items() if math.isfinite(v)}
         before = self.rows[self.best_epoch - 1][1] if self.best_epoch else None
         self.rows.append((epoch, row))
