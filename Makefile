@@ -42,8 +42,9 @@ bench: setup
 	$(BIN)/python benchmarks/noop.py
 	$(BIN)/python benchmarks/samplers.py
 	$(BIN)/python benchmarks/occupancy.py
-	rm -f build/auto.jsonl build/quality.jsonl build/compare.jsonl
+	rm -f build/auto.jsonl build/quality.jsonl build/compare.jsonl build/regret.jsonl
 	$(BIN)/python benchmarks/auto.py
+	$(BIN)/python benchmarks/regret.py
 	$(BIN)/python benchmarks/quality.py
 	$(BIN)/python benchmarks/compare.py
 

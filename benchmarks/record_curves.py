@@ -29,11 +29,11 @@ from curves.recorded import ERROR_STEP, FOLDER, NAMES, Curves, write
 from lanewise.plan import Plan, make_plan
 from lanewise.sweepfile import read
 from lanewise.trainables.data.targets import Targets
+from lanewise.trainables.metrics.scores import scores_of
 from lanewise.trainables.packs.lane import Lane
 from lanewise.trainables.packs.pack import Epoch, Pack
 from lanewise.trainables.packs.packer import PackedTrial
 from lanewise.trainables.packs.pool import Member, Pool
-from lanewise.trainables.scores import scores_of
 
 CHUNK = 100  # configurations that train together
 PARTIAL = Path(__file__).parent.parent / "build" / "curves"
@@ -110,17 +110,25 @@ class Workload:
         return [self.plan.spec.space.sample(rng) for _ in range(count)]
 
     def record(
-        self, configs: Sequence[Config], seeds: int = 3, first_seed: int = 0
+        self,
+        configs: Sequence[Config],
+        seeds: int = 3,
+        first_seed: int = 0,
+        epochs: int | None = None,
     ) -> tuple[Values, Values]:
-        """Validation and test curves; NaN from the epoch on in which a replica failed."""
+        """Validation and test curves; NaN from the epoch on in which a replica failed.
+
+        epochs: only the first so many of the sweep file's.
+        """
         pool = Pool(self.plan.recipe(), force_packing=True)
-        shape = len(configs), seeds, pool.recipe.epochs
+        epochs = epochs or pool.recipe.epochs
+        shape = len(configs), seeds, epochs
         val, test = np.full(shape, np.nan), np.full(shape, np.nan)
         places: dict[Member, tuple[int, int]] = {}
         for number, config in enumerate(configs):
             for seed in range(seeds):
                 member = pool.open(config, first_seed + number * seeds + seed)
-                member.until = pool.recipe.epochs
+                member.until = epochs
                 places[member] = number, seed
         while pool.due():
             trained = [member for member in pool.turn() if member.error is None]

@@ -12,7 +12,7 @@ Regret is normalised: 0 is the best that is recorded of a task, 1 its median con
 
 "test" is the regret, on rows that nobody was shown, of the configuration and epoch that were best
 on validation rows; "ms" the contender's own CPU time a trial or an epoch. Contenders that are not
-installed are left out; Gaussian processes take seconds a trial, and play only when they are named.
+installed are left out; those that take up to seconds a trial (SLOW) play only when they are named.
 Lanewise's `tpe` is compared with Optuna's TPE by Wilcoxon's signed ranks, paired over the seeds (so
 that both see the same replica), one-sided, with Holm's correction over the tasks.
 
@@ -38,6 +38,7 @@ from replay.tasks import CURVES, TASKS, task
 OURS, OPTUNAS = "tpe", "Optuna TPE"
 WHOLE = 27  # epochs of a training
 LEVEL = 0.05
+SLOW = ("gp", "Optuna GP", "Syne Tune TPE", "Syne Tune BOHB")
 DECIMALS = 5
 
 
@@ -111,7 +112,7 @@ def lineup(asked: argparse.Namespace, name: str) -> Iterator[tuple[str, str, Pla
 
 
 def _is_wanted(contender: str, named: Sequence[str] | None) -> bool:
-    return "gp" not in contender.lower().split() if named is None else contender in named
+    return contender not in SLOW if named is None else contender in named
 
 
 def play(by: str, contender: str, player: Player, name: str, seed: int, steps: int) -> Played:

