@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lanewise.estimators.network import Classifier as Classifier
     from lanewise.estimators.network import Regressor as Regressor
     from lanewise.estimators.search import TuneSearchCV as TuneSearchCV
+    from lanewise.models import load as load
     from lanewise.result import Best as Best
     from lanewise.result import Result as Result
     from lanewise.spaces import Choice as Choice
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "tune": "lanewise.api",
     "resume": "lanewise.api",
+    "load": "lanewise.models",
     "Result": "lanewise.result",
     "Best": "lanewise.result",
     "Classifier": "lanewise.estimators.network",
@@ -51,6 +53,7 @@ __all__ = [
     "Result",
     "Space",
     "TuneSearchCV",
+    "load",
     "resume",
     "tune",
 ]

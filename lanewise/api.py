@@ -12,11 +12,10 @@ from lanewise import sweepfile
 from lanewise.errors import SweepFileError
 from lanewise.launch import Options, run
 from lanewise.launch import resume as resume_sweep
-from lanewise.plan import Plan, plan_again
 from lanewise.result import Result
 from lanewise.search.plain import say
 from lanewise.search.store.home import Home
-from lanewise.search.store.view import View, open_view
+from lanewise.search.store.view import open_view
 from lanewise.spaces import Space
 from lanewise.sweepfile import SweepFile
 from lanewise.trainables.user_code.contract import check_given
@@ -82,8 +81,7 @@ def tune(
     body["objective"] = {key: value for key, value in body["objective"].items() if value}
     file = sweepfile.parse(body, "lw.tune")
     options = Options(place, address=address, shows_progress=progress)
-    plan, summary = run(file, Path.cwd(), options, function, new=new)
-    return _result(summary, place, lambda view: plan)
+    return _result(run(file, Path.cwd(), options, function, new=new), place, function)
 
 
 def resume(
@@ -96,14 +94,14 @@ def resume(
     """Goes on with an interrupted sweep, by name or id (the newest one by default)."""
     place = Home.find(home)
     options = Options(place, address=address, shows_progress=progress)
-    return _result(resume_sweep(sweep, options), place, plan_again)
+    return _result(resume_sweep(sweep, options), place)
 
 
-def _result(summary: dict[str, Any], home: Home, plan: Callable[[View], Plan]) -> Result:
+def _result(summary: dict[str, Any], home: Home, function: Function | None = None) -> Result:
     from lanewise.dashboards.summary import history
 
     view = open_view(home.journal(), summary["sweep"])
-    return Result(summary, history(view), home, lambda: plan(view))
+    return Result(summary, history(view), home, function)
 
 
 def _check_names(settings: Mapping[str, Any]) -> None:

@@ -22,6 +22,7 @@ from lanewise.errors import (
     NO_BEST,
     NO_SERVICE,
     STORAGE,
+    NoModelError,
     SweepFileError,
 )
 from lanewise.launch import Options, stop
@@ -44,8 +45,9 @@ from lanewise.search.store.home import Home
 from lanewise.sections import EXECUTORS
 from lanewise.spaces import SpaceError
 from lanewise.spaces.errors import nearest
-from lanewise.trainables.errors import TrainableError
+from lanewise.trainables.errors import CheckpointError, TrainableError
 from lanewise.usage import complain, help_of, told, typed
+from lanewise.using import COMMANDS as USING
 
 # Typer carries a click of its own and exports only this leaf of its usage errors.
 _UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
@@ -71,7 +73,7 @@ def run(arguments: Sequence[str]) -> int:
         complain(str(error), NO_SERVICE)
         sys.stdout.flush()
         os._exit(NO_SERVICE)  # an orderly end would ask Ray, which ends the process with 1
-    except (JournalError, LockedError, ClusterError, ProjectionError) as error:
+    except (JournalError, LockedError, ClusterError, ProjectionError, CheckpointError) as error:
         return complain(str(error), NO_SERVICE)
     except TrainableError as error:
         if error.__cause__ is not None:  # an exception in a user's own code: where it was raised
@@ -79,6 +81,8 @@ def run(arguments: Sequence[str]) -> int:
         return complain(str(error), BAD_INPUT)
     except (SweepFileError, SpaceError, SearchError) as error:
         return complain(str(error), BAD_INPUT)
+    except NoModelError as error:
+        return complain(str(error), NO_BEST)
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
@@ -157,7 +161,7 @@ def run_command(
     asked = [*(overrides or ()), *([f"executor={executor}"] if executor else ())]
     sweep = read(file, asked)
     options = Options(Home.find(home), None, address, tracking_uri, not quiet)
-    _, summary = run_sweep(sweep, file.absolute().parent, options, new=new)
+    summary = run_sweep(sweep, file.absolute().parent, options, new=new)
     return _report(summary, options.home, as_json)
 
 
@@ -205,7 +209,7 @@ def validate(
     return DONE
 
 
-for _name, _command in LOOKING.items():
+for _name, _command in {**LOOKING, **USING}.items():
     app.command(_name)(_command)
 
 

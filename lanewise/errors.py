@@ -9,6 +9,10 @@ class SweepFileError(ValueError):
     """One line: ``file: key.path: what is wrong (what is allowed)``."""
 
 
+class NoModelError(LookupError):
+    """A sweep, or a trial of it, has no model to load."""
+
+
 # What a system says of its storage where it gives none, or no more: no mistake of ours.
 STORAGE = frozenset(
     {

@@ -49,6 +49,7 @@ from lanewise.search.store.view import View, find, open_view
 from lanewise.search.sweeps import go_on, make_sweep, replay
 from lanewise.showing import Projector, finish
 from lanewise.sweepfile import SweepFile
+from lanewise.trainables.user_code.source import source_of
 
 if TYPE_CHECKING:
     from lanewise.search.control.controller import Controller
@@ -75,8 +76,8 @@ def run(
     function: Callable[..., Any] | None = None,
     *,
     new: bool = False,
-) -> tuple[Plan, dict[str, Any]]:
-    """Checks a sweep file as ``make_plan`` does, then launches it; its plan and its summary."""
+) -> dict[str, Any]:
+    """Checks a sweep file as ``make_plan`` does, then launches it; its summary."""
     uri = tracking.tracking_uri(options.tracking_uri, file.mlflow.tracking_uri)
     with warmed(options.home, uri):
         with waiting("reading the data", shown=options.shows_progress):
@@ -84,7 +85,7 @@ def run(
         # Plain: a person may be in a debugger in their own code.
         with waiting("trying the model on a few rows", shown=options.shows_progress, plain=True):
             plan = examined(plan, is_remote=options.address is not None)
-        return plan, launch(plan, options, new=new)
+        return launch(plan, options, new=new)
 
 
 def launch(plan: Plan, options: Options, *, new: bool = False) -> dict[str, Any]:
@@ -220,6 +221,7 @@ def _launched(plan: Plan, options: Options, uri: str | None) -> Launched:
         "base": str(plan.base),
         "folder": plan.folder,
         "model": plan.file.model_name or plan.file.train,
+        "code": _code(plan),
         "data": identity(plan),
         "versions": _versions(),
         "mlflow": {
@@ -231,6 +233,12 @@ def _launched(plan: Plan, options: Options, uri: str | None) -> Launched:
     if plan.verifies is not None:
         details["verifies"] = dict(plan.verifies)
     return Launched(_new_id(plan.file.name), plan.file.name, plan.spec.to_json(), details)
+
+
+def _code(plan: Plan) -> dict[str, str] | None:
+    """The file of a person's own code, as it is now."""
+    found = source_of(plan.file.model_name or plan.file.train or "", plan.base)
+    return None if found is None else {"file": found.file, "sha256": found.digest}
 
 
 def _new_id(name: str) -> str:

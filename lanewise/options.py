@@ -20,6 +20,9 @@ SweepArgument = Annotated[
         autocompletion=sweep_names,
     ),
 ]
+TrialOption = Annotated[
+    int | None, typer.Option("--trial", help="the number of a trial [default: the best]")
+]
 ExecutorOption = Annotated[
     str | None, typer.Option("--executor", help="auto, packed, tune or inline; wins over the file")
 ]

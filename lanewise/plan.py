@@ -88,29 +88,41 @@ class Plan:
 
     def recipe(self) -> Recipe:
         """What the trials share; the test part stays behind."""
-        from lanewise.trainables.recipe import Recipe
-
-        file = self.file
-        return Recipe(
-            model=file.model_name,
-            train=file.train,
+        shared = recipe_of(self.file, self.base, self.spec, self.folder)
+        prepared = self.prepared.for_trials() if self.prepared else None
+        return replace(
+            shared,
             callable=self.function,
-            fixed=file.fixed,
-            base=str(self.base),
-            folder=self.folder if has_own_code(self.file) else None,
-            prepared=self.prepared.for_trials() if self.prepared else None,
-            loss=file.loss_choice,
-            metrics=tuple(file.metrics),
-            monitor=file.objective.metric,
-            mode=file.objective.mode,
-            ties=self.spec.objective.ties,
-            epochs=self.spec.budget.epochs,
-            seeds=file.seeds,
-            device="cuda" if file.resources.gpus else "cpu",
+            prepared=prepared,
             resampled=None if isinstance(self.resampled, str) else self.resampled,
-            # More threads than CPUs of its own make a trial many times slower.
-            threads=max(1, int(file.resources.cpus)),
         )
+
+
+def recipe_of(file: SweepFile, base: Path, spec: Spec, folder: str | None = None) -> Recipe:
+    """What the trials of a sweep share, but for data and functions given from Python.
+
+    Args:
+        folder: the one that a person's own code runs in.
+    """
+    from lanewise.trainables.recipe import Recipe
+
+    return Recipe(
+        model=file.model_name,
+        train=file.train,
+        fixed=file.fixed,
+        base=str(base),
+        folder=folder if has_own_code(file) else None,
+        loss=file.loss_choice,
+        metrics=tuple(file.metrics),
+        monitor=file.objective.metric,
+        mode=file.objective.mode,
+        ties=spec.objective.ties,
+        epochs=spec.budget.epochs,
+        seeds=file.seeds,
+        device="cuda" if file.resources.gpus else "cpu",
+        # More threads than CPUs of its own make a trial many times slower.
+        threads=max(1, int(file.resources.cpus)),
+    )
 
 
 def make_plan(
@@ -144,12 +156,12 @@ def make_plan(
     return Plan(file, base, spec, prepared, function, os.getcwd(), notes)
 
 
-def plan_again(view: View) -> Plan:
+def plan_again(view: View, function: Callable[..., Any] | None = None) -> Plan:
     """The plan of a journaled sweep; its data must be what they were."""
-    details, file = view.launch.details, _file_again(view)
+    details, file = view.launch.details, _file_again(view, function)
     with kept():
         enter(details.get("folder"))
-        plan = make_plan(file, Path(details["base"]), spec=view.spec)
+        plan = make_plan(file, Path(details["base"]), function, spec=view.spec)
     _check_unchanged(details["data"], identity(plan))
     return plan
 
@@ -166,13 +178,18 @@ def check_folder(view: View) -> None:
         )
 
 
-def _file_again(view: View) -> SweepFile:
+def file_of(view: View) -> SweepFile:
     """The sweep file of a journaled sweep."""
     body = {**view.launch.details["sweep_file"]}
     if is_masked(str(body.get("mlflow", {}).get("tracking_uri"))):
         body.pop("mlflow")
-    file = parse(body, view.launch.name)
-    if "<" in str(file.model_name or file.train):
+    return parse(body, view.launch.name)
+
+
+def _file_again(view: View, function: Callable[..., Any] | None = None) -> SweepFile:
+    """The same, of a sweep whose trials can be trained again."""
+    file = file_of(view)
+    if function is None and "<" in str(file.model_name or file.train):
         raise SweepFileError(
             f"{view.launch.name} was launched from Python with a function that has no name to be "
             "found by; it cannot be resumed (give module-level functions)"

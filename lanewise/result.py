@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lanewise.plan import Plan
     from lanewise.search.store.home import Home
+    from lanewise.search.store.view import View
     from lanewise.trainables.checkpoints.trained import TrainedModel
     from lanewise.verify import Verified
 
@@ -28,7 +29,9 @@ class Best:
 
     @property
     def model(self) -> TrainedModel:
-        """The weights of the best epoch, with ``predict``; reproduces ``metrics``.
+        """The weights of the best epoch, with ``predict`` and ``save``; reproduces ``metrics``.
+
+        It needs neither the data nor, for a built-in model, anything but its checkpoint.
 
         Raises:
             LookupError: the sweep trained by a user's function, which keeps its own models.
@@ -66,7 +69,7 @@ class Result:
         history: one mapping per trial, as in ``lanewise show --json``.
 
     Args:
-        plan: makes the plan, data and all; called when a model is asked for.
+        function: the model's or training function that was given from Python.
     """
 
     def __init__(
@@ -74,12 +77,12 @@ class Result:
         summary: dict[str, Any],
         history: list[dict[str, Any]],
         home: Home,
-        plan: Callable[[], Plan],
+        function: Callable[..., Any] | None = None,
     ) -> None:
         self.summary = summary
         self.history = history
         self._home = home
-        self._plan = plan
+        self._function = function
 
     @property
     def sweep(self) -> str:
@@ -102,14 +105,9 @@ class Result:
     def report(self) -> Path:
         """The HTML report of the sweep as it is now; it is built if it is missing."""
         from lanewise.dashboards.report.build import build, report_of
-        from lanewise.search.store.view import open_view
 
-        journal = self._home.journal()
-        try:
-            view = open_view(journal, self.sweep)
+        with self._view() as view:
             return report_of(view, self._home) or build(view, self._home)
-        finally:
-            journal.close()
 
     def verify(self, top: int = 10, *, seeds: int = 5, folds: int | None = None) -> Verified:
         """The best ``top`` trials trained again, with fresh seeds and folds; see ``verify``.
@@ -143,16 +141,20 @@ class Result:
         return pd.DataFrame(rows).set_index("trial") if rows else pd.DataFrame()
 
     def _model(self, number: int) -> TrainedModel:
-        from lanewise.cluster.checkpoints import Storage
-        from lanewise.dashboards.user_runs import unlogged
-        from lanewise.trainables.checkpoints.fidelity import stored_best
+        from lanewise.models import model_of
 
-        plan = self._plan()
-        if plan.file.train is not None:
-            raise LookupError("a training function keeps its own models; there is none to load")
-        storage = Storage(str(self._home.checkpoints(self.sweep)), 0)
-        with unlogged():  # the person's code builds a module, for no trial
-            return stored_best(storage.weights(number), plan.recipe(), number, self.best.epoch)
+        with self._view() as view:
+            return model_of(view, self._home, number, self._function)
+
+    @contextmanager
+    def _view(self) -> Iterator[View]:
+        from lanewise.search.store.view import open_view
+
+        journal = self._home.journal()
+        try:
+            yield open_view(journal, self.sweep)
+        finally:
+            journal.close()
 
     def __repr__(self) -> str:
         best, trials = self.summary["best"], self.summary["trials"]["asked"]

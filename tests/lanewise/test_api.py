@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import pytest
 from commandline import environment
 
 import lanewise as lw
+from lanewise.plan import plan_again
+from lanewise.search.errors import SearchError
+from lanewise.trainables.errors import ModelError
 
 # What Python and MLflow's process leave to the end of the process.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -56,11 +60,56 @@ def test_a_call_runs_a_whole_sweep(result: lw.Result) -> None:
 
 def test_the_best_model_reproduces_its_metrics_and_predicts(result: lw.Result) -> None:
     model = result.best.model
-    measured = model.evaluate()
+    with result._view() as view:
+        recipe = plan_again(view).recipe()
+    measured = replace(model, recipe=recipe).evaluate()
     for name, value in measured.items():
         assert value == pytest.approx(result.best.metrics[name], abs=1e-6)
     X, y = rows()
     assert np.mean(model.predict(X) == y) > 0.8
+
+
+def test_the_best_model_needs_no_data(result: lw.Result, tmp_path: Path) -> None:
+    """Nor does any other trial's that has a checkpoint."""
+    home, (X, _) = result._home, rows()
+    right = result.best.model.predict_proba(X)
+    other = next(t["trial"] for t in result.history if t["trial"] != result.best.trial)
+    home.data.rename(home.root / "away")
+    try:
+        model = result.best.model
+        assert np.array_equal(lw.load(result.sweep, home=home.root).predict_proba(X), right)
+        assert lw.load("sweep", home=home.root, trial=other).origin.trial == other
+    finally:
+        (home.root / "away").rename(home.data)
+    model.save(tmp_path / "bundle")
+    again = lw.load(tmp_path / "bundle")
+    assert np.array_equal(again.predict_proba(X), right)
+    assert (again.origin.sweep, again.origin.trial) == (result.sweep, result.best.trial)
+    assert again.origin.data is not None
+    assert again.origin.data["rows"] == 300
+    with pytest.raises(SearchError, match="--trial: sweep has no trial 99"):
+        lw.load(result.sweep, home=home.root, trial=99)
+
+
+def test_a_model_of_a_function_without_a_name_is_loaded_by_giving_it(tmp_path: Path) -> None:
+    def build(config: Any, info: Any) -> Any:
+        from torch import nn
+
+        return nn.Linear(2, info.outputs)
+
+    shared = {"executor": "inline", "home": tmp_path, "report": False, "progress": False}
+    more = {"space": {"lr": 0.1}, "maximize": "val_accuracy", "trials": 1, "epochs": 1}
+    result = lw.tune(model=build, data=rows(60), **shared, **more)
+    right = result.best.model.predict(rows()[0])
+    with pytest.raises(ModelError, match=r"without a name built it; give one: lw.load\('build'"):
+        lw.load("build", home=tmp_path)
+    given = lw.load("build", home=tmp_path, model=build)
+    assert given.predict(rows()[0]).tolist() == right.tolist()
+    given.save(tmp_path / "bundle")
+    with pytest.raises(ModelError, match="without a name built it"):
+        lw.load(tmp_path / "bundle")
+    again = lw.load(tmp_path / "bundle", model=build)
+    assert again.predict(rows()[0]).tolist() == right.tolist()
 
 
 def test_a_frame_has_a_row_per_trial(result: lw.Result) -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from lanewise.trainables.checkpoints.bundle import Origin, of_checkpoint
 from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.errors import CheckpointError
 from lanewise.trainables.recipe import Recipe
@@ -16,7 +17,13 @@ _RELATIVE = {"cpu": 1e-3, "cuda": 1e-2}
 _ROWS = 2  # that rounding may move from one class to another
 
 
-def stored_best(paths: Iterable[Path], recipe: Recipe, number: int, epoch: int) -> TrainedModel:
+def stored_best(
+    paths: Iterable[Path],
+    recipe: Recipe,
+    number: int,
+    epoch: int,
+    origin: Origin | None = None,
+) -> TrainedModel:
     """The weights of a trial at its best epoch, from the first of its files that has them.
 
     Raises:
@@ -24,9 +31,9 @@ def stored_best(paths: Iterable[Path], recipe: Recipe, number: int, epoch: int) 
     """
     for path in paths:
         if path.exists():
-            model = TrainedModel.load(path, recipe)
-            if model.epoch == epoch:
-                return model
+            bundle = of_checkpoint(path, recipe, origin)
+            if bundle.epoch == epoch:
+                return TrainedModel.of(bundle, recipe)
     raise CheckpointError(f"the weights of trial {number} at epoch {epoch} are in no checkpoint")
 
 

@@ -1,12 +1,11 @@
-"""A trained model from a checkpoint's best weights: predictions, and proof of its metrics."""
+"""A trained model: predictions from raw rows, its metrics, and the bundle that it is stored as."""
 
 from __future__ import annotations
 
-import statistics
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lanewise.trainables.checkpoints import files as checkpoints
-from lanewise.trainables.checkpoints.state import read_info, read_preprocess
-from lanewise.trainables.checkpoints.weights import copy_state, lacks
-from lanewise.trainables.config import complete
+from lanewise.trainables.checkpoints.bundle import Bundle, Origin, of_checkpoint, write
+from lanewise.trainables.checkpoints.evaluation import evaluate, score
+from lanewise.trainables.checkpoints.outputs import mean_output, outputs
+from lanewise.trainables.checkpoints.weights import copy_state, lacks, state_of
 from lanewise.trainables.data.given import plain
 from lanewise.trainables.data.info import Info
 from lanewise.trainables.data.inputs import Inputs
@@ -25,22 +24,18 @@ from lanewise.trainables.data.labels import label_array
 from lanewise.trainables.data.preprocess import Preprocess
 from lanewise.trainables.data.restore import restored, together
 from lanewise.trainables.data.table import Array, Rows, Table
-from lanewise.trainables.data.targets import Targets
 from lanewise.trainables.data.unread import Unread
-from lanewise.trainables.errors import CheckpointError, DataError, ModelError, listing
+from lanewise.trainables.errors import DataError, ModelError, listing
 from lanewise.trainables.metrics.anomaly import row_scores
 from lanewise.trainables.metrics.losses import Loss, make_loss
-from lanewise.trainables.metrics.names import RECONSTRUCTION, complete_loss, of_weights, reported
-from lanewise.trainables.metrics.scores import at_threshold, score
+from lanewise.trainables.metrics.names import RECONSTRUCTION, complete_loss
 from lanewise.trainables.recipe import Recipe
 from lanewise.trainables.training.latent import Generative, drawn
 from lanewise.trainables.training.model_trial import pick_device, threads
-from lanewise.trainables.training.replica import forward, measure
-from lanewise.trainables.training.streamed import Streamed
 from lanewise.trainables.training.streams import stream, torch_seed
-from lanewise.trainables.training.tensors import FoldTensors, fold_tensors
 from lanewise.trainables.training.unit import build_for, build_module
 from lanewise.trainables.user_code.module import example_rows, first_pass
+from lanewise.trainables.user_code.source import Source, source_of
 
 
 def load_state(
@@ -66,6 +61,9 @@ class TrainedModel:
     modules, preprocess: one per replica, replicas of a fold beside each other.
     epoch: the best epoch, whose weights these are; metrics: its row.
     loss: what they were trained with, as in `recipe.Recipe`.
+    given: the configuration as it was asked for, which a user's own model is built of; None for
+        `config`. seed: of the trial.
+    source: of a user's own model; None for the one that the recipe names.
     """
 
     modules: tuple[nn.Module, ...]
@@ -76,6 +74,10 @@ class TrainedModel:
     metrics: dict[str, float]
     loss: Mapping[str, Any] | None
     recipe: Recipe
+    given: Mapping[str, Any] | None = None
+    seed: int = 0
+    source: Source | None = None
+    origin: Origin = field(default_factory=Origin)
 
     @classmethod
     def load(cls, path: Path, recipe: Recipe) -> TrainedModel:
@@ -84,35 +86,71 @@ class TrainedModel:
         Raises:
             CheckpointError: damaged, of another model, or without a finished epoch.
         """
-        tensors, state = checkpoints.read(path)
-        info, fits = read_info(state), read_preprocess(state)
-        rows = dict(state["rows"])
-        if state["best_epoch"] not in rows:
-            raise CheckpointError(f"{path} has no finished epoch")
-        # The checkpoint may be older than a hyperparameter, which then was at its default.
-        best = state.get("best", state)  # it may train with another configuration by now
-        full = complete(recipe.model, best["config"])
-        build, config = build_for(recipe, best["given"], full)
+        return cls.of(of_checkpoint(path, recipe), recipe)
+
+    @classmethod
+    def of(cls, bundle: Bundle, recipe: Recipe) -> TrainedModel:
+        """The model of a bundle.
+
+        Args:
+            recipe: the bundle's, perhaps with data, a device or a function that builds the model.
+
+        Raises:
+            ModelError: there is no code to build it by. CheckpointError: it is of another model.
+        """
+        build, config = build_for(recipe, bundle.given, bundle.config)
         device, dtype = pick_device(recipe.device), recipe.dtype
         modules = []
-        for number in range(state["replicas"]):
+        for number in range(bundle.replicas):
             # As it was built to be trained: what is random and no parameter must be the same, too.
-            seed = torch_seed(state["seed"], number, "init", 0)
-            module = build_module(build, config, info, seed=seed, device=device, dtype=dtype)
-            load_state(module, tensors, f"{number}.best.", info, dtype)
+            seed = torch_seed(bundle.seed, number, "init", 0)
+            module = build_module(build, config, bundle.info, seed=seed, device=device, dtype=dtype)
+            load_state(module, bundle.tensors, f"{number}.", bundle.info, dtype)
             modules.append(module.eval())
-        every = tuple(fits[number // state["seeds"]] for number in range(state["replicas"]))
-        epoch = state["best_epoch"]
         return cls(
             tuple(modules),
-            every,
-            info,
-            best["config"],
-            epoch,
-            rows[epoch],
-            state.get("loss"),
+            bundle.preprocess,
+            bundle.info,
+            dict(bundle.config),
+            bundle.epoch,
+            dict(bundle.metrics),
+            bundle.recipe.loss,
             recipe,
+            bundle.given,
+            bundle.seed,
+            bundle.source,
+            bundle.origin,
         )
+
+    def bundle(self) -> Bundle:
+        """What it is stored as."""
+        tensors = {
+            f"{number}.{name}": tensor
+            for number, module in enumerate(self.modules)
+            for name, tensor in state_of(module).items()
+        }
+        return Bundle(
+            recipe=replace(self.recipe, loss=self.loss, prepared=None),
+            given=self.config if self.given is None else self.given,
+            config=self.config,
+            seed=self.seed,
+            replicas=len(self.modules),
+            info=self.info,
+            preprocess=self.preprocess,
+            tensors=tensors,
+            epoch=self.epoch,
+            metrics=self.metrics,
+            source=self.source or source_of(self.recipe.model or "", self.recipe.base),
+            origin=self.origin,
+        )
+
+    def save(self, folder: str | Path) -> None:
+        """Stores it as a bundle, which `lanewise.load` makes a model of again, anywhere.
+
+        Raises:
+            ModelError: the folder holds something else.
+        """
+        write(self.bundle(), Path(folder))
 
     def __repr__(self) -> str:
         info, count = self.info, sum(p.numel() for p in self.module.parameters())
@@ -154,12 +192,17 @@ class TrainedModel:
             return steps[..., 0] if series == 1 else steps
         if self.info.task == "reconstruction":
             pairs = zip(self.modules, self.preprocess, strict=True)
-            return together([restored(p, self._forward(m, p, X).cpu().numpy()) for m, p in pairs])
+            return together(
+                [restored(p, self._outputs(m, p.transform(X)).cpu().numpy()) for m, p in pairs]
+            )
         if self.info.task == "anomaly":
             return np.asarray(self.score_samples(X) > self.metrics["val_threshold"])
+        return self.labels(self.predict_proba(X))
+
+    def labels(self, probabilities: Array) -> Array:
+        """The most probable label of each row [N], of probabilities [N, classes]."""
         assert self.info.classes is not None
-        labels = label_array(self.info.classes)
-        return np.asarray(labels[self.predict_proba(X).argmax(1)])
+        return np.asarray(label_array(self.info.classes)[probabilities.argmax(1)])
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities [N, classes] in the order of `info.classes`: the mean over replicas."""
@@ -212,38 +255,18 @@ class TrainedModel:
         """
         if self.recipe.prepared is None:
             raise DataError("data", "evaluation needs the data that the model was trained on")
-        whole = of_weights(reported(self.recipe.metrics, self.recipe.monitor, self.info.task))
-        names = [name for name in whole if name.partition("_")[0] in parts]
-        device = pick_device(self.recipe.device)
-        folds = fold_tensors(self.recipe.prepared, device, self.recipe.dtype)
-        pairs = zip(self.modules, self._per_replica(folds), strict=True)
         with threads(self.recipe.threads):  # as in training, to the last bit
-            found = [measure(m, data, names, self._loss, self.info) for m, data in pairs]
-        row = {name: statistics.fmean(each[name] for each in found) for name in names}
-        monitor = self.recipe.monitor
-        if len(found) > 1 and monitor in row:
-            row[f"{monitor}_std"] = statistics.pstdev(each[monitor] for each in found)
-        return row
+            return evaluate(self.modules, self.recipe, self._loss, parts)
 
-    def score(self, table: Rows, names: tuple[str, ...] = ("loss",)) -> dict[str, float]:
+    def score(self, table: Rows, names: Sequence[str] = ("loss",)) -> dict[str, float]:
         """Replicas' mean of "loss", "accuracy", "r2" … on other rows, such as the test part.
 
         The "f1" of anomalies is that of the validation part's threshold, not the best one here;
         "roc_auc" is NaN for rows without an anomaly, or without a normal one.
         """
-        task = self.info.task
-        targets = Targets(task, self.info.classes, self.info.anomalies)
-        instead = at_threshold(self.metrics["val_threshold"]) if task == "anomaly" else None
-        found = []
-        for module, preprocess in zip(self.modules, self.preprocess, strict=True):
-            x, y = targets.part(table, preprocess)
-            made = torch.from_numpy(y).to(next(module.parameters()).device)
-            dtype = getattr(torch, self.recipe.dtype)
-            y_N = made.to(dtype) if made.is_floating_point() else made
-            output_NC = self._outputs(module, x)
-            scale = torch.as_tensor(preprocess.target_std, dtype=torch.float64)
-            found.append(score(names, output_NC, y_N, self._loss, scale, task, instead))
-        return {name: statistics.fmean(each[name] for each in found) for name in names}
+        pairs = list(zip(self.modules, self.preprocess, strict=True))
+        threshold = self.metrics["val_threshold"] if self.info.task == "anomaly" else None
+        return score(pairs, self.info, table, names, self._loss, self._dtype, threshold)
 
     def _read(self, X: Any) -> Any:
         """The columns of a table as the training source's were read, once for all replicas."""
@@ -259,36 +282,17 @@ class TrainedModel:
     def _loss(self) -> Loss:
         return make_loss(complete_loss(self.loss, self.info.task), self.info.task)
 
-    def _per_replica(self, folds: tuple[FoldTensors, ...]) -> list[FoldTensors]:
-        seeds = len(self.modules) // len(folds)
-        return [fold for fold in folds for _ in range(seeds)]
-
-    def _forward(self, module: nn.Module, preprocess: Inputs, X: Any) -> Tensor:
-        return self._outputs(module, preprocess.transform(X))
+    @property
+    def _dtype(self) -> torch.dtype:
+        found: torch.dtype = getattr(torch, self.recipe.dtype)
+        return found
 
     def _outputs(self, module: nn.Module, x: Array | Unread) -> Tensor:
-        device, dtype = next(module.parameters()).device, getattr(torch, self.recipe.dtype)
-        if isinstance(x, Unread):
-            rows = Streamed([x], str(device), dtype)
-            return forward(module, rows, self.info.outputs)
-        inputs = torch.from_numpy(x).to(device)
-        inputs = inputs.to(dtype) if inputs.is_floating_point() else inputs
-        return forward(module, inputs, self.info.outputs)
+        return outputs(module, x, self.info, self._dtype)
 
     def _mean(self, X: Any) -> Array:
-        """Probabilities, or values in original units, averaged over replicas; float64 [N, C]."""
-        total: Array = np.zeros(1)
-        for module, preprocess in zip(self.modules, self.preprocess, strict=True):
-            output = self._forward(module, preprocess, X).double()
-            if self.info.task == "multiclass":
-                output = output.softmax(1)
-            elif self.info.task == "binary":
-                output = output.sigmoid()
-            values = output.cpu().numpy()
-            if self.info.task in ("regression", "forecasting"):
-                values = preprocess.decode_target(values)
-            total = total + values
-        return np.asarray(total / len(self.modules))
+        pairs = zip(self.modules, self.preprocess, strict=True)
+        return mean_output(pairs, X, self.info, self._dtype)
 
 
 def _framed(rows_ND: Array, columns: Sequence[str]) -> Any:

@@ -1,0 +1,165 @@
+"""Trained models: from a bundle's folder, or of a sweep's trial; without a plan or data."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lanewise.errors import NoModelError
+from lanewise.plan import file_of, has_own_code, recipe_of
+from lanewise.search.errors import SearchError
+from lanewise.search.store.home import Home
+from lanewise.search.store.view import View, find, open_view
+from lanewise.trainables.config import MODELS
+from lanewise.trainables.errors import ModelError
+from lanewise.trainables.recipe import find_build
+from lanewise.trainables.user_code.contract import check_given
+from lanewise.trainables.user_code.source import source_of
+
+if TYPE_CHECKING:
+    from lanewise.search.core.history import Trial
+    from lanewise.trainables.checkpoints.trained import TrainedModel
+    from lanewise.trainables.recipe import Recipe
+
+Function = Callable[..., Any]
+REGISTRY = "models:/"
+
+
+def load(
+    source: str | Path,
+    *,
+    model: Function | str | None = None,
+    home: str | Path | None = None,
+    trial: int | None = None,
+) -> TrainedModel:
+    """A trained model, ready to predict.
+
+    Args:
+        source: a bundle's folder (``model.save``), else a sweep by name or id.
+        model: the function that builds a model of your own, or a reference to it; by default the
+            one that it was trained with. Of a built-in model None.
+        home: where the sweep is, else ``LANEWISE_HOME``, else ``./.lanewise``.
+        trial: of the sweep; its best by default.
+
+    Raises:
+        CheckpointError: what is stored is missing, damaged or newer than this release.
+        ModelError: the code of a model of your own is not to be found.
+        LookupError: the sweep has no model. SearchError: there is no such sweep.
+    """
+    check_given(model, "model")
+    text = str(source)
+    if text.startswith(REGISTRY):
+        message = f"{text}: this release has no registry of models"
+        raise ModelError("load", f"{message}; give a bundle's folder, or a sweep")
+    if _is_folder(source):
+        if trial is not None:
+            raise ModelError("trial", f"{text} is a bundle, which is of one trial alone")
+        return _of_folder(Path(source), model)
+    place = Home.find(home)
+    journal = place.journal()
+    try:
+        return model_of(open_view(journal, find(journal, text)), place, trial, model)
+    finally:
+        journal.close()
+
+
+def _is_folder(source: str | Path) -> bool:
+    """Whether a bundle is meant: no sweep's name or id is a path."""
+    is_path = isinstance(source, Path) or os.sep in source or source in (".", "..")
+    return is_path or Path(source, "bundle.json").is_file()
+
+
+def trial_of(view: View, number: int | None) -> Trial:
+    """A trial by number, the best by default, that has a model.
+
+    Raises:
+        NoModelError, SearchError: there is none.
+    """
+    name = view.launch.name
+    if file_of(view).train is not None:
+        raise NoModelError("a training function keeps its own models; there is none to load")
+    if number is not None and number not in view.history.trials:
+        raise SearchError(f"--trial: {name} has no trial {number}")
+    trial = view.history.best if number is None else view.history.trials[number]
+    if trial is None or trial.best is None:
+        which = name if number is None else f"trial {number} of {name}"
+        raise NoModelError(f"{which} has no usable best yet")
+    return trial
+
+
+def model_of(
+    view: View, home: Home, number: int | None = None, model: Function | str | None = None
+) -> TrainedModel:
+    """The weights of a trial at its best epoch, from its checkpoint and the sweep's first record.
+
+    Raises:
+        NoModelError, SearchError: it has none. CheckpointError: they are gone or broken.
+    """
+    from lanewise.cluster.checkpoints import Storage
+    from lanewise.dashboards.user_runs import unlogged
+    from lanewise.trainables.checkpoints.bundle import Origin
+    from lanewise.trainables.checkpoints.fidelity import stored_best
+
+    trial, launch = trial_of(view, number), view.launch
+    assert trial.best is not None
+    details, file = launch.details, file_of(view)
+    recipe = _with_model(recipe_of(file, Path(details["base"]), view.spec), model)
+    if model is None and has_own_code(file):
+        _tell_of_change(view)
+    versions = details.get("versions", {})
+    origin = Origin(launch.sweep, launch.name, trial.number, details.get("data"), versions)
+    paths = Storage(str(home.checkpoints(launch.sweep)), 0).weights(trial.number)
+    with unlogged():  # the person's code builds a module, for no trial
+        _check_code(recipe, f"lw.load({launch.name!r}, model=build)")
+        return stored_best(paths, recipe, trial.number, trial.best[0], origin)
+
+
+def _of_folder(folder: Path, model: Function | str | None) -> TrainedModel:
+    from lanewise.trainables.checkpoints.bundle import read
+    from lanewise.trainables.checkpoints.trained import TrainedModel
+
+    bundle = read(folder)
+    recipe, source = _with_model(bundle.recipe, model), bundle.source
+    is_own = model is None and recipe.model not in MODELS
+    if is_own and source is not None and source.has_changed:
+        kept = folder / "code" / Path(source.file).name
+        _warn(f"{source.file} has changed since this model was stored; {kept} is what it was")
+    _check_code(recipe, f"lw.load({str(folder)!r}, model=build)")
+    return TrainedModel.of(bundle, recipe)
+
+
+def _with_model(recipe: Recipe, model: Function | str | None) -> Recipe:
+    if model is None:
+        return recipe
+    if recipe.model in MODELS:
+        raise ModelError("model", f"this is a {recipe.model}, which is built in; leave it out")
+    if isinstance(model, str):
+        return replace(recipe, model=model, base=os.getcwd())
+    return replace(recipe, callable=model)
+
+
+def _check_code(recipe: Recipe, hint: str) -> None:
+    """Raise ModelError, with how to give it, unless there is code that builds the model."""
+    if recipe.callable is None and "<" in (recipe.model or ""):
+        raise ModelError("model", f"a function without a name built it; give one: {hint}")
+    try:
+        find_build(recipe)
+    except ModelError as error:
+        if error.__cause__ is not None:  # an exception in the person's own code
+            raise
+        raise ModelError("model", f"{error.message}; give its code: {hint}") from None
+
+
+def _tell_of_change(view: View) -> None:
+    before = (view.launch.details.get("code") or {}).get("sha256")
+    now = source_of(file_of(view).model_name or "", view.launch.details["base"])
+    if before is not None and now is not None and now.digest != before:
+        _warn(f"{now.file} has changed since {view.launch.name} was launched")
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, UserWarning, stacklevel=4)
