@@ -14,8 +14,8 @@ from lanewise.plan import file_of, has_own_code, recipe_of
 from lanewise.search.errors import SearchError
 from lanewise.search.store.home import Home
 from lanewise.search.store.view import View, find, open_view
-from lanewise.trainables.config import MODELS
 from lanewise.trainables.errors import ModelError
+from lanewise.trainables.models import MODELS
 from lanewise.trainables.recipe import find_build
 from lanewise.trainables.user_code.contract import check_given
 from lanewise.trainables.user_code.source import source_of

@@ -116,15 +116,12 @@ class Result:
             folds: 5, or 1 where the parts of the data follow time or are given.
         """
         from lanewise.launch import Options
-        from lanewise.search.store.view import open_view
+        from lanewise.plan import plan_again
         from lanewise.verify import Request, verify
 
-        journal = self._home.journal()
-        try:
-            view = open_view(journal, self.sweep)
-            return verify(view, Options(self._home), Request(top, seeds, folds), self._plan())
-        finally:
-            journal.close()
+        with self._view() as view:
+            plan = plan_again(view, self._function)
+            return verify(view, Options(self._home), Request(top, seeds, folds), plan)
 
     def to_frame(self) -> pd.DataFrame:
         """One row per trial: number, status, epochs, flattened parameters, best metrics."""
