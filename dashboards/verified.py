@@ -38,8 +38,11 @@ def render_verified(console: Console, view: View, verified: Mapping[str, Any], c
     one = trials[chosen]
     say(console, f"\nVerified best: trial {chosen}, epoch {one['epoch']}", bold=True)
     pairs(console, settings(one["params"]))
+    others = [str(number) for number in verified["tied"] if number != chosen]
+    if others:
+        say(console, f"\nno telling apart from it: {', '.join(others)}")
     if told := _smaller(trials, verified["tied"], chosen, shown):
-        say(console, f"\n{told}")
+        say(console, told)
 
 
 def _smaller(

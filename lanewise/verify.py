@@ -19,16 +19,19 @@ from lanewise.dashboards.summary import running_seconds
 from lanewise.dashboards.words import duration
 from lanewise.errors import SweepFileError
 from lanewise.launch import Options, launch, resume
+from lanewise.models import model_of
 from lanewise.plan import Plan, make_plan, plan_again
 from lanewise.search.core.history import Trial
 from lanewise.search.core.states import COMPLETED
 from lanewise.search.errors import JournalError, SearchError
 from lanewise.search.plain import say
 from lanewise.search.selection.repeated import Repeated, of_moments, of_values
+from lanewise.search.store.home import Home
 from lanewise.search.store.journal import Journal
 from lanewise.search.store.view import View, open_view
 from lanewise.sweepfile import SweepFile
 from lanewise.trainables.data.table import identity
+from lanewise.trainables.errors import TrainableError
 
 DEFAULT_FOLDS = 5
 
@@ -147,9 +150,20 @@ def verify(view: View, options: Options, request: Request, plan: Plan | None = N
         raise SearchError(f"{told['sweep']} was interrupted; the same command goes on with it")
     journal = options.home.journal()
     try:
-        return ranked(view, open_view(journal, told["sweep"]), request)
+        verified = ranked(view, open_view(journal, told["sweep"]), request)
     finally:
         journal.close()
+    sized = [replace(c, size=_size(view, options.home, c.trial)) for c in verified.candidates]
+    return replace(verified, candidates=tuple(sized))
+
+
+def _size(view: View, home: Home, trial: int) -> int | None:
+    """Parameters of a trial's model; None where it keeps none, or it is gone."""
+    try:
+        module = model_of(view, home, trial).module
+    except (LookupError, TrainableError):
+        return None
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def _candidates(view: View, top: int) -> list[Trial]:
