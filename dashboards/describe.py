@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lanewise.dashboards.digits import metric, rows_of
 from lanewise.dashboards.runs import cut
 from lanewise.dashboards.words import segments, settings
+from lanewise.dashboards.worth import interval, ties
 from lanewise.search.core.history import Trial
 
 if TYPE_CHECKING:
@@ -122,7 +123,12 @@ def _result(projection: Projection) -> str:
     value = metric(name, best["metrics"][name], rows_of(projection.launch))
     word = "Best" if history.closed else "Best so far"
     place = f"trial {best['trial']}, epoch {best['epoch']}"
-    return f"**{word}: {name} {value}** ({place})\n\n{status}\n\n" + _table(
+    worth = ""
+    if best["corrected"] is not None:
+        told = interval(name, best["corrected"], rows_of(projection.launch))
+        also = ties(best["tied"])
+        worth = f"Corrected for having been selected: **{told}**. {also}".rstrip() + "\n\n"
+    return f"**{word}: {name} {value}** ({place})\n\n{worth}{status}\n\n" + _table(
         ("best configuration", "value"), settings(best["params"])
     )
 

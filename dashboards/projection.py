@@ -11,6 +11,7 @@ from typing import Any
 
 from lanewise.dashboards.datasets import datasets
 from lanewise.dashboards.describe import describe, describe_trial
+from lanewise.dashboards.digits import rows_of
 from lanewise.dashboards.runs import (
     Draft,
     Run,
@@ -27,6 +28,7 @@ from lanewise.dashboards.runs import (
 )
 from lanewise.dashboards.shared_view import MOST_PARAMS, order_of, view, view_key
 from lanewise.dashboards.words import last_line, segments
+from lanewise.dashboards.worth import corrected_of, interval
 from lanewise.search.core import events as ev
 from lanewise.search.core.events import Launched
 from lanewise.search.core.history import History, Trial
@@ -96,9 +98,18 @@ class Projection:
             if not trial.is_open:
                 self._finish(trial, record)
         self._mark_best(best, record)
-        if _best_of(history.best) != best or isinstance(event, ev.Asked | ev.Noted):
+        if isinstance(event, ev.Estimated):
+            self._estimate(event, record)
+        told = ev.Asked | ev.Noted | ev.Estimated
+        if _best_of(history.best) != best or isinstance(event, told):
             self.sweep.touch(record.seq)
         self._turn(record)
+
+    def _estimate(self, estimate: ev.Estimated, record: Record) -> None:
+        """What the best value is worth, as metrics of the sweep's own run."""
+        name = f"corrected_{self.spec.objective.metric}"
+        metrics = {name: estimate.score, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+        self.sweep.points += points_of(record, self.finished, metrics)
 
     def _mark_best(self, before: _Best | None, record: Record) -> None:
         """The trial that was the best and the one that is now are told apart by a tag."""
@@ -331,6 +342,10 @@ class Projection:
         }
         if best is not None:
             tags["lanewise.best.trial"] = str(best["trial"])
+            if best["corrected"] is not None:
+                metric, rows = self.spec.objective.metric, rows_of(self.launch)
+                tags["lanewise.corrected"] = interval(metric, best["corrected"], rows)
+                tags["lanewise.tied"] = cut(", ".join(map(str, best["tied"])) or "none", 4000)
         return Run(
             number=None,
             name=self.launch.name,
@@ -390,6 +405,7 @@ class Projection:
             "params": trial.best_params,
             "metrics": trial.best_metrics,
             "epoch": trial.best[0],
+            **corrected_of(self.history),
         }
 
 

@@ -11,6 +11,7 @@ from lanewise.dashboards.grouping import FailureGroup, final_failures, group_fai
 from lanewise.dashboards.report.build import report_of
 from lanewise.dashboards.state import Cursor, mask, read_cursor, shown_uri
 from lanewise.dashboards.state import pending as pending_records
+from lanewise.dashboards.worth import corrected_of
 from lanewise.search.core.history import Trial
 from lanewise.search.core.states import CANCELLED, COMPLETED, FAILED, PAUSED, STOPPED
 from lanewise.search.errors import JournalError
@@ -29,11 +30,13 @@ class Summary(dict[str, Any]):
         notes: topic -> what a person should know besides.
         failures: of the trials that failed for good.
         rows: that the metrics of each part stand for, which say how many digits they deserve.
+        objective: the metric's name.
     """
 
     notes: Mapping[str, str] = MappingProxyType({})
     failures: Sequence[FailureGroup] = ()
     rows: Mapping[str, int] = MappingProxyType({})
+    objective: str = ""
 
 
 def summary(view: View, home: Home, *, pending: int | None = None) -> Summary:
@@ -68,6 +71,7 @@ def summary(view: View, home: Home, *, pending: int | None = None) -> Summary:
     summed.notes = view.history.notes
     summed.failures = group_failures(final_failures(view.history))
     summed.rows = rows_of(view.launch)
+    summed.objective = view.spec.objective.metric
     return summed
 
 
@@ -115,7 +119,10 @@ def _told(trial: Trial) -> dict[str, Any]:
 
 
 def best(view: View, top: int = 1) -> list[dict[str, Any]]:
-    """The best trials, best first; fewer than ``top`` where fewer reported a usable value."""
+    """The best trials, best first; fewer than ``top`` where fewer reported a usable value.
+
+    The first one's value is corrected for having been selected.
+    """
     history = view.history
     ranked = [history.best] if top == 1 and history.best else history.ranked()[:top]
     return [
@@ -124,6 +131,7 @@ def best(view: View, top: int = 1) -> list[dict[str, Any]]:
             "params": trial.best_params,
             "metrics": trial.best_metrics,
             "epoch": trial.best[0],
+            **(corrected_of(history) if trial is history.best else {}),
         }
         for trial in ranked
         if trial.best

@@ -29,6 +29,7 @@ from lanewise.dashboards.words import (
     segments,
     settings,
 )
+from lanewise.dashboards.worth import corrected_of, interval, ties
 from lanewise.search.core.history import Trial
 from lanewise.search.core.states import RUNNING, WAITING
 from lanewise.search.store.home import Home
@@ -36,6 +37,7 @@ from lanewise.search.store.view import View
 
 MOST_TRIALS = 50  # in the table of `show`; `show --json` has all
 LONGEST_CELL = 32  # cells of a value in a table on a terminal
+CORRECTED = "corrected"  # what the best value is called then
 LONGEST = 160  # characters of what was raised, in the line of its kind
 
 
@@ -59,7 +61,7 @@ def render_sweep(console: Console, view: View, home: Home) -> None:
     _headline(console, body)
     say(console, _task(view))
     _notes(console, body.notes)
-    _best(console, body["best"], body.rows)
+    _best(console, body["best"], body.rows, body.objective)
     _trials(console, view, body["status"] == "interrupted")
     for group in group_failures(all_failures(view.history)):
         _failure(console, group)
@@ -91,6 +93,8 @@ def render_best(console: Console, view: View, top: int = 1) -> None:
         value = digits.metric(name, trial.best[1], digits.rows_of(view.launch))
         head = f"{name} {value}  (trial {trial.number}, epoch {trial.best[0]})"
         say(console, f"{place}. {head}" if top > 1 else head, bold=True)
+        if trial is view.history.best:
+            _worth(console, view)
         pairs(console, settings(trial.best_params))
         if place < top:
             console.print()
@@ -108,11 +112,12 @@ def render_summary(
     console.print()
     _headline(console, summary)
     rows: Mapping[str, int] = {}
+    objective = ""
     if isinstance(summary, Summary):
-        rows = summary.rows
+        rows, objective = summary.rows, summary.objective
         _kinds(console, summary.failures)
         _notes(console, summary.notes)
-    _best(console, summary["best"], rows)
+    _best(console, summary["best"], rows, objective)
     sweep, left = summary["sweep"], summary["mlflow"]["pending"]
     console.print()
     if left:
@@ -173,15 +178,31 @@ def _kinds(console: Console, failures: Sequence[FailureGroup]) -> None:
         say(console, f"failed: {words}", style="red")
 
 
-def _best(console: Console, best: Mapping[str, Any] | None, rows: Mapping[str, int]) -> None:
+def _best(
+    console: Console, best: Mapping[str, Any] | None, rows: Mapping[str, int], objective: str
+) -> None:
     if best is None:
         say(console, "\nNo trial has reported a usable value.")
         return
     say(console, f"\nBest: trial {best['trial']}, epoch {best['epoch']}", bold=True)
-    metrics = best["metrics"].items()
-    pairs(console, ((name, digits.metric(name, value, rows)) for name, value in metrics))
+    told = [(name, digits.metric(name, value, rows)) for name, value in best["metrics"].items()]
+    if best.get("corrected"):
+        told.append((CORRECTED, interval(objective, best["corrected"], rows)))
+    pairs(console, told)
+    if also := ties(best.get("tied", ())):
+        say(console, also)
     say(console, "\nIts configuration", bold=True)
     pairs(console, settings(best["params"]))
+
+
+def _worth(console: Console, view: View) -> None:
+    """What the best value is worth, and who is tied with it."""
+    worth, rows = corrected_of(view.history), digits.rows_of(view.launch)
+    if worth["corrected"]:
+        told = interval(view.spec.objective.metric, worth["corrected"], rows)
+        say(console, f"{CORRECTED} {told}")
+    if also := ties(worth["tied"]):
+        say(console, also)
 
 
 def _trials(console: Console, view: View, is_interrupted: bool) -> None:

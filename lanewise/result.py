@@ -18,13 +18,29 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Corrected:
+    """The objective's value, corrected for having been selected, with a 90 % interval."""
+
+    score: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Best:
-    """The best configuration: its trial, parameters, and all metrics at its best epoch."""
+    """The best configuration: its trial, parameters, and all metrics at its best epoch.
+
+    corrected: what its value is worth on new rows, as it was selected; None where that is not
+        known (the sweep's notes say why).
+    tied: the trials whose difference to it may be chance.
+    """
 
     trial: int
     params: dict[str, Any]
     metrics: dict[str, float]
     epoch: int
+    corrected: Corrected | None
+    tied: tuple[int, ...]
     _result: Result
 
     @property
@@ -100,7 +116,16 @@ class Result:
         best = self.summary["best"]
         if best is None:
             raise LookupError("no trial reported a usable value of the objective; see .history")
-        return Best(best["trial"], best["params"], best["metrics"], best["epoch"], self)
+        corrected = Corrected(**best["corrected"]) if best["corrected"] else None
+        return Best(
+            best["trial"],
+            best["params"],
+            best["metrics"],
+            best["epoch"],
+            corrected,
+            tuple(best["tied"]),
+            self,
+        )
 
     def report(self) -> Path:
         """The HTML report of the sweep as it is now; it is built if it is missing."""

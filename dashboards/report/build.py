@@ -26,11 +26,13 @@ def build(view: View, home: Home, out: Path | None = None) -> Path:
     from lanewise.dashboards.report.figures import search_figures
     from lanewise.dashboards.report.page import render
     from lanewise.dashboards.report.points import points_of
+    from lanewise.dashboards.report.worth import worth_figures
 
     facts = gather(view, home)
     points, rows = points_of(view), rows_of(view.launch)
     first, *others = search_figures(points, view.spec.objective, rows)
-    text = render(facts, [first, *learning_figures(view), *others])
+    worth = worth_figures(view.history, rows)
+    text = render(facts, [*worth, first, *learning_figures(view), *others])
     return _put(out or home.report(view.launch.sweep), text)
 
 
