@@ -70,6 +70,8 @@ def test_the_parent_tells_the_sweep(lab):
         "params": best.params,
         "metrics": best.best_metrics,
         "epoch": best.best[0],
+        "corrected": None,
+        "tied": [],
     }
     steps = lab.client().get_metric_history(parent.info.run_id, "best_val_accuracy")
     assert {point.step for point in steps} == set(range(1, 9))

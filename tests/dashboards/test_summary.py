@@ -53,7 +53,7 @@ def test_the_summary_has_exactly_its_keys(view, lab):
     assert (told["executor"], told["report"]) == ("inline", None)
     ended = told["trials"]
     assert ended["asked"] == 6 == sum(n for key, n in ended.items() if key != "asked")
-    assert set(told["best"]) == {"trial", "params", "metrics", "epoch"}
+    assert set(told["best"]) == {"trial", "params", "metrics", "epoch", "corrected", "tied"}
     assert told["best"]["metrics"] == view.history.best.best_metrics
     assert told["mlflow"] == {
         "tracking_uri": lab.uri,

@@ -36,7 +36,7 @@ def check_summary(
     ended = sum(summary["trials"][key] for key in ("completed", "stopped", "failed"))
     assert ended == trials
     assert 0 < summary["seconds_best_known"] <= summary["seconds"]
-    assert set(summary["best"]) == {"trial", "params", "metrics", "epoch"}
+    assert set(summary["best"]) == {"trial", "params", "metrics", "epoch", "corrected", "tied"}
     assert summary["mlflow"]["pending"] == 0
 
 
