@@ -39,7 +39,7 @@ OURS, OPTUNAS = "tpe", "Optuna TPE"
 WHOLE = 27  # epochs of a training
 LEVEL = 0.05
 SLOW = ("gp", "Optuna GP", "Syne Tune TPE", "Syne Tune BOHB")
-DECIMALS = 5
+DECIMALS = 8
 
 
 @dataclass(frozen=True)

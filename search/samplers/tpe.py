@@ -20,7 +20,7 @@ from lanewise.search.core.events import Params
 from lanewise.search.core.history import History, Trial
 from lanewise.search.core.seeds import generator
 from lanewise.search.core.states import COMPLETED, STOPPED
-from lanewise.search.samplers.columns import Columns, Floats, Ints
+from lanewise.search.samplers.columns import Columns, Floats, Group, Ints
 from lanewise.search.samplers.options import check_count
 from lanewise.search.samplers.parzen import Mixture
 from lanewise.search.samplers.random import draw
@@ -51,6 +51,7 @@ class TPE:
         self.startup = startup
         self.candidates = candidates
         self._columns = Columns(space)
+        self._is_finite_space = space.size < math.inf
         # A memo: the table of a history can always be built again from that history.
         self._tables: WeakKeyDictionary[History, _Table] = WeakKeyDictionary()
 
@@ -76,11 +77,15 @@ class TPE:
         if is_early or len(ranked) < max(1, self.startup):
             return draw(self.space, self.seed, number)
         good, rest = table.split(ranked)
-        row = self._propose(table.good(good), table.mixture(rest), number)
+        row = self._propose(table, table.good(good), table.mixture(rest), number)
         return self._columns.config(row)
 
-    def _propose(self, good: Mixture, rest: Mixture, number: int) -> Floats:
-        """The best of several points, group by group of the axes that become active."""
+    def _propose(self, table: _Table, good: Mixture, rest: Mixture, number: int) -> Floats:
+        """The best of several points, group by group of the axes that become active.
+
+        In a finite space that is the best of those not tried before, if there are any: what was
+        good lies where l is high, and would be proposed again.
+        """
         rng = generator(self.seed, number)
         row = np.full(len(self._columns), np.nan)
         log_l, log_g = good.log_weight, rest.log_weight  # weights, given the groups so far
@@ -89,7 +94,10 @@ class TPE:
                 x_PG = good.draw(group, log_l, rng, self.candidates)
                 log_l_PN = log_l + good.log_kernels(group, x_PG)
                 log_g_PN = log_g + rest.log_kernels(group, x_PG)
-                best = int((log_sum(log_l_PN) - log_sum(log_g_PN)).argmax())
+                score_P = log_sum(log_l_PN) - log_sum(log_g_PN)
+                if self._is_finite_space:
+                    score_P[table.are_tried(row, group, x_PG)] = -math.inf
+                best = int(score_P.argmax())
                 row[group.places] = x_PG[best]
                 log_l = damped(log_l_PN[best], good.log_weight)
                 log_g = damped(log_g_PN[best], rest.log_weight)
@@ -109,6 +117,7 @@ class _Table:
         self.role_N: Ints = np.empty(64, dtype=np.int64)
         self.rung_N: Ints = np.empty(64, dtype=np.int64)
         self.score_N: Floats = np.empty(64)
+        self.tried: set[bytes] = set()  # keys of the rows
         self.size = 0
         self.seen = 0  # of the history's changes
         self.assumed: list[Params] = []  # of the last rows, which the history had not yet
@@ -161,6 +170,7 @@ class _Table:
             order_N[place + 1 : size + 1] = order_N[place:size]
             order_N[place] = size
         self.x_DN[:, size] = row
+        self.tried.add(row_key(row))
         self.role_N[size], self.rung_N[size], self.score_N[size] = WORST, 0, -math.inf
         self.size += 1
 
@@ -181,6 +191,14 @@ class _Table:
         self.role_N[place] = _role(trial, reached)
         self.rung_N[place] = reached
         self.score_N[place] = history.objective.score(trial.best[1]) if trial.best else -math.inf
+
+    def are_tried(self, row: Floats, group: Group, x_PG: Floats) -> list[bool]:
+        """Which points of a group make the row one of the table's: the last of its groups, then."""
+        filled, found = row.copy(), []
+        for x_G in x_PG:
+            filled[group.places] = x_G
+            found.append(row_key(filled) in self.tried)
+        return found
 
     def ranked(self) -> Ints:
         """The numbers of the trials that have a rank, best first; among equals the older one."""
@@ -206,6 +224,11 @@ class _Table:
         order_DM = order_DN[is_in_N[order_DN]].reshape(len(order_DN), len(numbers))
         place_N = np.cumsum(is_in_N) - 1
         return Mixture(self.x_DN[:, numbers], place_N[order_DM], weights(len(numbers)))
+
+
+def row_key(row: Floats) -> bytes:
+    """Equal for rows that differ by rounding only."""
+    return (np.round(row, 9) + 0.0).tobytes()  # and no -0.0
 
 
 def _role(trial: Trial, reached: int) -> int:

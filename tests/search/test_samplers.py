@@ -20,6 +20,7 @@ from lanewise.search.samplers import (
     make_sampler,
     optuna,
 )
+from lanewise.search.samplers.tpe import TPE
 from lanewise.search.sweeps import make_sweep
 from lanewise.search.testing.samplers import (
     CHECKS,
@@ -165,6 +166,19 @@ def test_tpe_is_better_than_random():
 
     wins = sum(best("tpe", seed) < best("random", seed) for seed in range(10))
     assert wins >= 6
+
+
+def test_tpe_proposes_the_best_of_what_is_not_tried_in_a_finite_space():
+    space = Space({"a": Int(0, 9), "b": Choice([{"deep": {"c": Int(0, 9)}}, "flat"])})
+    sweep = make_sweep(spec("tpe", space, scheduler="none"))
+    sampler, repeats = TPE(space, 0), 0
+    for number in range(40):
+        (bare,) = sampler.ask(sweep.history, [number])  # that nobody replaces if it is a repeat
+        repeats += number >= 10 and fingerprint(bare) in sweep.history.fingerprints
+        run = sweep.ask()
+        value = -abs(run.params["a"] - 3) - abs(run.params["b"].get("c", 5) - 4)
+        sweep.report(run.number, [(9, {"score": value})])
+    assert repeats == 0  # 30 proposals, where there are 110 configurations
 
 
 def test_running_trials_repel_tpe():
