@@ -45,7 +45,8 @@ def train(recipe: Recipe, runs: Sequence[Run], judge: Judge | None) -> list[Trai
     Args:
         judge: scores the best weights of each.
     """
-    pool, waiting, found = Pool(recipe), deque(runs), []
+    # Packed in any case: a probe of speed would let the result depend on what else is running.
+    pool, waiting, found = Pool(recipe, force_packing=True), deque(runs), []
     seated: dict[int, tuple[Run, Member]] = {}
     while waiting or seated:
         while waiting and (not seated or _has_room(pool, [m for _, m in seated.values()])):

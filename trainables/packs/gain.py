@@ -39,7 +39,11 @@ def measure(unit: Unit) -> Costs:
     rows = _STEPS * unit.config["batch_size"]
     x, y = unit.data.x_train[:rows], unit.data.y_train[:rows]
     data = replace(unit.data, x_train=x, y_train=y)
-    few_rows = [replace(unit, data=data, seed=seed, number=0, fold=0) for seed in range(_LANES)]
+    # Each with a configuration of its own, as trials have: replicas of one step together.
+    few_rows = [
+        replace(unit, config={**unit.config}, data=data, seed=seed, number=0, fold=0)
+        for seed in range(_LANES)
+    ]
     replica = Replica(few_rows[0])
     replica.train_epoch(1)  # warms up
     began = time.perf_counter()

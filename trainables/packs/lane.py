@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from lanewise.trainables.checkpoints.weights import weights_of
 from lanewise.trainables.data.table import Array
 from lanewise.trainables.errors import CheckpointError, ModelError
 from lanewise.trainables.metrics.losses import class_weights
+from lanewise.trainables.optim.optimizer_type import Step
 from lanewise.trainables.packs.pooling import own_pooling
 from lanewise.trainables.packs.program import Program, compile_module
 from lanewise.trainables.packs.recording import Recording, record
@@ -327,10 +328,15 @@ class Lane:
         has_state = any(name.startswith("optimizer.") for name in tensors)
         self.stepper.restore(scalars, has_state)
 
-    def bind_step(self, rows: Tensor) -> Any:
-        """What takes a step of its row in `rows` [ROWS, K, P]."""
-        mine = rows[:, self.place]
-        return self.stepper.bind(mine[PARAM], mine[1 : 1 + STATE_ROWS])
+    def steps_like(self, other: Lane) -> bool:
+        """Whether both always take the same step, as replicas of one trial do: of one rate."""
+        is_alike = self.config is other.config and self.stepper.count == other.stepper.count
+        return is_alike and not self.rate.state()
+
+    def bind_step(self, rows: Tensor, count: int = 1) -> Step:
+        """What takes a step of its row in `rows` [ROWS, K, P], and of the `count - 1` behind it."""
+        ours = rows[:, self.place : self.place + count].flatten(1)
+        return self.stepper.bind(ours[PARAM], ours[1 : 1 + STATE_ROWS])
 
 
 def first_line(error: BaseException) -> str:

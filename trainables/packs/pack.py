@@ -204,7 +204,7 @@ class Epoch:
 
     def train(self) -> list[dict[str, float]]:
         """An epoch's steps; train_loss and grad_norm of each lane."""
-        steps = [lane.bind_step(self.stack.rows) for lane in self.lanes]
+        steps = self._steps()
         adjust = Adjust(self, wants_norm=self.pack._wants_norm)
         criterion = self._criterion()
         activity_K = self._column("activity_l1")
@@ -233,7 +233,20 @@ class Epoch:
             losses.append(plain_K)
             if norm_K is not None:
                 norms.append(norm_K)
+        for first, end, _ in steps:
+            for lane in self.lanes[first + 1 : end]:
+                lane.stepper.follow(self.lanes[first].stepper)
         return self._trained(losses, norms, adjust)
+
+    def _steps(self) -> list[tuple[int, int, Step]]:
+        """(first lane, the one behind the last, step) of lanes side by side that step alike."""
+        found, first, lanes = [], 0, self.lanes
+        for place in range(1, len(lanes) + 1):
+            if place == len(lanes) or not lanes[place].steps_like(lanes[first]):
+                step = lanes[first].bind_step(self.stack.rows, place - first)
+                found.append((first, place, step))
+                first = place
+        return found
 
     def _trained(
         self, losses: list[Tensor], norms: list[Tensor], adjust: Adjust
@@ -422,10 +435,12 @@ class Adjust:
         return norm_K
 
 
-def _take(steps: Sequence[Step], gradient_KP: Tensor, lrs: Sequence[float]) -> None:
+def _take(
+    steps: Sequence[tuple[int, int, Step]], gradient_KP: Tensor, lrs: Sequence[float]
+) -> None:
     with torch.no_grad():
-        for step, gradient_P, lr in zip(steps, gradient_KP.unbind(), lrs, strict=True):
-            step(gradient_P, lr)
+        for first, end, step in steps:
+            step(gradient_KP[first:end].reshape(-1), lrs[first])
 
 
 def kind_of(lane: Lane) -> Hashable:

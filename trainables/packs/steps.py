@@ -69,6 +69,10 @@ class Stepper:
         for name in self.kept.keys() & scalars:
             self.kept[name] = np.float32(scalars[name].item())
 
+    def follow(self, other: Stepper) -> None:
+        """Know what another one does, which has taken this one's steps with its own."""
+        self.count, self.kept = other.count, dict(other.kept)
+
     def bind(self, row_P: Tensor, state_SP: Tensor) -> Step:
         """What takes a step of the parameters in `row_P`, wherever the lane lies now."""
         return self.registered.step(self, row_P, state_SP)
