@@ -51,9 +51,7 @@ def network() -> Any:
 
     widths = (8, *HIDDEN)
     layers = [
-        layer
-        for wide, narrow in pairwise(widths)
-        for layer in (nn.Linear(wide, narrow), nn.ReLU())
+        layer for wide, narrow in pairwise(widths) for layer in (nn.Linear(wide, narrow), nn.ReLU())
     ]
     return nn.Sequential(*layers, nn.Linear(widths[-1], 1))
 

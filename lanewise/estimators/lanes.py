@@ -5,7 +5,9 @@ No Ray, no journal, and nothing on disk but for a moment: whoever calls waits fo
 
 from __future__ import annotations
 
+import math
 import tempfile
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +47,21 @@ def train(recipe: Recipe, runs: Sequence[Run], judge: Judge | None) -> list[Trai
     Args:
         judge: scores the best weights of each.
     """
+    return train_or_leave(recipe, runs, judge, math.inf)[0]
+
+
+def train_or_leave(
+    recipe: Recipe, runs: Sequence[Run], judge: Judge | None, seconds: float
+) -> tuple[list[Trained], list[Run]]:
+    """As ``train``, but gives up where it would take long.
+
+    Args:
+        seconds: of CPU time, after which the rest must be done in twice as many.
+
+    Returns:
+        What was trained, and the runs that were not.
+    """
+    began = time.process_time()
     # Packed in any case: a probe of speed would let the result depend on what else is running.
     pool, waiting, found = Pool(recipe, force_packing=True), deque(runs), []
     seated: dict[int, tuple[Run, Member]] = {}
@@ -58,6 +75,12 @@ def train(recipe: Recipe, runs: Sequence[Run], judge: Judge | None) -> list[Trai
                 continue
             member.until = run.until
             seated[id(member)] = run, member
+        spent = time.process_time() - began
+        if spent > seconds:
+            done = sum(len(each.rows) for each in found) + sum(m.epoch for _, m in seated.values())
+            if spent * (len(runs) * runs[0].until - done) > 2 * seconds * done:
+                return found, [run for run, _ in seated.values()] + list(waiting)
+            seconds = math.inf
         for member in pool.turn():
             run, _ = seated[id(member)]
             if member.error is None and not member.ended and member.epoch < member.until:
@@ -68,7 +91,7 @@ def train(recipe: Recipe, runs: Sequence[Run], judge: Judge | None) -> list[Trai
             else:
                 found.append(_trained(run, member, recipe, judge))
             member.close()
-    return found
+    return found, []
 
 
 def _has_room(pool: Pool, members: Sequence[Member]) -> bool:

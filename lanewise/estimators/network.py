@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from lanewise.estimators.rows import Examples, checked, checked_again, examples
+from lanewise.estimators.rows import Examples, checked, checked_again, checked_weights, examples
 from lanewise.trainables.config import TRAINING, check
 from lanewise.trainables.data.table import Array
 from lanewise.trainables.errors import ConfigError, listing, nearest
@@ -147,6 +147,11 @@ class Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         """Checks X and y, and notes what is known of them."""
         raise NotImplementedError
 
+    def weighted(self, X: Any, y: Any, sample_weight: Any) -> Examples:
+        """The rows with their weights, all checked."""
+        found = self._examples(X, y)
+        return replace(found, weights=checked_weights(sample_weight, len(found.rows)))
+
     def _again(self, X: Any) -> Any:
         """Checks X, and gives its rows the form that the model was trained on."""
         X = checked_again(self, X)
@@ -206,9 +211,14 @@ class Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         )
         return Outcome(model, [row["train_loss"] for _, row in trial.rows])
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Trains on the rows of X with the targets y [N]."""
-        found = self._train(self._recipe(self._examples(X, y).whole()))
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Trains on the rows of X with the targets y [N].
+
+        Args:
+            sample_weight: what the loss of each row is multiplied by, [N]; they are scaled to a
+                mean of 1. Preprocessing and batches do not know them.
+        """
+        found = self._train(self._recipe(self.weighted(X, y, sample_weight).whole()))
         self.loss_curve_ = found.losses
         return self._take(found.model)
 

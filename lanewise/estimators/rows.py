@@ -6,10 +6,11 @@ N rows. Missing values and columns of words are allowed, as everywhere in Lanewi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from lanewise.trainables.data.arrays import Frame, normalised
@@ -29,23 +30,53 @@ Folds = Sequence[tuple[Array, Array]]  # row numbers of each fold's training and
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Rows with a target, in the form that a model takes."""
+    """Rows with a target, in the form that a model takes; weights: of each in the loss, [N]."""
 
     rows: Rows
     reading: Reading
     task: str
+    weights: Array | None = None
 
     def prepared(self, folds: Folds) -> Prepared:
         """Each fold preprocessed by its own training part."""
         parts = Split(tuple(folds), np.empty(0, np.int64))
-        return prepare(
-            self.rows, source="X", task=self.task, reading=self.reading, parts=parts
-        ).for_trials()
+        made = prepare(self.rows, source="X", task=self.task, reading=self.reading, parts=parts)
+        if self.weights is not None:
+            w_N = [_scaled(self.weights[train]) for train, _ in folds]
+            pairs = zip(made.folds, w_N, strict=True)
+            made = replace(made, folds=tuple(replace(fold, w_train=w) for fold, w in pairs))
+        return made.for_trials()
 
     def whole(self) -> Prepared:
         """All rows as the training part, and once more as the validation part."""
         every = np.arange(len(self.rows))
         return self.prepared([(every, every)])
+
+
+def checked_weights(given: Any, rows: int) -> Array | None:
+    """``sample_weight`` as float64 [N].
+
+    Raises:
+        ValueError: of another length, negative, or 0 for every row.
+    """
+    if given is None:
+        return None
+    weights: Array = column_or_1d(check_array(given, ensure_2d=False, dtype=np.float64))
+    if len(weights) != rows:
+        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(rows,)}!")
+    if (weights < 0).any():
+        raise ValueError("sample_weight: a weight is negative; give numbers ≥ 0")
+    if not weights.any():
+        raise ValueError("sample_weight: every weight is zero; give some rows more")
+    return weights
+
+
+def _scaled(weights: Array) -> Array:
+    """To a mean of 1, so that they do not change the learning rate."""
+    if not weights.any():
+        raise ValueError("sample_weight: every weight of a fold's training rows is zero")
+    found: Array = (weights / weights.mean()).astype(np.float32)
+    return found
 
 
 def checked(estimator: Any, X: Any, y: Any, **of_y: bool) -> tuple[Any, Array]:

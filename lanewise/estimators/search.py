@@ -40,6 +40,7 @@ from lanewise.trainables.data.task import FEW_INTEGERS
 from lanewise.trainables.recipe import Recipe
 
 TRIALS = 10  # as many as RandomizedSearchCV tries
+LONG = 5.0  # CPU seconds that processes take to start, about
 
 
 def _predicts_proba(search: TuneSearchCV) -> bool:
@@ -63,8 +64,9 @@ class TuneSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         n_trials: how many configurations; None for all of a grid, else 10.
         cv: the number of folds (5 by default; stratified for classes, by group with ``groups``),
             a splitter, or pairs of row numbers.
-        n_jobs: processes: None for this one alone, -1 for as many as there are CPUs. They start
-            once, for some seconds, and stay for the next search.
+        n_jobs: processes: None for this one alone, -1 for as many as there are CPUs. Others start
+            where this one has trained for five seconds and would train for ten more: they begin
+            anew what it has not finished, and stay for the next search.
         scoring: a scorer's name or a callable; None for accuracy or R². What training measures
             itself (accuracy, balanced_accuracy, roc_auc, neg_log_loss, r2, neg_mean_squared_error
             and their like) decides in every epoch. Any other scorer scores each fold's model once,
@@ -108,11 +110,13 @@ class TuneSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
 
     # -- searching ----------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None, *, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, groups: Any = None, sample_weight: Any = None) -> Self:
         """Searches on the rows of X with the targets y [N].
 
         Args:
             groups: a value per row; rows of equal value come into one part.
+            sample_weight: of each row in the loss, [N], as a network's ``fit`` takes it; scores
+                do not know it.
 
         Raises:
             ValueError: a mistake in the arguments, in one line; or every trial failed.
@@ -120,7 +124,7 @@ class TuneSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         self._check_error_score()
         X, y, groups = indexable(X, y, groups)
         network = self._network(y)
-        found = network._examples(X, y)
+        found = network.weighted(X, y, sample_weight)
         scoring = Scoring.of(self.scoring, found.task)
         folds = self._folds(network, X, y, groups)
         recipe = network._recipe(
@@ -132,7 +136,7 @@ class TuneSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         trained = self._train(sweep, recipe, network, judge)
         self._conclude(list(sweep.history), trained, scoring, len(folds))
         if self.refit:
-            self._refit(network, X, y, seed)
+            self._refit(network, X, y, sample_weight, seed)
         return self
 
     def _network(self, y: Any) -> Network:
@@ -194,22 +198,23 @@ class TuneSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         at_once = max(1, trials // 4) if sweep.sampler.is_adaptive else trials
         found: dict[int, Trained] = {}
         while isinstance(runs := sweep.ask_batch(at_once), list):
-            for trained in self._in_processes(recipe, runs, judge):
+            for trained in self._trained(recipe, runs, judge):
                 if trained.error is not None and self.error_score == "raise":
                     raise trained.error
                 found[trained.number] = trained
                 _report(sweep, trained)
         return found
 
-    def _in_processes(
-        self, recipe: Recipe, runs: Sequence[Run], judge: Judge | None
-    ) -> list[Trained]:
+    def _trained(self, recipe: Recipe, runs: list[Run], judge: Judge | None) -> list[Trained]:
         count = min(effective_n_jobs(self.n_jobs), len(runs))
         if count <= 1:
             return lanes.train(recipe, runs, judge)
-        shares = [runs[first::count] for first in range(count)]
+        found, left = lanes.train_or_leave(recipe, runs, judge, LONG)
+        if not left:
+            return found
+        shares = [share for first in range(count) if (share := left[first::count])]
         each = Parallel(n_jobs=count)(delayed(lanes.train)(recipe, s, judge) for s in shares)
-        return [trained for share in each for trained in share]
+        return found + [trained for share in each for trained in share]
 
     # -- what was found -----------------------------------------------------------------------
 
@@ -248,14 +253,14 @@ class TuneSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
             f"{message}; their scores are {self.error_score}", FitFailedWarning, stacklevel=4
         )
 
-    def _refit(self, network: Network, X: Any, y: Any, seed: int) -> None:
+    def _refit(self, network: Network, X: Any, y: Any, sample_weight: Any, seed: int) -> None:
         best = clone(network).set_params(**deepcopy(self.best_params_))
         if best.random_state is None:
             best.set_params(random_state=seed)
         epoch = int(self.cv_results_["epoch"][self.best_index_])
         best.set_params(stop_after=epoch)
         began = time.monotonic()
-        self.best_estimator_ = best.fit(X, y)
+        self.best_estimator_ = best.fit(X, y, sample_weight)
         self.refit_time_ = time.monotonic() - began
         self.scorer_ = scorer_of(best, self.scoring)
         if hasattr(best, "feature_names_in_"):

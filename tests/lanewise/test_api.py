@@ -220,6 +220,7 @@ def test_the_public_surface_is_what_is_documented() -> None:
         "Result",
         "Space",
         "TuneSearchCV",
+        "load",
         "resume",
         "tune",
     }

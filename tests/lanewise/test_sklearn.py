@@ -77,6 +77,28 @@ def test_hyperparameters_are_parameters() -> None:
     assert config["optimizer"]["momentum"] == 0.9
 
 
+@pytest.mark.parametrize("network", [lw.Classifier, lw.Regressor])
+def test_rows_of_weight_zero_do_not_count(network: Any) -> None:
+    """The last ones' targets are wrong."""
+    X, y = rows(80) if network is lw.Classifier else numbers(80)
+    wrong, weights = y.copy(), np.ones(80)
+    wrong[40:], weights[40:] = y[:40], 0
+    weighted = network(**{**FAST, "epochs": 20}).fit(X, wrong, sample_weight=weights)
+    plain = network(**{**FAST, "epochs": 20}).fit(X, wrong)
+    assert weighted.score(X, y) > max(0.8, plain.score(X, y))
+
+
+def test_weights_of_one_change_nothing_alone_or_as_lanes() -> None:
+    X, y = rows(40)
+    even = np.full(40, 3.0)
+    one, other = (lw.Classifier(**FAST).fit(X, y, sample_weight=w) for w in (None, even))
+    assert one.predict_proba(X) == pytest.approx(other.predict_proba(X), abs=1e-5)
+    plain, weighted = (
+        search(cv=2, random_state=0).fit(X, y, sample_weight=w).cv_results_ for w in (None, even)
+    )
+    assert plain["mean_test_score"] == pytest.approx(weighted["mean_test_score"])
+
+
 def test_it_stops_after_an_epoch_of_a_longer_schedule() -> None:
     X, y = rows(40)
     whole = lw.Classifier(**FAST, schedule="cosine").fit(X, y)
@@ -245,7 +267,9 @@ def test_nothing_is_left_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.long
-def test_processes_find_the_same() -> None:
+def test_processes_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They train all: the first moment is too long for this process."""
+    monkeypatch.setattr("lanewise.estimators.search.LONG", 0.0)
     X, y = rows(60)
     one, two = (search(n_jobs=n, random_state=0).fit(X, y).cv_results_ for n in (1, 2))
     assert one["params"] == two["params"]

@@ -28,6 +28,7 @@ class Fold:
     y by task: int64 codes [N] for multiclass, float32 0/1 [N] for binary; float32 standardised [N]
     for regression and [N, O + O] for forecasting, with the seasonal-naive forecasts behind; x as
     [N, D] for reconstruction and generation, and [N, D + 1] for anomaly, with 1 behind for one.
+    w_train: what each training row's loss is multiplied by, float32 [N], 1 in the mean; None for 1.
     """
 
     x_train: Array | Unread
@@ -35,6 +36,7 @@ class Fold:
     x_val: Array | Unread
     y_val: Array
     preprocess: Inputs
+    w_train: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,13 +14,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
-Loss = Callable[[Tensor, Tensor], Tensor]  # outputs [..., N, C], targets [..., N] → mean over N
-Criterion = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # what to descend, what to report
+Loss = Callable[..., Tensor]  # outputs [..., N, C], targets [..., N] → mean over N
+Criterion = Callable[..., tuple[Tensor, Tensor]]  # what to descend, what to report
+# Losses and criteria of supervised tasks take a third: the weight of each row, [..., N].
 Options = Mapping[str, Any]
 
 
 def _cross_entropy(options: Options) -> Loss:
-    def loss(output: Tensor, y: Tensor) -> Tensor:
+    def loss(output: Tensor, y: Tensor, rows: Tensor | None = None) -> Tensor:
+        if rows is not None:
+            return classification_loss(output, y, rows=rows)
         if output.shape[-1] == 1:
             if output.ndim == 2:
                 return F.binary_cross_entropy_with_logits(output.squeeze(1), y)
@@ -36,7 +39,8 @@ def _cross_entropy(options: Options) -> Loss:
 
 
 def _focal(options: Options) -> Loss:
-    return lambda output, y: classification_loss(output, y, gamma=options["gamma"])
+    gamma = options["gamma"]
+    return lambda output, y, rows=None: classification_loss(output, y, gamma, rows=rows)
 
 
 def _regression(function: Callable[..., Tensor]) -> Callable[[Options], Loss]:
@@ -48,7 +52,10 @@ def _regression(function: Callable[..., Tensor]) -> Callable[[Options], Loss]:
     def make(options: Options) -> Loss:
         own = {key: value for key, value in options.items() if key != "name"}
 
-        def loss(output: Tensor, y: Tensor) -> Tensor:
+        def loss(output: Tensor, y: Tensor, rows: Tensor | None = None) -> Tensor:
+            if rows is not None:
+                each = function(output.squeeze(-1), y, reduction="none", **own)
+                return (rows * each).mean(-1)
             if y.ndim == output.ndim:
                 y = y[..., : output.shape[-1]]
                 return function(output, y, reduction="none", **own).mean((-2, -1))
@@ -111,16 +118,16 @@ def make_criterion(
     plain = make_loss(loss, task)
     if isinstance(smoothing, float | int) and not smoothing and weight is None:
 
-        def same(output: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-            found = plain(output, y)
-            return found, found.detach()
+        def same(output: Tensor, y: Tensor, *rows: Tensor) -> tuple[Tensor, Tensor]:
+            found = plain(output, y, *rows)
+            return found, plain(output.detach(), y) if rows else found.detach()
 
         return same
 
     gamma = loss.get("gamma", 0.0)
 
-    def shaped(output: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        descended = classification_loss(output, y, gamma, smoothing, weight)
+    def shaped(output: Tensor, y: Tensor, *rows: Tensor) -> tuple[Tensor, Tensor]:
+        descended = classification_loss(output, y, gamma, smoothing, weight, *rows)
         return descended, plain(output.detach(), y)
 
     return shaped
@@ -132,6 +139,7 @@ def classification_loss(
     gamma: float = 0.0,
     smoothing: float | Tensor = 0.0,
     weight: Tensor | None = None,
+    rows: Tensor | None = None,
 ) -> Tensor:
     """Σ over rows and classes of t·w·(1 − p)^gamma·(−log p), divided by Σ over rows of w.
 
@@ -143,6 +151,7 @@ def classification_loss(
     Args:
         output: [..., N, C]; y: [..., N].
         smoothing: one, or [...]; weight: [..., C].
+        rows: what each row's terms are multiplied by, [..., N]; its mean over all rows is 1.
     """
     log_p = log_probabilities(output)
     codes = y.long().unsqueeze(-1)
@@ -151,15 +160,17 @@ def classification_loss(
         # Not 0 to the power: its slope is infinite below gamma = 1.
         other = -torch.expm1(log_p).clamp_max(-torch.finfo(log_p.dtype).tiny)
         terms = terms * other**gamma
-    rows: Tensor | int = y.shape[-1]
+    if rows is not None:
+        terms = terms * rows.unsqueeze(-1)
+    total_weight: Tensor | int = y.shape[-1]
     if weight is not None:
         weight = weight.unsqueeze(-2)
         terms = terms * weight
-        rows = weight.expand_as(log_p).gather(-1, codes).sum((-2, -1))
+        total_weight = weight.expand_as(log_p).gather(-1, codes).sum((-2, -1))
     total = (1 - smoothing) * terms.gather(-1, codes).sum((-2, -1))
     if isinstance(smoothing, Tensor) or smoothing:
         total = total + smoothing / terms.shape[-1] * terms.sum((-2, -1))
-    return total / rows
+    return total / total_weight
 
 
 def log_probabilities(output: Tensor) -> Tensor:

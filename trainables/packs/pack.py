@@ -44,21 +44,24 @@ _EVALUATE = 1 << 16  # rows of all lanes together in a forward pass of an evalua
 class Data:
     """The training rows of all folds one after the other, so that lanes may differ in theirs.
 
-    first: the row with which each fold begins.
+    first: the row with which each fold begins; w: the weight of each row, None for 1.
     """
 
     x: Features
     y: Tensor
     first: tuple[int, ...]
     folds: tuple[FoldTensors, ...]
+    w: Tensor | None = None
 
 
 def join_folds(folds: tuple[FoldTensors, ...]) -> Data:
     if len(folds) == 1:
-        return Data(folds[0].x_train, folds[0].y_train, (0,), folds)
+        return Data(folds[0].x_train, folds[0].y_train, (0,), folds, folds[0].w_train)
     first = np.cumsum([0, *(len(fold.x_train) for fold in folds)])
     x = joined([fold.x_train for fold in folds])
-    return Data(x, torch.cat([fold.y_train for fold in folds]), tuple(map(int, first)), folds)
+    y, weights = torch.cat([fold.y_train for fold in folds]), [fold.w_train for fold in folds]
+    known = [each for each in weights if each is not None]
+    return Data(x, y, tuple(map(int, first)), folds, torch.cat(known) if known else None)
 
 
 class Pack:
@@ -216,15 +219,15 @@ class Epoch:
         ]
         before = [lane.done * len(self.pack.batch_sizes) for lane in self.lanes]
         losses, norms = [], []
-        for number, (x_KBF, y_KB, masks) in enumerate(self._batches()):
+        for number, (x_KBF, masks, *targets) in enumerate(self._batches()):
             for k, rate in changing:
                 lrs[k] = rate.at(before[k] + number)
             extra = Watched() if has_extra else None
             output_KBC = training.forward(x_KBF, masks, extra)
-            loss_K, plain_K = criterion(output_KBC, y_KB)
+            loss_K, plain_K = criterion(output_KBC, *targets)
             total = loss_K.sum()
             if extra and extra.activity:
-                total = total + (activity_K / y_KB.shape[1] * sum(extra.activity)).sum()
+                total = total + (activity_K / x_KBF.shape[1] * sum(extra.activity)).sum()
             if extra and extra.terms:
                 total = total + torch.stack(extra.terms).sum()
             gradient_KP = training.backward(total)
@@ -276,8 +279,8 @@ class Epoch:
 
     # -- what the lanes train on --------------------------------------------------------------
 
-    def _batches(self) -> Iterable[tuple[Tensor, Tensor, dict[int, Tensor]]]:
-        """Inputs [K, B, …], targets [K, B] and masks of each step."""
+    def _batches(self) -> Iterable[tuple[Any, ...]]:
+        """Inputs [K, B, …], masks, targets [K, B] and, if any, weights [K, B] of each step."""
         data, count = self.pack.data, self.count
         orders = np.stack([lane.order() + data.first[lane.fold] for lane in self.lanes])
         rows_KN = torch.from_numpy(orders).to(self.device)
@@ -295,12 +298,16 @@ class Epoch:
                 part = rows_SKB[start : start + many]
                 flat = part.reshape(-1)
                 x = rows_of(data.x, flat).view(*part.shape, *data.x.shape[1:])
-                y = data.y.index_select(0, flat).view(*part.shape, *data.y.shape[1:])
+                others = [
+                    each.index_select(0, flat).view(*part.shape, *each.shape[1:])
+                    for each in (data.y, data.w)
+                    if each is not None
+                ]
                 for place in range(len(part)):
                     drawn = {key: mask[start + place] for key, mask in masks.items()}
                     for k, changed in changes:
                         x[place, k] = changed.apply(x[place, k])
-                    yield x[place], y[place], drawn
+                    yield x[place], drawn, *(each[place] for each in others)
 
     def _chunks(self) -> Iterable[tuple[int, int]]:
         """(rows of a batch, steps in a row that have it), few enough for their masks."""

@@ -102,7 +102,7 @@ class Replica:
         criterion, outputs = self.criterion, self.info.outputs
         losses, sizes, norms = [], [], []
         before = (epoch - 1) * rate.span.steps
-        for number, (x_BF, y_B) in enumerate(self._batches(epoch), before):
+        for number, (x_BF, y_B, *w_B) in enumerate(self._batches(epoch), before):
             for param in self.params:
                 param.grad = None
             with precise(self.config["precision"], self.device):
@@ -115,7 +115,7 @@ class Replica:
                 _refuse(output_BC, (len(y_B), outputs))
             if output_BC.is_complex():
                 _refuse(output_BC, (len(y_B), outputs))
-            loss, plain = criterion(output_BC.to(self.number_type), y_B)
+            loss, plain = criterion(output_BC.to(self.number_type), y_B, *w_B)
             if extra.activity:
                 loss = loss + self.config["activity_l1"] / len(y_B) * sum(extra.activity)
             if extra.terms:
@@ -132,22 +132,26 @@ class Replica:
             found["grad_norm"] = float(torch.stack(norms).double().nanmean())
         return found
 
-    def _batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Mini-batches in the epoch's order, as many rows each as `batch_sizes` says."""
-        x, y, sizes = self.data.x_train, self.data.y_train, self.batch_sizes
+    def _batches(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
+        """Mini-batches in the epoch's order, as many rows each as `batch_sizes` says.
+
+        Inputs and targets, and the rows' weights where they have some.
+        """
+        x, w, sizes = self.data.x_train, self.data.w_train, self.batch_sizes
+        others = [self.data.y_train] if w is None else [self.data.y_train, w]
         which = self.config, self.data, self.seed, self.number, epoch
         rows, changes = torch.from_numpy(epoch_rows(*which)).to(x.device), augmented(*which)
         # One gather for many batches: as fast as for all, without a second copy of the data.
         many = max(1, _GATHER // (sizes[0] * max(1, x[0].numel())))
         groups = [sizes[first : first + many] for first in range(0, len(sizes), many)]
         for part, group in zip(torch.split(rows, [sum(g) for g in groups]), groups, strict=True):
-            batches: Iterable[tuple[Tensor, Tensor]] = zip(
-                torch.split(x[part], group), torch.split(y[part], group), strict=True
+            batches: Iterable[tuple[Tensor, ...]] = zip(
+                *(torch.split(each[part], group) for each in (x, *others)), strict=True
             )
             if changes is not None:
-                batches = ((changes.apply(x_B), y_B) for x_B, y_B in batches)
+                batches = ((changes.apply(x_B), *rest) for x_B, *rest in batches)
             if self.input_type != self.number_type and x.is_floating_point():
-                batches = ((x_B.to(self.input_type), y_B) for x_B, y_B in batches)
+                batches = ((x_B.to(self.input_type), *rest) for x_B, *rest in batches)
             yield from batches
 
     @property

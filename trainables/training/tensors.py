@@ -18,6 +18,7 @@ from lanewise.trainables.training.streamed import Features, Streamed
 class FoldTensors:
     """As `dataset.Fold`, on a device.
 
+    w_train: the weight of each training row; None for 1.
     scale: the standard deviation of a regression target, or of each of several, [O].
     """
 
@@ -26,6 +27,7 @@ class FoldTensors:
     x_val: Features
     y_val: Tensor
     scale: float | Tensor
+    w_train: Tensor | None = None
 
 
 _CACHE: WeakKeyDictionary[Prepared, dict[tuple[str, str], tuple[FoldTensors, ...]]] = (
@@ -56,4 +58,5 @@ def _move(fold: Fold, device: str, dtype: str) -> FoldTensors:
     x_train, x_val = features(fold.x_train), features(fold.x_val)
     std = fold.preprocess.target_std
     scale = std if isinstance(std, float) else torch.tensor(std, dtype=torch.float64, device=device)
-    return FoldTensors(x_train, tensor(fold.y_train), x_val, tensor(fold.y_val), scale)
+    weights = None if fold.w_train is None else tensor(fold.w_train)
+    return FoldTensors(x_train, tensor(fold.y_train), x_val, tensor(fold.y_val), scale, weights)

@@ -575,6 +575,18 @@ def test_folds_and_seeds_in_several_packs(recipe):
     assert all(len({id(lane.pack) for lane in member.replicas}) == 2 for member in members)
 
 
+def test_replicas_step_together(recipe):
+    """Of every optimizer, and of schedules with and without a memory of each replica's own."""
+    shared = recipe("sklearn:wine", dtype="float64", seeds=3, epochs=2)
+    base = {"hidden": [11], "batch_size": 32, "lr": 0.01, "l2": 1e-2, "dropout": 0.2}
+    trials = [{**base, "optimizer": name} for name in OPTIMIZERS]
+    trials += [{**base, "schedule": SCHEDULES[place]} for place in (4, 8)]
+    members = check_together(shared, mlp, trials, until=2)
+    first, second = members[0].replicas[:2]
+    assert second.steps_like(first)
+    assert not members[-1].replicas[1].steps_like(members[-1].replicas[0])
+
+
 # --- random histories ----------------------------------------------------------------------------
 
 optimizers = st.sampled_from(

@@ -6,6 +6,7 @@ import itertools
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from rows import sample_of
@@ -330,6 +331,31 @@ def test_folds_and_seeds_are_lanes(recipe):
         assert epoch == wanted
         assert ours["val_accuracy_std"] >= 0
         assert ours == pytest.approx(theirs, rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("source", "knobs"),
+    [
+        ("sklearn:wine", {}),
+        ("sklearn:wine", {"class_weight": "balanced", "label_smoothing": 0.1}),
+        ("sklearn:diabetes", {}),
+    ],
+)
+def test_weights_of_rows_count_alike_alone_and_as_lanes(recipe, source, knobs):
+    plain = recipe(source, dtype="float64", folds=2, epochs=2, monitor="val_loss", mode="min")
+    folds = [
+        replace(fold, w_train=np.linspace(0, 2, len(fold.y_train), dtype=np.float32))
+        for fold in plain.prepared.folds
+    ]
+    shared = replace(plain, prepared=replace(plain.prepared, folds=tuple(folds)))
+    config, pool = {**BASE, **knobs}, packed(shared)
+    member = pool.open(config, 4)
+    finish(pool, 2, member)
+    weighted, unweighted = (open_trial(each, config, 4) for each in (shared, plain))
+    for trial in (weighted, unweighted):
+        trial.advance(2)
+    assert member.rows[-1][1] == pytest.approx(weighted.rows[-1][1], rel=1e-6)
+    assert member.rows[-1][1]["val_loss"] != pytest.approx(unweighted.rows[-1][1]["val_loss"])
 
 
 def test_fixed_settings_are_below_a_trials_own(recipe):
