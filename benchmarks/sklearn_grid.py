@@ -140,7 +140,7 @@ def main() -> None:
     names = [name for name in asked.contenders.split(",") if name in NAMES]
     if importlib.util.find_spec("skorch") is None and "skorch" in names:
         names.remove("skorch")
-        print("skorch is not installed (pip install skorch): it is left out\n")
+        print("skorch is not installed (pip install 'lanewise[bench]'): it is left out\n")
     rounds = [one_round(names, asked.epochs) for _ in range(asked.rounds)]
     print("| | s | CPU s | times lanewise | times its CPU | best | its score |")
     print("|---|---|---|---|---|---|---|")

@@ -13,10 +13,13 @@ from sklearn.utils import _safe_indexing
 from lanewise.estimators.network import Network
 from lanewise.estimators.rows import Folds
 from lanewise.search.core.spec import Mode
+from lanewise.trainables.data.defined import check_defined
+from lanewise.trainables.errors import ConfigError
 from lanewise.trainables.metrics.names import CLASSIFICATION, DIRECTIONS
 
 if TYPE_CHECKING:
     from lanewise.trainables.checkpoints.trained import TrainedModel
+    from lanewise.trainables.data.dataset import Prepared
 
 Scorer = Callable[..., float]
 
@@ -72,6 +75,13 @@ class Scoring:
         if not callable(name):
             raise ValueError(f"scoring: {name!r} is no scorer (a name, or a callable)")
         return cls("val_loss", name)
+
+    def check(self, prepared: Prepared) -> None:
+        """Raise ConfigError, at "scoring", where some fold can have no value of the metric."""
+        try:
+            check_defined(self.metric, (), prepared)
+        except ConfigError as error:
+            raise ConfigError("scoring", error.message) from None
 
     @property
     def mode(self) -> Mode:

@@ -127,8 +127,10 @@ class TuneSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         found = network.weighted(X, y, sample_weight)
         scoring = Scoring.of(self.scoring, found.task)
         folds = self._folds(network, X, y, groups)
+        prepared = found.prepared(folds)
+        scoring.check(prepared)
         recipe = network._recipe(
-            found.prepared(folds), monitor=scoring.metric, mode=scoring.mode, per_replica=True
+            prepared, monitor=scoring.metric, mode=scoring.mode, per_replica=True
         )
         judge = scoring.scorer and Judge(scoring.scorer, network, X, y, folds)
         seed = self._seed(network)
@@ -162,7 +164,7 @@ class TuneSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         if groups is not None and (cv is None or isinstance(cv, int)):
             cv = GroupKFold(5 if cv is None else cv)
         splitter = check_cv(cv, y, classifier=is_classifier(network))
-        folds = [(np.asarray(a), np.asarray(b)) for a, b in splitter.split(X, y, groups)]
+        folds = [(_numbers(a), _numbers(b)) for a, b in splitter.split(X, y, groups)]
         if not folds:
             raise ValueError("cv: gives no folds; give 2 or more, or pairs of row numbers")
         return folds
@@ -323,6 +325,12 @@ class TuneSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         given = self.error_score
         if given != "raise" and (isinstance(given, bool) or not isinstance(given, int | float)):
             raise ValueError(f"error_score: {given!r} is not allowed (a number, or 'raise')")
+
+
+def _numbers(rows: Any) -> Array:
+    """Row numbers, also of a mask."""
+    found = np.asarray(rows)
+    return np.flatnonzero(found) if found.dtype == bool else found
 
 
 def _report(sweep: Sweep, trained: Trained) -> None:

@@ -352,6 +352,20 @@ def test_bad_models_get_a_line() -> None:
         lw.TuneSearchCV().predict(X)
 
 
+def test_folds_without_a_value_of_the_metric_get_a_line() -> None:
+    X, y = rows(30)
+    by_class = [(np.arange(30), np.flatnonzero(y == label)) for label in ("above", "below")]
+    with pytest.raises(ValueError, match="scoring: val_roc_auc is not defined on") as caught:
+        search(cv=by_class, scoring="roc_auc").fit(X, y)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_ready_made_space_leaves_out_what_the_network_sets() -> None:
+    found = lw.TuneSearchCV(lw.Classifier(**FAST), n_trials=2, cv=2, refit=False).fit(*rows(30))
+    assert {"dropout", "optimizer"} <= set(found.best_params_)
+    assert not {"hidden", "lr", "batch_size"} & set(found.best_params_)
+
+
 def fragile(config: dict[str, Any], info: Any) -> nn.Module:
     if config["width"] > 4:
         raise RuntimeError("too wide")
