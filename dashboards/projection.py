@@ -91,6 +91,8 @@ class Projection:
                 self._report(history.trials[number], rows, before[number], record)
             case ev.Failed(number):
                 self._fail(history.trials[number], record)
+            case ev.Tested(tested, epoch, metrics):
+                self._test(tested, epoch, metrics, record)
         if isinstance(getattr(event, "decision", None), ev.Exploit):
             self._tell_segments(concerned[0])
         for trial in concerned:
@@ -167,6 +169,14 @@ class Projection:
             for attempt, failure in enumerate(trial.failures, 1)
         )
         self.trials[trial.number].files["failure.txt"] = text
+
+    def _test(self, number: int, epoch: int, metrics: ev.Metrics, record: Record) -> None:
+        """What the test part says, of the trial and as the sweep's result."""
+        draft = self.trials[number]
+        draft.points += points_of(record, epoch, metrics)
+        self.sweep.points += points_of(record, self.finished, metrics)
+        for each in (draft, self.sweep):
+            each.touch(record.seq)
 
     def _tell_segments(self, trial: Trial) -> None:
         """MLflow's parameters cannot change: what became of them is an artifact."""

@@ -90,9 +90,11 @@ def running_seconds(view: View, until: float | None = None) -> float:
 
 def _to_drained(view: View, cursor: Cursor) -> float:
     """The time of all sessions, and of draining after the last."""
-    lag = (cursor.drained_at or 0.0) - view.last_at
-    # A projection that was made up for much later is no part of the run.
-    return running_seconds(view) + (lag if 0 < lag < LATE else 0.0)
+    drained = cursor.drained_at or 0.0
+    lag = drained - view.last_at
+    # A projection that was made up for much later is no part of the run, nor is that of a test.
+    is_of_run = 0 < lag < LATE and not (view.uses and drained > view.uses[0][0])
+    return running_seconds(view) + (lag if is_of_run else 0.0)
 
 
 def history(view: View) -> list[dict[str, Any]]:

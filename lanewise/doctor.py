@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from lanewise.launch import LIBRARIES
+from lanewise.machine import LIBRARIES
 from lanewise.search.store.home import Home
 
 

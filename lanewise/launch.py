@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import platform
 import re
 import secrets
 import signal
@@ -36,6 +34,7 @@ from lanewise.dashboards.state import (
 from lanewise.dashboards.user_runs import TrialRuns, variables
 from lanewise.display import progress, waiting
 from lanewise.errors import INTERRUPTED, SweepFileError
+from lanewise.machine import hardware, versions
 from lanewise.plan import Plan, check_folder, has_own_code, identity, make_plan, plan_again
 from lanewise.search.core.events import Launched
 from lanewise.search.core.spec import Spec
@@ -54,8 +53,6 @@ from lanewise.trainables.user_code.source import source_of
 if TYPE_CHECKING:
     from lanewise.search.control.controller import Controller
     from lanewise.trainables.recipe import Recipe
-
-LIBRARIES = ("lanewise", "ray", "torch", "optuna", "mlflow", "scikit-learn", "numpy")
 
 
 @dataclass(frozen=True)
@@ -223,7 +220,7 @@ def _launched(plan: Plan, options: Options, uri: str | None) -> Launched:
         "model": plan.file.model_name or plan.file.train,
         "code": _code(plan),
         "data": identity(plan),
-        "versions": _versions(),
+        "versions": versions(),
         "mlflow": {
             "tracking_uri": masked(uri),
             "experiment": plan.file.mlflow.experiment or plan.file.name,
@@ -244,16 +241,6 @@ def _code(plan: Plan) -> dict[str, str] | None:
 def _new_id(name: str) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:24]
     return f"{slug or 'sweep'}-{secrets.token_hex(4)}"
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for library in LIBRARIES:
-        try:
-            versions[library] = importlib.metadata.version(library)
-        except importlib.metadata.PackageNotFoundError:
-            versions[library] = "missing"
-    return versions
 
 
 # -- resuming ----------------------------------------------------------------------------------
@@ -353,6 +340,7 @@ def _drive(
     limit, trials = plan.file.checkpoint.limit, plan.spec.budget.trials
     checkpoints = Checkpoints(storage, limit, trials)
     here = {"host": socket.gethostname(), "pid": os.getpid(), "address": address}
+    here["hardware"] = hardware()
     sweep.opened(name, why, here)
     for topic, text in plan.notes.items():
         sweep.note(topic, text)

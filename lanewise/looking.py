@@ -55,7 +55,7 @@ def show(
     from lanewise.dashboards.summary import history, summary
     from lanewise.dashboards.terminal import render_sweep, render_trial
 
-    place, view = _view(sweep, home)
+    place, view = opened(sweep, home)
     if trial is not None and trial not in view.history.trials:
         raise SearchError(f"--trial: {view.launch.name} has no trial {trial}")
     if as_json:
@@ -137,7 +137,7 @@ def best(
     from lanewise.dashboards.terminal import render_best
     from lanewise.describe import write_constants
 
-    place, view = _view(sweep, home)
+    place, view = opened(sweep, home)
     if verify:
         from lanewise.choosing import verified_best
         from lanewise.launch import Options
@@ -177,7 +177,7 @@ def report(
     """Write the report of a sweep as one HTML file. It opens offline; its path is printed."""
     from lanewise.dashboards.report.build import build
 
-    place, view = _view(sweep, home)
+    place, view = opened(sweep, home)
     try:
         say(str(build(view, place, out)), sys.stdout)
     except OSError as error:
@@ -199,7 +199,7 @@ def ui(
     place = Home.find(home)
     view: View | None = None
     try:
-        _, view = _view(sweep, home)
+        _, view = opened(sweep, home)
     except JournalError as error:
         if sweep is not None:
             raise
@@ -233,7 +233,7 @@ def sync(
     from lanewise.dashboards.drain import drain
     from lanewise.launch import sync_uri
 
-    place, view = _view(sweep, home)
+    place, view = opened(sweep, home)
     uri = sync_uri(view.launch, place, tracking_uri)
     left = drain(place, view.launch.sweep, rebuild=True, uri=uri)
     more = f"; {left} more were written meanwhile" if left else ""
@@ -241,7 +241,8 @@ def sync(
     return DONE
 
 
-def _view(name: str | None, home: Path | None) -> tuple[Home, View]:
+def opened(name: str | None, home: Path | None) -> tuple[Home, View]:
+    """The home that is meant, and a sweep of it."""
     place = Home.find(home)
     journal = place.journal()
     return place, open_view(journal, find(journal, name))

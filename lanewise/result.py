@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from lanewise.search.store.home import Home
     from lanewise.search.store.view import View
+    from lanewise.testpart import Evaluation
     from lanewise.trainables.checkpoints.trained import TrainedModel
     from lanewise.verify import Verified
 
@@ -54,6 +56,15 @@ class Best:
             CheckpointError: its checkpoint is gone or broken.
         """
         return self._result._model(self.trial)
+
+    def test(self) -> Evaluation:
+        """The model on the test part, which no trial saw: ``metrics``, and a ``warning`` where it
+        was used before. Each use is recorded.
+
+        Raises:
+            LookupError: as ``model``. TrainableError: there is no test part, or the data changed.
+        """
+        return self._result._test(self.trial)
 
     def __repr__(self) -> str:
         from lanewise.spaces import flatten
@@ -167,6 +178,16 @@ class Result:
 
         with self._view() as view:
             return model_of(view, self._home, number, self._function)
+
+    def _test(self, number: int) -> Evaluation:
+        from lanewise.testpart import evaluate_test_part, show_in_mlflow
+
+        with self._view() as view:
+            found = evaluate_test_part(view, self._home, number, self._function)
+            show_in_mlflow(view, self._home, patience=0)
+        if found.warning:
+            warnings.warn(found.warning, UserWarning, stacklevel=3)
+        return found
 
     @contextmanager
     def _view(self) -> Iterator[View]:

@@ -246,9 +246,8 @@ def _code(view: View, home: Home) -> str:
     last = "rows = model.sample(1000)" if is_gan else "predictions = model.predict(X)"
     return (
         "import lanewise as lw\n\n"
-        f"result = lw.resume(\n    {view.launch.sweep!r},  # is over: trains nothing\n"
+        f"model = lw.load(\n    {view.launch.sweep!r},  # the best trial, at its best epoch\n"
         f"    home={str(home.root)!r},\n)\n"
-        "model = result.best.model  # of its best epoch\n"
         f"{last}\n"
     )
 

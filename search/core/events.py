@@ -196,6 +196,23 @@ class Estimated:
 
 
 @dataclass(frozen=True)
+class Tested:
+    """The test part was used, with a trial's weights of ``epoch``. It changes no decision.
+
+    Attributes:
+        trial: whose model it was.
+        metrics: by their names, such as ``"test_accuracy"``.
+        by: whose use it was, as USER@HOST.
+    """
+
+    kind: ClassVar[str] = "tested"
+    trial: int
+    epoch: int
+    metrics: Metrics
+    by: str
+
+
+@dataclass(frozen=True)
 class Interrupted:
     """The controller went away on purpose; the sweep can be resumed."""
 
@@ -226,6 +243,7 @@ Event = (
     | Ticked
     | Noted
     | Estimated
+    | Tested
     | Interrupted
     | Closed
 )
@@ -279,6 +297,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "float": (float, int),
     "bool": bool,
     "Params": dict,
+    "Metrics": dict,
     "dict[str, Any]": dict,
 }
 

@@ -133,6 +133,7 @@ class History:
         self.seconds = 0.0
         self.notes: dict[str, str] = {}  # topic -> the newest text
         self.estimate: ev.Estimated | None = None  # of the best, until more is reported
+        self.tested: tuple[Trial, ...] = ()  # on the test part, in order, once for each use
         self.closed: ev.Closed | None = None
         self.interrupted: ev.Interrupted | None = None
         self.opened: ev.Opened | None = None
@@ -244,6 +245,8 @@ class History:
                 self._move(number, WAITING, event.kind)
             case ev.Exhausted():
                 self.is_exhausted = True
+            case ev.Tested(trial):
+                self.tested += (self.trials[trial],)
             case ev.Ticked(seconds):
                 self.seconds = seconds
             case ev.Noted(topic, text):

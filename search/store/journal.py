@@ -31,7 +31,8 @@ from lanewise.search.store.evaluations import Keys, StoredStream
 
 # Of the tables and records; a newer journal is refused, older ones always open. 2: notes; 3: how
 # ties of the objective are decided, and a checksum that covers the time; 4: pauses, exploits,
-# rungs with each trial, several objectives; 5: estimates, and evaluations beside the events.
+# rungs with each trial, several objectives; 5: estimates, evaluations beside the events, uses of
+# the test part.
 # An older journal stays as it is while it is read; the first append raises its format.
 FORMAT = 5
 PATIENCE = 30.0  # seconds for others that write

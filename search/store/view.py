@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lanewise.search.core.events import Asked, Closed, Launched, Opened, Reported, Resumed
+from lanewise.search.core.events import (
+    Asked,
+    Closed,
+    Launched,
+    Opened,
+    Reported,
+    Resumed,
+    Tested,
+)
 from lanewise.search.core.history import History
 from lanewise.search.core.spec import Spec
 from lanewise.search.errors import JournalError, UnknownSweepError, no_sweeps
@@ -28,6 +36,7 @@ class View:
     last_at: float = 0.0
     decided_at: float = 0.0  # the time of the last decision
     sessions: list[tuple[float, float]] = field(default_factory=list)  # (opened, last event)
+    uses: list[tuple[float, Tested]] = field(default_factory=list)  # of the test part, and when
 
     def refresh(self) -> list[Record]:
         """Takes the new records in and returns them."""
@@ -42,7 +51,11 @@ class View:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             where = f"{self.journal.path}: record {record.seq} of sweep {self.launch.sweep}"
             raise JournalError(f"{where} does not fit those before it") from error
-        self.seq, self.last_at = record.seq, record.at
+        self.seq = record.seq
+        if isinstance(record.event, Tested):  # by a person, whenever that was
+            self.uses.append((record.at, record.event))
+            return
+        self.last_at = record.at
         if isinstance(record.event, Opened):
             self.sessions.append((record.at, record.at))
         elif self.sessions and not isinstance(record.event, Closed):

@@ -46,7 +46,7 @@ report: false
 def best_of(summary: dict[str, Any], home: Path) -> Any:
     import lanewise as lw
 
-    return lw.resume(summary["sweep"], home=home, progress=False).best.model
+    return lw.load(summary["sweep"], home=home)
 
 
 @pytest.mark.long

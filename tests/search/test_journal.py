@@ -68,6 +68,7 @@ FIELDS = {
         *(st.floats(allow_nan=False) for _ in range(3)),
         *(st.lists(counts, max_size=3).map(tuple) for _ in range(2)),
     ),
+    ev.Tested: (counts, counts, st.dictionaries(texts, seconds, max_size=2), texts),
     ev.Interrupted: (texts,),
     ev.Closed: (texts, texts),
 }

@@ -58,14 +58,15 @@ def difference(
     unlike = [
         f"{name} {value:.6g} where {reported[name]:.6g} was reported"
         for name, value in measured.items()
-        if name in reported and not _is_alike(name, value, reported[name], rows, device)
+        if name in reported and not is_alike(name, value, reported[name], rows, device)
     ]
     if not unlike:
         return ""
     return f"trial {number} as it is stored is not what was trained: {', '.join(unlike)}"
 
 
-def _is_alike(name: str, value: float, reported: float, rows: int, device: str) -> bool:
+def is_alike(name: str, value: float, reported: float, rows: int, device: str) -> bool:
+    """Whether a metric of so many rows is what was reported but for rounding."""
     tolerance = _RELATIVE.get(device, 1e-2) * max(1e-3, abs(reported))
     if not name.endswith(("_loss", "_mse", "_mae", "_rmse")):
         tolerance += _ROWS / max(1, rows)

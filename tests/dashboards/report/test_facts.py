@@ -35,8 +35,7 @@ def test_the_best_and_how_to_get_it_out(view, lab):
     assert (facts.best.trial, facts.best.epoch) == (best.number, best.best[0])
     assert dict(facts.best.metrics).keys() == best.best_metrics.keys()
     assert facts.taking == f"lanewise best s1 --out best.yaml --home {lab.home.root}"
-    assert "lw.resume(\n    's1',  # is over" in facts.code
-    assert "result.best.model" in facts.code
+    assert "lw.load(\n    's1'," in facts.code
     compile(facts.code, "code", "exec")
 
 

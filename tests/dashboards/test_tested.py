@@ -1,0 +1,27 @@
+"""A use of the test part in MLflow, and in what views say of a sweep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lanewise.dashboards.summary import summary
+from lanewise.search.core import events as ev
+from lanewise.search.store.view import open_view
+
+
+@pytest.mark.usefixtures("new_database")
+def test_mlflow_shows_it_on_the_trials_run_and_the_sweeps(lab: Any) -> None:
+    lab.write(lab.simulated(4))
+    lab.drain()
+    before, seconds = lab.runs(), summary(open_view(lab.journal, "s1"), lab.home)["seconds"]
+    lab.write([ev.Tested(1, 3, {"test_accuracy": 0.5}, "ann@host")])
+    lab.drain()
+    (parent, children), value = lab.runs(), {"test_accuracy": 0.5}
+    assert parent.data.metrics.items() >= value.items()
+    assert children[1].data.metrics.items() >= value.items()
+    assert "test_accuracy" not in children[0].data.metrics
+    for was, now in [(before[0], parent), *((before[1][n], run) for n, run in children.items())]:
+        assert (now.info.status, now.info.end_time) == (was.info.status, was.info.end_time)
+    assert summary(open_view(lab.journal, "s1"), lab.home)["seconds"] <= seconds
