@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from comparison.machine import machine
 from lanewise.search.control.simulate import simulate
 from lanewise.search.core.spec import Budget, Objective, Plugin, Spec
-from lanewise.search.selection.estimate import corrected, tied
+from lanewise.search.selection.estimate import BBC_SHARE, corrected, tied
 from lanewise.search.selection.sample import Sample
 from lanewise.search.selection.statistics import STATISTICS
 from lanewise.search.selection.stream import Evaluation, Stream
@@ -58,7 +58,6 @@ class Setting:
     """
 
     metric: str
-    share: float
     rows: int = 200
     trials: int = 60
     sampler: str = "random"
@@ -87,24 +86,24 @@ class Setting:
 
 
 SETTINGS = [
-    Setting("accuracy", 0.75),
-    Setting("accuracy", 0.75, sampler="tpe"),
-    Setting("accuracy", 0.75, rows=400, trials=120),
-    Setting("accuracy", 0.75, rows=400, trials=120, sampler="tpe"),
-    Setting("accuracy", 0.75, rows=240, group=8),
-    Setting("accuracy", 0.75, rows=240, group=8, is_ordered=True),
-    Setting("balanced_accuracy", 0.75, classes=5),
-    Setting("f1", 0.75),
-    Setting("f1", 0.75, classes=5, sampler="tpe"),
-    Setting("roc_auc", 0.5),
-    Setting("roc_auc", 0.5, sampler="tpe"),
-    Setting("roc_auc", 0.5, classes=4),
-    Setting("rmse", 0.5),
-    Setting("rmse", 0.5, sampler="tpe"),
-    Setting("r2", 0.5),
-    Setting("mae", 0.5),
-    Setting("log_loss", 0.5, sampler="tpe"),
-    Setting("accuracy", 0.75, rows=300, total=1200),
+    Setting("accuracy"),
+    Setting("accuracy", sampler="tpe"),
+    Setting("accuracy", rows=400, trials=120),
+    Setting("accuracy", rows=400, trials=120, sampler="tpe"),
+    Setting("accuracy", rows=240, group=8),
+    Setting("accuracy", rows=240, group=8, is_ordered=True),
+    Setting("balanced_accuracy", classes=5),
+    Setting("f1"),
+    Setting("f1", classes=5, sampler="tpe"),
+    Setting("roc_auc"),
+    Setting("roc_auc", sampler="tpe"),
+    Setting("roc_auc", classes=4),
+    Setting("rmse"),
+    Setting("rmse", sampler="tpe"),
+    Setting("r2"),
+    Setting("mae"),
+    Setting("log_loss", sampler="tpe"),
+    Setting("accuracy", rows=300, total=1200),
 ]
 
 
@@ -241,7 +240,6 @@ class World:
             columns=columns,
             dtype="<f4",
             total=len(self.codes_N),
-            share=setting.share,
             is_root=setting.metric == "rmse",
             is_share=setting.metric in ("accuracy", "balanced_accuracy", "f1", "roc_auc"),
         )
@@ -322,12 +320,10 @@ def repeat(setting: Setting, seed: int) -> Outcome:
     together = tied(stream, best, values, reported)
     errors, covers = {}, {}
     for share in STUDIED:
-        stream.sample = replace(stream.sample, share=share)
-        found = corrected(stream, reported[best])
+        found = corrected(stream, reported[best], share)
         assert found is not None
         errors[share] = found.score - truths[best]
         covers[share] = found.low <= truths[best] <= found.high
-    stream.sample = replace(stream.sample, share=setting.share)
     pick = min if setting.is_error else max
     values_KN, truth, _ = known[0][1]
     return Outcome(
@@ -345,13 +341,13 @@ def rows_of(setting: Setting, repeats: int, *, studies: bool) -> Iterator[tuple[
     outcomes = [repeat(setting, seed) for seed in range(repeats)]
     naive = statistics.fmean(each.naive for each in outcomes)
     error_of_row = statistics.pstdev(each.one for each in outcomes)
-    for share in STUDIED if studies else (setting.share,):
+    for share in STUDIED if studies else (BBC_SHARE,):
         error = statistics.fmean(each.errors[share] for each in outcomes)
         spread = statistics.pstdev(each.errors[share] for each in outcomes) / math.sqrt(repeats)
         covered = statistics.fmean(each.covers[share] for each in outcomes)
         holds = abs(error) <= max(0.25 * abs(naive), 0.35 * error_of_row)
         yield (
-            setting.name if share == setting.share else f"… BBC's share {share:g}",
+            setting.name if share == BBC_SHARE else f"… BBC's share {share:g}",
             f"{naive:+.4f}",
             f"{error:+.4f} ± {spread:.4f}",
             f"{error / naive:+.2f}",

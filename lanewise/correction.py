@@ -30,7 +30,6 @@ def _sample(plan: Plan, of: Resampled) -> Sample:
         columns=of.columns,
         dtype=of.how.dtype,
         total=of.total,
-        share=of.how.share,
         is_root=of.how.is_root,
         is_share=of.how.is_share,
     )

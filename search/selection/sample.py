@@ -30,7 +30,6 @@ class Sample:
         classes: how many there are.
         dtype: of the values, little-endian ("<f4", "<u2"), or BITS.
         total: rows of the validation parts, of which these N are a part.
-        share: of BBC in the corrected score; the rest is Efron's.
         is_root: the metric is the square root of the statistic.
         is_share: it lies between 0 and 1.
     """
@@ -43,7 +42,6 @@ class Sample:
     columns: int
     dtype: str
     total: int
-    share: float
     is_root: bool = False
     is_share: bool = False
 

@@ -14,7 +14,6 @@ def sample_of(of: Resampled) -> Sample:
         of.columns,
         of.how.dtype,
         of.total,
-        of.how.share,
         of.how.is_root,
         of.how.is_share,
     )

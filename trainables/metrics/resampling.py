@@ -23,25 +23,21 @@ _SEED = 11  # of the choice among more rows
 
 
 class Resampling(NamedTuple):
-    """How a metric is made of rows: see `search.selection.sample.Sample`.
-
-    share: of one of two estimators; a study of both is in `benchmarks/honesty.py`.
-    """
+    """How a metric is made of rows: see `search.selection.sample.Sample`."""
 
     statistic: str
     dtype: str
-    share: float
     is_root: bool = False
     is_share: bool = False
 
 
-_MEAN = Resampling("mean", "<f4", 0.5)
+_MEAN = Resampling("mean", "<f4")
 RESAMPLED = {
     "loss": _MEAN,
-    "accuracy": Resampling("mean", "bits", 0.75, is_share=True),
-    "balanced_accuracy": Resampling("balanced_accuracy", "bits", 0.75, is_share=True),
-    "f1": Resampling("f1", "<u2", 0.75, is_share=True),
-    "roc_auc": Resampling("roc_auc", "<f4", 0.5, is_share=True),
+    "accuracy": Resampling("mean", "bits", is_share=True),
+    "balanced_accuracy": Resampling("balanced_accuracy", "bits", is_share=True),
+    "f1": Resampling("f1", "<u2", is_share=True),
+    "roc_auc": Resampling("roc_auc", "<f4", is_share=True),
     "log_loss": _MEAN,
     "mse": _MEAN,
     "rmse": _MEAN._replace(is_root=True),

@@ -25,9 +25,7 @@ from lanewise.search.sweeps import make_sweep, replay
 from lanewise.spaces import Float, Space
 
 ROWS, SWEEP = 80, "s"
-SAMPLE = Sample(
-    "mean", "max", np.arange(ROWS), np.zeros(ROWS), 2, 1, "bits", ROWS, 0.75, is_share=True
-)
+SAMPLE = Sample("mean", "max", np.arange(ROWS), np.zeros(ROWS), 2, 1, "bits", ROWS, is_share=True)
 SPEC = Spec(
     space=Space({"x": Float(0, 1)}),
     objectives=(Objective("val_accuracy", "max"),),

@@ -36,7 +36,6 @@ def sample(statistic: str = "mean", classes: int = 2, rows: int = ROWS, **change
         columns=classes if statistic == "roc_auc" and classes > 2 else 1,
         dtype=BITS,
         total=rows,
-        share=0.75,
         is_share=is_share,
     )
     return replace(made, **changes)
@@ -280,7 +279,7 @@ def test_of_a_part_of_the_rows_less_is_subtracted() -> None:
 
 
 def test_the_root_of_squares_is_corrected_as_squares() -> None:
-    of = sample(dtype="<f4", mode="min", is_root=True, is_share=False, share=0.5)
+    of = sample(dtype="<f4", mode="min", is_root=True, is_share=False)
     stream, rng = Stream(of), np.random.default_rng(4)
     stream.take([Evaluation(e, 1, rng.gamma(2, size=(1, ROWS)).astype("<f4")) for e in range(50)])
     naive = of.metric(stream.naive)
