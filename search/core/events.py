@@ -272,7 +272,7 @@ def decode(kind: str, body: dict[str, Any]) -> Event:
     """
     event: Event
     if kind == "reported":
-        rows = tuple((int(epoch), dict(metrics)) for epoch, metrics in body["rows"])
+        rows = tuple([(int(epoch), dict(metrics)) for epoch, metrics in body["rows"]])
         event = Reported(body["number"], rows, decode_decision(body["decision"]))
     elif kind == "resumed":
         event = Resumed(body["number"], decode_decision(body["decision"]))

@@ -47,7 +47,7 @@ class FirstPause:
     epoch: int
 
 
-@dataclass
+@dataclass(slots=True)
 class Trial:
     """One configuration and what is known of it. ``epoch`` is the last epoch reported.
 
@@ -76,7 +76,8 @@ class Trial:
     @property
     def granted(self) -> int:
         """How many epochs it may still train without asking again."""
-        return max(0, self.until - self.epoch) if self.status == RUNNING else 0
+        left = self.until - self.epoch
+        return left if left > 0 and self.status == RUNNING else 0
 
     @property
     def rung(self) -> int:
@@ -112,6 +113,7 @@ class History:
         objectives, constraints, prior: of the sweep's spec.
 
     Attributes:
+        objective: the first one, by which trials are compared at rungs.
         fingerprints: of the configurations that are not to be tried again.
         results: (score, -number) of the trials that have ended and keep to the constraints,
             ascending.
@@ -126,6 +128,7 @@ class History:
         prior: Sequence[PriorResult] = (),
     ) -> None:
         self.objectives = tuple(objectives)
+        self.objective = self.objectives[0]
         self.constraints = tuple(constraints)
         self.prior = tuple(prior)
         self.trials: dict[int, Trial] = {}
@@ -157,11 +160,6 @@ class History:
         if not spec.repeats:
             history.fingerprints |= {fingerprint(result.params) for result in spec.prior}
         return history
-
-    @property
-    def objective(self) -> Objective:
-        """The first one, by which trials are compared at rungs."""
-        return self.objectives[0]
 
     @property
     def running(self) -> list[Trial]:
@@ -225,6 +223,9 @@ class History:
             ValueError, KeyError: it cannot happen now (``core.states``).
         """
         match event:
+            case ev.Reported(number, rows, decision):  # the first, since most are
+                self.take_rows(number, rows)
+                self.take_decision(number, decision)
             case ev.Asked(number, params, until, rungs):
                 self._ask(Trial(number, params, until, rungs))
             case ev.Rerun(number, until):
@@ -233,9 +234,6 @@ class History:
                 trial.attempt += 1
             case ev.Resumed(number, decision):
                 self._decide(number, decision, event.kind)
-            case ev.Reported(number, rows, decision):
-                self.take_rows(number, rows)
-                self.take_decision(number, decision)
             case ev.Completed(number):
                 self._move(number, COMPLETED, event.kind)
             case ev.Failed(number, failure, retry):
@@ -267,14 +265,15 @@ class History:
         trial = self.trials[number]
         self.changes.append(number)
         self.estimate = None if rows else self.estimate
-        for epoch, metrics in rows:
+        granted = trial.granted
+        for row in rows:
+            epoch, metrics = row
             self._enter_rungs(trial, epoch, metrics)
             self.spent += epoch - trial.epoch
-            before = trial.granted
             trial.epoch = epoch
-            self.granted += trial.granted - before
-            trial.rows.append((epoch, metrics))
+            trial.rows.append(row)
             self._update_best(trial, epoch, metrics)
+        self.granted += trial.granted - granted
 
     def take_decision(self, number: int, decision: ev.Decision) -> None:
         """The second half of ``Reported``."""
@@ -291,9 +290,12 @@ class History:
     def _enter_rungs(self, trial: Trial, epoch: int, metrics: Metrics) -> None:
         # A user's function may skip epochs: a rung takes the first row at or past it.
         # By bisection: a scheduler may compare at each of a thousand epochs.
-        rungs, score = trial.rungs, self.objective.score(metrics[self.objective.metric])
-        for rung in rungs[bisect_right(rungs, trial.epoch) : bisect_right(rungs, epoch)]:
-            self._rungs[rungs, rung].enter(trial.number, score)
+        rungs = trial.rungs
+        reached, reaches = bisect_right(rungs, trial.epoch), bisect_right(rungs, epoch)
+        if reached < reaches:
+            score = self.objective.score(metrics[self.objective.metric])
+            for rung in rungs[reached:reaches]:
+                self._rungs[rungs, rung].enter(trial.number, score)
 
     def _miss_rungs(self, trial: Trial) -> None:
         for rung in trial.rungs[bisect_right(trial.rungs, trial.epoch) :]:
@@ -305,7 +307,9 @@ class History:
             return
         before = self.best.rank if self.best else None
         trial.rank, trial.best = rank, (epoch, metrics[self.objective.metric])
-        if self.best is None or _standing(trial) > _standing(self.best):
+        if trial is not self.best and (
+            self.best is None or _standing(trial) > _standing(self.best)
+        ):
             self.best = trial
         if before is None or rank[:2] > before[:2]:  # a better value, not the better of equal ones
             self.ended_at_best = self.ended

@@ -27,6 +27,7 @@ RETRIES: Mapping[str, int] = MappingProxyType(
         "storage": 1,
     }
 )
+_NUMBER = (int, float)
 _LATER = ("timeout", "hang", "preempted")  # kinds that journals of the first release do not name
 
 
@@ -177,4 +178,4 @@ class Spec:
 
 def is_usable(value: object) -> bool:
     """Whether a reported value may be compared: a finite number (NaN and infinities are not)."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, _NUMBER) and not isinstance(value, bool) and math.isfinite(value)

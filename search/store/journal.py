@@ -16,10 +16,8 @@ import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import sqlalchemy as sa
 
@@ -37,9 +35,10 @@ from lanewise.search.store.evaluations import Keys, StoredStream
 FORMAT = 5
 PATIENCE = 30.0  # seconds for others that write
 
-CHUNK = 1000  # rows that are fetched at once
+CHUNK = 50  # rows that are fetched and decoded at once
+_NUMBER = (float, int)
 
-_encoded = json.JSONEncoder(separators=(",", ":"), allow_nan=True).encode
+_encoded = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _decoded = json.JSONDecoder().decode
 
 _META = sa.MetaData()
@@ -71,8 +70,7 @@ _REQUESTS = sa.Table(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """An event with its place in the sweep's order and the time of its writing."""
 
     seq: int
@@ -152,13 +150,12 @@ class Journal:
         with self._explained(), self._engine.connect() as connection:
             expected = after
             for rows in connection.execute(query).partitions(CHUNK):
-                for row in rows:
+                for row, record in zip(rows, _records(rows), strict=True):
                     if broken is not None:
                         raise self._damaged(sweep, broken, "broken")
                     expected += 1
                     if row[1] != expected:
                         raise self._damaged(sweep, expected, "missing")
-                    record = _record(*row)
                     if record is None:
                         broken = expected
                     else:
@@ -205,8 +202,7 @@ class Journal:
         with self._explained(), self._engine.connect() as connection:
             rows = connection.execute(query).all()
         found = []
-        for row in rows:
-            record = _record(*row)
+        for row, record in zip(rows, _records(rows), strict=True):
             if record and _is_launch(record.event, row.sweep):
                 found.append((record.event, record.at))
         return found
@@ -288,13 +284,17 @@ def _engine(path: Path) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
         # A damaged text must not end a query that is about other sweeps' records, too.
-        connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
+        connection.text_factory = _text
         cursor = connection.cursor()
         _write_ahead(cursor)
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.close()
 
     return engine
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="surrogateescape")
 
 
 def _write_ahead(cursor: sqlite3.Cursor) -> None:
@@ -316,17 +316,45 @@ def _row(sweep: str, seq: int, at: float, event: Event) -> tuple[Any, ...]:
     return sweep, seq, at, event.kind, body, _checksum(sweep, seq, event.kind, body, at)
 
 
-def _record(sweep: str, seq: int, at: float, kind: str, body: str, crc: int) -> Record | None:
-    """The record of a row, None for a broken one."""
-    is_time = isinstance(at, float | int) and math.isfinite(at)
+def _records(rows: Sequence[Sequence[Any]]) -> list[Record | None]:
+    """The records of rows, None for each broken one."""
+    bodies = _bodies([row[4] for row in rows])
+    return [_record(row, body) for row, body in zip(rows, bodies, strict=True)]
+
+
+def _bodies(texts: list[str]) -> list[Any]:
+    """What JSON texts hold, None for one that is no JSON.
+
+    All at once takes less time, and equal keys are one string then.
+    """
+    try:
+        bodies: list[Any] = _decoded(f"[{','.join(texts)}]")
+        if len(bodies) == len(texts):
+            return bodies
+    except (TypeError, ValueError):
+        pass  # one of them is broken
+    return [_body(text) for text in texts]
+
+
+def _body(text: str) -> Any:
+    try:
+        return _decoded(text)
+    except (TypeError, ValueError):
+        return None
+
+
+def _record(row: Sequence[Any], body: Any) -> Record | None:
+    """The record of a row whose text holds ``body``, None for a broken one."""
+    sweep, seq, at, kind, text, crc = row
+    is_time = isinstance(at, _NUMBER) and math.isfinite(at)
     # Up to format 2 the time was no part of it.
     if not is_time or (
-        crc != _checksum(sweep, seq, kind, body, at)
-        and crc != _checksum(sweep, seq, kind, body, None)
+        crc != _checksum(sweep, seq, kind, text, at)
+        and crc != _checksum(sweep, seq, kind, text, None)
     ):
         return None
     try:
-        return Record(seq, float(at), decode(kind, _decoded(body)))
+        return Record(seq, float(at), decode(kind, body))
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 

@@ -20,6 +20,7 @@ from lanewise.search.store.home import Home
 from lanewise.search.store.journal import Journal, Record
 from lanewise.spaces.errors import nearest
 
+DECIDED = (Asked, Resumed, Reported)  # events of a decision
 MOST_NAMES = 8  # of sweeps that an error lists
 
 
@@ -61,7 +62,7 @@ class View:
         elif self.sessions and not isinstance(record.event, Closed):
             # A controller ticks before it closes; without one, a person ended the sweep later on.
             self.sessions[-1] = (self.sessions[-1][0], record.at)
-        if isinstance(record.event, Asked | Resumed | Reported):
+        if isinstance(record.event, DECIDED):
             self.decided_at = record.at
 
     def status(self, home: Home) -> str:

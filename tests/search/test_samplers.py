@@ -56,7 +56,8 @@ everyone = pytest.mark.parametrize("name", NAMES)
 def test_what_holds_of_every_sampler(name, space, check):
     make = SAMPLERS.get(name) or optuna.named(name.removeprefix("optuna:"))
     spaces = {"finite": FINITE, "conditional": CONDITIONAL}
-    check(partial(make, **OPTIONS.get(name, {})), spaces[space], 6 if name == "gp" else 20)
+    # The finite space is exhausted by 12 trials.
+    check(partial(make, **OPTIONS.get(name, {})), spaces[space], 6 if name == "gp" else 12)
 
 
 def spec(name, space=CONDITIONAL, seed=0, mode="max", scheduler="asha", start=(), trials=None):

@@ -796,12 +796,26 @@ def live_modules(recipe, folder, trials, history):
     Life(shared, own, trials, folder).live(history)
 
 
+@many(25)
+@given(neighbours(configs(), 6), histories)
+def test_networks_through_a_few_random_histories(recipe, tmp_path, trials, history):
+    live_mlps(recipe, tmp_path, trials, history)
+
+
+@many(15)
+@given(neighbours(modules(), 6), histories)
+def test_modules_through_a_few_random_histories(recipe, tmp_path, trials, history):
+    live_modules(recipe, tmp_path, trials, history)
+
+
+@pytest.mark.long
 @many(100)
 @given(neighbours(configs(), 6), histories)
 def test_networks_through_random_histories(recipe, tmp_path, trials, history):
     live_mlps(recipe, tmp_path, trials, history)
 
 
+@pytest.mark.long
 @many(60)
 @given(neighbours(modules(), 6), histories)
 def test_modules_through_random_histories(recipe, tmp_path, trials, history):
