@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# In the order of tests/conftest.py, which has the longest files first.
+WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup demo test test-long test-night lint format docs bench clean
 setup: $(STAMP)
@@ -16,13 +18,13 @@ demo: setup
 	$(BIN)/lanewise run examples/demo.yaml --new
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not long and not night'
+	$(BIN)/python -m pytest $(WORKERS) -m 'not long and not night'
 
 test-long: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'long and not night'
+	$(BIN)/python -m pytest $(WORKERS) -m 'long and not night'
 
 test-night: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m night
+	$(BIN)/python -m pytest $(WORKERS) -m night
 
 lint: setup
 	$(BIN)/ruff check .

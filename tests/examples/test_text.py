@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from commandline import Lanewise
 
 import lanewise as lw
+from lanewise.cli import run
 
 Summary = Callable[..., dict[str, Any]]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "text.yaml"
@@ -89,9 +89,12 @@ budget: {{trials: 1}}
         ),
     ],
 )
-def test_mistakes_are_a_line(lanewise: Lanewise, override: str, line: str) -> None:
-    lanewise.write("sweep.yaml", SWEEP)
-    failed = lanewise.run("validate", "sweep.yaml", override)
-    assert failed.returncode == 2
-    assert line in failed.stderr
-    assert len(failed.stderr.strip().splitlines()) == 1
+def test_mistakes_are_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], override: str, line: str
+) -> None:
+    sweep = tmp_path / "sweep.yaml"
+    sweep.write_text(SWEEP)
+    assert run(["validate", str(sweep), override]) == 2
+    said = capsys.readouterr().err
+    assert line in said
+    assert len(said.strip().splitlines()) == 1

@@ -79,7 +79,7 @@ COMMANDS = [
     ["best", "--json"],
     ["watch"],
     ["watch", "--json"],
-    ["resume"],
+    pytest.param(["resume"], marks=pytest.mark.long),  # as `show`, behind a projector's start
     ["stop"],
     ["show", "unknown \x1b[31m – name"],
     ["report", "--out", "été – \x1b[31m.html"],

@@ -286,9 +286,8 @@ def test_gradients_that_explode_are_clipped_and_logged(name):
     assert max(float((after[n] - before[n]).abs().max()) for n in before) < 1e-8
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_it_can_be_exported(name):
-    module = build(name, FORECAST, **RICH, from_last=True).eval()
+def test_it_can_be_exported():
+    module = build("lstm", FORECAST, **RICH, from_last=True).eval()
     batch = torch.export.Dim("batch", min=2, max=4096)
     with warnings.catch_warnings():
         # torch warns of what its own recurrent layers do with their weights.
