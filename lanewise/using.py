@@ -93,7 +93,7 @@ def train_again(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Train a trial again, alone, and say whether its metrics are what they were."""
+    """Train a trial again, alone, and compare its metrics."""
     from lanewise.display import waiting
     from lanewise.replaying import replay
 
