@@ -13,11 +13,18 @@ from lanewise.dashboards.words import settings
 from lanewise.search.store.view import View
 
 
-def render_verified(console: Console, view: View, verified: Mapping[str, Any], chosen: int) -> None:
+def render_verified(
+    console: Console,
+    view: View,
+    verified: Mapping[str, Any],
+    chosen: int,
+    test: Mapping[str, float],
+) -> None:
     """The candidates best first, the one that is taken, and a smaller one that is as good.
 
     Args:
         verified: of `verify.Verified.to_json`.
+        test: what the chosen one scores on the test part; empty without one.
     """
     metric, rows = view.spec.objective.metric, digits.rows_of(view.launch)
     trials = {each["trial"]: each for each in verified["trials"]}
@@ -38,6 +45,9 @@ def render_verified(console: Console, view: View, verified: Mapping[str, Any], c
     one = trials[chosen]
     say(console, f"\nVerified best: trial {chosen}, epoch {one['epoch']}", bold=True)
     pairs(console, settings(one["params"]))
+    if test:
+        say(console, "\nOn the test part, which no trial saw", bold=True)
+        pairs(console, ((name, digits.metric(name, value, rows)) for name, value in test.items()))
     others = [str(number) for number in verified["tied"] if number != chosen]
     if others:
         say(console, f"\nno telling apart from it: {', '.join(others)}")
