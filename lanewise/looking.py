@@ -132,7 +132,7 @@ def best(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Show the best configuration, verify it, or write it as a sweep file."""
+    """Show the best trial, verify it, or write it as a sweep file."""
     from lanewise.dashboards.summary import best as best_of
     from lanewise.dashboards.terminal import render_best
     from lanewise.describe import write_constants
