@@ -11,19 +11,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from new_model import MAXOUT, SWEEP
 from torch import Tensor, nn
 
 from lanewise import sweepfile
 from lanewise.plan import make_plan
+from lanewise.reference import markdown
+from lanewise.schema import json_schema
 from lanewise.spaces import Space
 from lanewise.trainables.checkpoints.files import read
 from lanewise.trainables.checkpoints.trained import TrainedModel
-from lanewise.trainables.config import check, check_together, complete
-from lanewise.trainables.errors import ConfigError
+from lanewise.trainables.config import check, check_together, complete, is_adjustable
+from lanewise.trainables.errors import ConfigError, ModelError
 from lanewise.trainables.metrics.names import OF_TRAINING
 from lanewise.trainables.models import MODELS
 from lanewise.trainables.packs.pool import Pool
-from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.recipe import Recipe, check_model
 from lanewise.trainables.training import latent
 from lanewise.trainables.training.unit import build_module
 from lanewise.trainables.trial import open_trial
@@ -31,9 +34,10 @@ from lanewise.trainables.trial import open_trial
 HOUSE = Path(__file__).parents[2]
 EXAMPLES = {name: HOUSE / "examples" / f"{name}.yaml" for name in MODELS}
 EXAMPLES["mlp"] = HOUSE / "examples" / "digits.yaml"
+NAMES = (*MODELS, "maxout")  # see `new_model`
 ROWS, EPOCHS = 96, 2  # of the example's data; training is chaotic, and few steps are enough
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "maxout")
 
 
 @pytest.fixture
@@ -44,9 +48,16 @@ def one_thread():
         yield
 
 
+@pytest.fixture
+def maxout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model of one file and one row."""
+    monkeypatch.setitem(MODELS, "maxout", MAXOUT)
+
+
 @functools.cache
 def plan(name: str) -> Any:
-    return make_plan(sweepfile.read(EXAMPLES[name]), HOUSE / "examples")
+    file = sweepfile.read(EXAMPLES[name]) if name in EXAMPLES else sweepfile.parse(SWEEP, name)
+    return make_plan(file, HOUSE / "examples")
 
 
 @functools.cache
@@ -106,7 +117,20 @@ def test_every_model_has_all_its_parts() -> None:
         assert (MODELS[name].builder.__doc__ or "").count("\n") > 2
 
 
-@pytest.mark.parametrize("name", MODELS)
+def test_a_row_is_all_that_registers_one() -> None:
+    """Found by its name, with a space, adjustable, in the schema and in the reference."""
+    assert set(plan("maxout").spec.space.names) == set(MAXOUT.space)
+    with pytest.raises(ConfigError, match=r"did you mean 'units'"):
+        check("maxout", {"unit": 3})
+    with pytest.raises(ModelError, match=r"did you mean 'maxout'"):
+        check_model("max-out", ".")
+    assert is_adjustable("maxout", "dropout")
+    assert not is_adjustable("maxout", "units")
+    assert "### `maxout`\n" in markdown()
+    assert "maxout" in json_schema()["properties"]["model"]["anyOf"][0]["enum"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_corner_of_the_ready_made_space_is_allowed(name: str) -> None:
     space = Space.from_json(MODELS[name].space)
     for _, corner in space.probes():
@@ -118,13 +142,13 @@ def test_every_corner_of_the_ready_made_space_is_allowed(name: str) -> None:
         check_together(name, each)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_an_unknown_hyperparameter_is_one_line(name: str) -> None:
     with pytest.raises(ConfigError, match="has no hyperparameter 'drpout'"):
         check(name, {"drpout": 0.1})
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_shapes_and_types(name: str, dtype: str) -> None:
     module, info = module_of(name, dtype=dtype).eval(), recipe(name).prepared.info
@@ -138,7 +162,7 @@ def test_shapes_and_types(name: str, dtype: str) -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_on_a_gpu(name: str) -> None:
     on_gpu = dataclasses.replace(recipe(name), device="cuda")
     trial = open_trial(on_gpu, config(name), 3)
@@ -147,14 +171,14 @@ def test_on_a_gpu(name: str) -> None:
     assert trial.rows[0][1]["train_loss"] == pytest.approx(alone["train_loss"], rel=1e-2)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_seed_decides_everything(name: str) -> None:
     one, same, other = trained(name), train(name), train(name, seed=4)
     assert one.rows == same.rows
     assert one.rows != other.rows
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_row_does_not_depend_on_its_company(name: str) -> None:
     module = module_of(name, dtype="float64").eval()
     x = rows_of(name, 8, torch.float64)
@@ -164,7 +188,7 @@ def test_a_row_does_not_depend_on_its_company(name: str) -> None:
     assert torch.allclose(together, alone, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_learns(name: str) -> None:
     trial = open_trial(recipe(name), config(name), 3)
     (replica, *_) = trial.replicas
@@ -174,7 +198,7 @@ def test_every_parameter_learns(name: str) -> None:
     assert still == []
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_it_goes_on_from_a_checkpoint_as_if_nothing_had_been(name: str, tmp_path: Path) -> None:
     whole = trained(name)
     first = open_trial(recipe(name), config(name), 3)
@@ -185,7 +209,7 @@ def test_it_goes_on_from_a_checkpoint_as_if_nothing_had_been(name: str, tmp_path
     assert second.rows == whole.rows
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_what_was_saved_is_the_model_of_its_best_row(name: str, tmp_path: Path) -> None:
     trial = trained(name)
     trial.save(tmp_path / "trial")
@@ -201,7 +225,7 @@ def test_what_was_saved_is_the_model_of_its_best_row(name: str, tmp_path: Path) 
         assert np.isfinite(scores["loss"])
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_lane_computes_what_it_would_alone_or_says_why_not(name: str, tmp_path: Path) -> None:
     shared = recipe(name, "float64")
     pool = Pool(shared, force_packing=True)
@@ -233,7 +257,7 @@ def test_a_lane_computes_what_it_would_alone_or_says_why_not(name: str, tmp_path
 
 # torch warns of what its own recurrent layers do with their weights; they are exported.
 @pytest.mark.filterwarnings("ignore:The tensor attributes .*_flat_weights:UserWarning")
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_its_forward_can_be_exported(name: str) -> None:
     module, x = module_of(name).eval(), rows_of(name, 4)
     batch = torch.export.Dim("batch", min=2, max=4096)

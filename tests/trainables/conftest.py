@@ -12,10 +12,21 @@ from lanewise.trainables.data.inputs import read_as
 from lanewise.trainables.data.source import load
 from lanewise.trainables.data.table import Table
 from lanewise.trainables.data.task import infer_task
+from lanewise.trainables.optim import OPTIMIZERS
 from lanewise.trainables.recipe import Recipe
 
 # importlib mode leaves sys.path alone: the helpers beside this file are found by name all the same.
 sys.path.append(str(Path(__file__).parent))
+
+from new_optimizer import RADAM
+
+
+@pytest.fixture(scope="module")
+def radam():
+    """An optimizer of one file and one row."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(OPTIMIZERS, "radam", RADAM)
+        yield
 
 
 @functools.cache

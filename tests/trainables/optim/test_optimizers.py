@@ -4,7 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from lanewise.trainables.config import complete
+from lanewise.reference import markdown
+from lanewise.schema import json_schema
+from lanewise.trainables.config import check, complete, is_adjustable
+from lanewise.trainables.errors import ConfigError
 from lanewise.trainables.optim import OPTIMIZERS
 from lanewise.trainables.optim import build as optimizers
 
@@ -17,7 +20,10 @@ TORCH = {
     "adamax": torch.optim.Adamax,
     "nadam": torch.optim.NAdam,
     "adamw": torch.optim.AdamW,
+    "radam": torch.optim.RAdam,  # see `new_optimizer`
 }
+pytestmark = pytest.mark.usefixtures("radam")
+
 CENTERED = {"alpha": 0.9, "momentum": 0.3, "centered": True}
 DECAYING = {"lr_decay": 0.1, "initial_accumulator_value": 0.2}
 # (options of ours, the same for torch)
@@ -32,6 +38,7 @@ VARIANTS = [
     ("adamax", {"beta1": 0.5, "eps": 1e-4}, {"betas": (0.5, 0.999), "eps": 1e-4}),
     ("nadam", {"momentum_decay": 0.1}, {"momentum_decay": 0.1}),
     ("adamw", {"weight_decay": 0.1}, {"weight_decay": 0.1}),
+    ("radam", {"beta2": 0.9}, {"betas": (0.9, 0.9)}),
 ]
 
 
@@ -105,6 +112,19 @@ def test_penalties_and_clipping(name):
     expected = train(model, plain, adjust)
     found = ours(name, {}, l1=l1, l2=l2, clip_norm=clip, clip_value=most)
     assert torch.allclose(found, expected, rtol=1e-7, atol=1e-10)
+
+
+def test_a_row_is_all_that_registers_one():
+    """Checked, completed, adjustable, in the schema and in the reference."""
+    check("mlp", {"optimizer": {"name": "radam", "beta1": 0.5}})
+    with pytest.raises(ConfigError, match=r"^optimizer.betas: radam has no option 'betas' \(beta1"):
+        check("mlp", {"optimizer": {"name": "radam", "betas": 0.5}})
+    assert complete("mlp", {"optimizer": "radam"})["optimizer"] == {
+        "name": "radam", "beta1": 0.9, "beta2": 0.999, "eps": 1e-8,
+    }  # fmt: skip
+    assert is_adjustable("gan", "critic_optimizer.radam.beta1")
+    assert "\n| `radam` | `beta1` `0.9`<br>" in markdown()
+    assert "radam" in json_schema()["properties"]["space"]["properties"]["optimizer"]["description"]
 
 
 def test_nothing_to_adjust_costs_nothing():

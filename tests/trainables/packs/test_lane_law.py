@@ -30,7 +30,7 @@ from lanewise.trainables.packs.pool import Pool
 from lanewise.trainables.training.streams import keep_mask, order, stream, torch_seed
 from lanewise.trainables.trial import open_trial
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "radam")
 
 EPOCHS = 4  # of five steps each
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
@@ -46,6 +46,7 @@ TORCH = {
     "adamax": torch.optim.Adamax,
     "nadam": torch.optim.NAdam,
     "adamw": torch.optim.AdamW,
+    "radam": torch.optim.RAdam,  # see `new_optimizer`
 }
 
 
@@ -459,10 +460,11 @@ OPTIONS = {
     "nadam": [{}, {"momentum_decay": 0.1}, {"momentum_decay": 0.0, "beta2": 0.9}, {"beta1": 0.5}],
     "adamw": [{}, {"amsgrad": True}, {"weight_decay": 0.1},
               {"weight_decay": 0.0, "beta1": 0.0, "beta2": 0.9}],
+    "radam": [{}, {"beta1": 0.5}, {"beta1": 0.0, "beta2": 0.5}, {"eps": 0.1}],
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", OPTIONS)
 def test_every_option_of_every_optimizer(recipe, name):
     """Padded, with l2, and with eps = 0, which no padding survives."""
     tried = {key for options in OPTIONS[name] for key in options}
@@ -840,7 +842,7 @@ def test_modules_through_many_random_histories(recipe, tmp_path, trials, history
 
 
 @needs_gpu
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", OPTIONS)
 def test_every_option_of_every_optimizer_on_a_gpu(recipe, name):
     shared = recipe("sklearn:wine", dtype="float64", device="cuda", epochs=EPOCHS)
     trials = [

@@ -15,7 +15,7 @@ from lanewise.trainables.packs.pool import Pool
 from lanewise.trainables.packs.stack import PARAM
 from lanewise.trainables.trial import open_trial
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "radam")
 
 
 def present(member, replica=0):
@@ -83,7 +83,7 @@ def test_replicas_are_lanes_and_their_mean_is_what_counts(recipe):
         assert ours == pytest.approx(theirs, rel=1e-6, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", [*OPTIMIZERS, "radam"])
 def test_a_checkpoint_goes_both_ways(recipe, tmp_path, name):
     shared = recipe("sklearn:wine", dtype="float64", epochs=4)
     config = {"hidden": [11], "optimizer": name, "dropout": 0.3, "norm": "batch", "batch_size": 32}

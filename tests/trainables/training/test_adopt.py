@@ -47,7 +47,8 @@ def packed(recipe, config, seed, path, adopt):
 
 
 @pytest.mark.parametrize("opened", [alone, packed])
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.usefixtures("radam")
+@pytest.mark.parametrize("name", [*OPTIMIZERS, "radam"])
 def test_weights_and_optimizer_are_the_sources_and_the_rest_its_own(recipe, tmp_path, opened, name):
     shared = recipe("sklearn:wine", epochs=6)
     config = {**CONFIG, "optimizer": name, "schedule": "plateau"}

@@ -103,7 +103,8 @@ NOISY = {"hidden": [16], "dropout": 0.3, "batch_size": 16, "l1": 1e-4, "clip_nor
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.usefixtures("radam")
+@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, "radam"])
 def test_resume_is_exact(recipe, tmp_path, optimizer, dtype):
     shared = recipe(seeds=2, dtype=dtype)
     options = {"name": "sgd", "momentum": 0.9} if optimizer == "sgd" else optimizer
