@@ -8,7 +8,7 @@ from typing import Any
 
 from lanewise.dashboards.digits import rows_of
 from lanewise.dashboards.grouping import FailureGroup, final_failures, group_failures
-from lanewise.dashboards.report.build import report_of
+from lanewise.dashboards.report.files import report_of
 from lanewise.dashboards.state import Cursor, mask, read_cursor, shown_uri
 from lanewise.dashboards.state import pending as pending_records
 from lanewise.dashboards.worth import corrected_of

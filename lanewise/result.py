@@ -140,7 +140,8 @@ class Result:
 
     def report(self) -> Path:
         """The HTML report of the sweep as it is now; it is built if it is missing."""
-        from lanewise.dashboards.report.build import build, report_of
+        from lanewise.dashboards.report.build import build
+        from lanewise.dashboards.report.files import report_of
 
         with self._view() as view:
             return report_of(view, self._home) or build(view, self._home)

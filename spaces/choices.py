@@ -1,4 +1,4 @@
-"""Choice: one of several options, which may have sub-spaces of their own."""
+"""What a choice does: one of several options, which may have sub-spaces of their own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from lanewise.spaces import form
-from lanewise.spaces.canonical import NAME, canonical, fixed, text_of, thawed
+from lanewise.spaces.canonical import NAME, canonical, text_of, thawed
 from lanewise.spaces.compounds import Group
 from lanewise.spaces.domain import Axis, Domain, Parameter, Trial, When, grid_size_at, total, varies
 from lanewise.spaces.errors import SpaceError, at, show
@@ -52,35 +51,16 @@ class Branch:
     named: bool = False
 
 
-@dataclass(frozen=True, eq=False)
-class Choice(Domain):
-    """One of several options, each as likely as the others.
+class Alternatives(Domain):
+    """One of several branches, each as likely as the others: a choice, however it is given.
 
-    If any option is given as a mapping, the values of the choice are mappings:
-    `Choice(["adam", {"sgd": {"momentum": Float(0, 0.99)}}])` gives `{"name": "adam"}` and
-    `{"name": "sgd", "momentum": 0.5}`. Otherwise they are the options themselves.
-
-    Args:
-        options: scalars, lists, or one-key mappings {name: sub-space}; the sub-space is a
-            mapping like a Space's, and may be empty or None.
-
-    Raises:
-        SpaceError: no options, the same one twice, or a bad sub-space.
+    If any branch has a name, the values are mappings with it: `{"name": "sgd", "momentum": 0.5}`.
     """
 
-    options: Sequence[Any]
-    branches: tuple[Branch, ...] = field(init=False, repr=False)
+    branches: tuple[Branch, ...]
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.options, list | tuple):
-            raise SpaceError(f"choice needs a list of options, got {show(self.options)}")
-        if not self.options:
-            raise SpaceError("choice has no options")
-        object.__setattr__(self, "branches", tuple(map(_branch, self.options)))
-        self._check_branches()
-        object.__setattr__(self, "options", tuple(map(self._option, self.branches)))
-
-    def _check_branches(self) -> None:
+    def check_branches(self) -> None:
+        """Raise SpaceError for one that is there twice, or cannot be told from the others."""
         if len(self._index) < len(self.branches):
             texts = [canonical(branch.value) for branch in self.branches]
             twice = next(text for text in texts if texts.count(text) > 1)
@@ -91,12 +71,6 @@ class Choice(Domain):
                     f"the list {canonical(branch.value)} cannot stand beside options with a "
                     "sub-space, which are chosen by name"
                 )
-
-    def _option(self, branch: Branch) -> Any:
-        # One form for one space: {adam: {}} and a bare adam beside {sgd: {…}} are the same.
-        if self.named and form.may_be_named(branch.value):
-            return {branch.value: branch.group.to_json()}
-        return thawed(branch.value)
 
     @cached_property
     def named(self) -> bool:
@@ -136,9 +110,6 @@ class Choice(Domain):
         groups = [branch.group for branch in self.branches]
         sometimes = len(groups) > 1 and any(varies(group) for group in groups)
         return sometimes or any(group.conditional for group in groups)
-
-    def to_json(self) -> dict[str, Any]:
-        return {"choice": [self._option(branch) for branch in self.branches]}
 
     def sample(self, rng: Generator) -> Any:
         branch = self.branches[int(rng.integers(len(self.branches)))]
@@ -200,17 +171,6 @@ class Choice(Domain):
 
     def _rest(self, value: Any) -> dict[str, Any]:
         return {k: v for k, v in value.items() if k != NAME} if self.named else {}
-
-
-def _branch(raw: object) -> Branch:
-    if not isinstance(raw, Mapping):
-        return Branch(fixed(raw, "an option"))
-    if len(raw) != 1:
-        raise SpaceError(
-            f"an option is a value, a list or one name with its sub-space, got {show(raw)}"
-        )
-    ((name, sub),) = raw.items()
-    return Branch(form.option_name(name), form.subspace(name, sub), named=True)
 
 
 def _distinct(values: Iterable[Any]) -> bool:

@@ -1,15 +1,14 @@
-"""Constant, Group and Repeat: a value, named domains side by side, and lists of varying length."""
+"""A value, named domains side by side, and what a list of varying length does."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from lanewise.spaces import form
 from lanewise.spaces.canonical import canonical, fixed, text_of, thawed
 from lanewise.spaces.domain import (
     Axis,
@@ -23,12 +22,10 @@ from lanewise.spaces.domain import (
     varies,
 )
 from lanewise.spaces.errors import SpaceError, at, show, unknown_key
-from lanewise.spaces.ranges import Int, integer
+from lanewise.spaces.ranges import Int
 
 if TYPE_CHECKING:
     from numpy.random import Generator
-
-MAX_TIMES = 1_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,28 +158,11 @@ class Group(Domain):
         return {key: domain.suggest(trial, _join(name, key)) for key, domain in self.entries}
 
 
-@dataclass(frozen=True, eq=False)
-class Repeat(Domain):
-    """A list whose elements are drawn independently from one domain.
+class Repetition(Domain):
+    """A list whose elements are drawn independently from one domain, however that is given."""
 
-    Args:
-        of: the elements' domain, or its JSON form.
-        times: the length, or (shortest, longest), every length as likely as the others.
-
-    Raises:
-        SpaceError: a bad length or domain.
-    """
-
-    of: Any
-    times: int | Sequence[int]
-    element: Domain = field(init=False, repr=False)
-    length: Int = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        with at("of"):
-            object.__setattr__(self, "element", form.domain(self.of))
-        with at("times"):
-            object.__setattr__(self, "length", _length(self.times))
+    element: Domain
+    length: Int
 
     @property
     def _lengths(self) -> range:
@@ -264,16 +244,6 @@ class Repeat(Domain):
     def suggest(self, trial: Trial, name: str) -> list[Any]:
         length = self.length.suggest(trial, f"{name}.times")
         return [self.element.suggest(trial, f"{name}.{i}") for i in range(length)]
-
-
-def _length(raw: object) -> Int:
-    bounds = raw if isinstance(raw, list | tuple) else [raw, raw]
-    if len(bounds) != 2:
-        raise SpaceError(f"must be a length or [shortest, longest], got {show(raw)}")
-    shortest, longest = (integer(bound, "a length") for bound in bounds)
-    if not 0 <= shortest <= longest <= MAX_TIMES:
-        raise SpaceError(f"needs 0 <= shortest <= longest <= {MAX_TIMES}, got {show(raw)}")
-    return Int(shortest, longest)
 
 
 def _digits(index: int, radices: Sequence[int]) -> list[int]:

@@ -1,4 +1,4 @@
-"""The JSON form of a space, as the sweep file holds it, read into domains.
+"""The JSON form of a space, as the sweep file holds it, read into domains; Choice and Repeat.
 
     {float: [a, b], log: true, step: s, grid: 5}    {int: [a, b], …}
     {choice: [adam, {sgd: {momentum: {float: [0, 0.99]}}}]}
@@ -6,23 +6,89 @@
     {constant: v}, or the bare value
     {sgd: {momentum: 0.9}}    a choice with this single option
 
-Domain objects may stand wherever a form may.
+Domain objects may stand wherever a form may. Choice and Repeat are here because they are given
+forms, and forms are read into them.
 """
 
-import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
-from lanewise.spaces.canonical import NAME
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lanewise.spaces.canonical import NAME, fixed, thawed
+from lanewise.spaces.choices import Alternatives, Branch
+from lanewise.spaces.compounds import Constant, Group, Repetition
 from lanewise.spaces.domain import Domain
 from lanewise.spaces.errors import SpaceError, at, nearest, show, unknown_key
-from lanewise.spaces.ranges import Float, Int
-
-if TYPE_CHECKING:
-    from lanewise.spaces.compounds import Group
+from lanewise.spaces.ranges import Float, Int, integer
 
 BESIDE = ("log", "step", "grid")
 VALID_NAME = re.compile(r"[A-Za-z0-9_-]+")
+MAX_TIMES = 1_000
+
+
+@dataclass(frozen=True, eq=False)
+class Choice(Alternatives):
+    """One of several options, each as likely as the others.
+
+    If any option is given as a mapping, the values of the choice are mappings:
+    `Choice(["adam", {"sgd": {"momentum": Float(0, 0.99)}}])` gives `{"name": "adam"}` and
+    `{"name": "sgd", "momentum": 0.5}`. Otherwise they are the options themselves.
+
+    Args:
+        options: scalars, lists, or one-key mappings {name: sub-space}; the sub-space is a
+            mapping like a Space's, and may be empty or None.
+
+    Raises:
+        SpaceError: no options, the same one twice, or a bad sub-space.
+    """
+
+    options: Sequence[Any]
+    branches: tuple[Branch, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.options, list | tuple):
+            raise SpaceError(f"choice needs a list of options, got {show(self.options)}")
+        if not self.options:
+            raise SpaceError("choice has no options")
+        object.__setattr__(self, "branches", tuple(map(_branch, self.options)))
+        self.check_branches()
+        object.__setattr__(self, "options", tuple(map(self._option, self.branches)))
+
+    def _option(self, branch: Branch) -> Any:
+        # One form for one space: {adam: {}} and a bare adam beside {sgd: {…}} are the same.
+        if self.named and _may_be_named(branch.value):
+            return {branch.value: branch.group.to_json()}
+        return thawed(branch.value)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"choice": [self._option(branch) for branch in self.branches]}
+
+
+@dataclass(frozen=True, eq=False)
+class Repeat(Repetition):
+    """A list whose elements are drawn independently from one domain.
+
+    Args:
+        of: the elements' domain, or its JSON form.
+        times: the length, or (shortest, longest), every length as likely as the others.
+
+    Raises:
+        SpaceError: a bad length or domain.
+    """
+
+    of: Any
+    times: int | Sequence[int]
+    element: Domain = field(init=False, repr=False)
+    length: Int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        with at("of"):
+            object.__setattr__(self, "element", domain(self.of))
+        with at("times"):
+            object.__setattr__(self, "length", _length(self.times))
 
 
 def domain(raw: object) -> Domain:
@@ -31,9 +97,6 @@ def domain(raw: object) -> Domain:
     Raises:
         SpaceError: a form that is not valid, with its path below this domain.
     """
-    from lanewise.spaces.choices import Choice  # these read their own parts with this module
-    from lanewise.spaces.compounds import Constant
-
     if isinstance(raw, Domain):
         return raw
     if not isinstance(raw, Mapping):
@@ -49,14 +112,12 @@ def domain(raw: object) -> Domain:
     raise _no_domain(raw)
 
 
-def group(raw: Mapping[Any, object]) -> "Group":
+def group(raw: Mapping[Any, object]) -> Group:
     """Return named domains from a mapping of names to forms.
 
     Raises:
         SpaceError: a bad name or a bad form.
     """
-    from lanewise.spaces.compounds import Group
-
     entries = []
     for name, form in raw.items():
         _check_name(name)
@@ -65,7 +126,18 @@ def group(raw: Mapping[Any, object]) -> "Group":
     return Group(tuple(entries))
 
 
-def option_name(name: object) -> str:
+def _branch(raw: object) -> Branch:
+    if not isinstance(raw, Mapping):
+        return Branch(fixed(raw, "an option"))
+    if len(raw) != 1:
+        raise SpaceError(
+            f"an option is a value, a list or one name with its sub-space, got {show(raw)}"
+        )
+    ((name, sub),) = raw.items()
+    return Branch(_option_name(name), _subspace(name, sub), named=True)
+
+
+def _option_name(name: object) -> str:
     """Return the name of an option with a sub-space, checked.
 
     Raises:
@@ -79,12 +151,12 @@ def option_name(name: object) -> str:
     return _check_name(name)
 
 
-def may_be_named(value: object) -> bool:
+def _may_be_named(value: object) -> bool:
     """Return whether an option's value may also be written {value: {}}."""
     return isinstance(value, str) and value not in READERS and bool(VALID_NAME.fullmatch(value))
 
 
-def subspace(name: str, raw: object) -> "Group":
+def _subspace(name: str, raw: object) -> Group:
     """Return the sub-space of the option `name`.
 
     Raises:
@@ -111,15 +183,11 @@ def _int(raw: Mapping[str, Any]) -> Domain:
 
 
 def _choice(raw: Mapping[str, Any]) -> Domain:
-    from lanewise.spaces.choices import Choice
-
     _check_keys(raw, "choice")
     return Choice(raw["choice"])
 
 
 def _repeat(raw: Mapping[str, Any]) -> Domain:
-    from lanewise.spaces.compounds import Repeat
-
     _check_keys(raw, "repeat")
     body = raw["repeat"]
     if not isinstance(body, Mapping):
@@ -132,8 +200,6 @@ def _repeat(raw: Mapping[str, Any]) -> Domain:
 
 
 def _constant(raw: Mapping[str, Any]) -> Domain:
-    from lanewise.spaces.compounds import Constant
-
     _check_keys(raw, "constant")
     return Constant(raw["constant"])
 
@@ -157,6 +223,16 @@ def _range(word: str, raw: Mapping[str, Any]) -> tuple[Any, Any]:
 
 def _log(raw: Mapping[str, Any]) -> Any:
     return False if raw.get("log") is None else raw["log"]
+
+
+def _length(raw: object) -> Int:
+    bounds = raw if isinstance(raw, list | tuple) else [raw, raw]
+    if len(bounds) != 2:
+        raise SpaceError(f"must be a length or [shortest, longest], got {show(raw)}")
+    shortest, longest = (integer(bound, "a length") for bound in bounds)
+    if not 0 <= shortest <= longest <= MAX_TIMES:
+        raise SpaceError(f"needs 0 <= shortest <= longest <= {MAX_TIMES}, got {show(raw)}")
+    return Int(shortest, longest)
 
 
 def _check_keys(raw: Mapping[str, Any], *allowed: str) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lanewise.spaces.canonical import canonical, thawed
-from lanewise.spaces.choices import Choice
-from lanewise.spaces.compounds import Constant, Group, Repeat
+from lanewise.spaces.compounds import Constant, Group
 from lanewise.spaces.domain import Domain
 from lanewise.spaces.errors import SpaceError, at
 from lanewise.spaces.flat import Scalar, flatten
+from lanewise.spaces.form import Choice, Repeat
 from lanewise.spaces.ranges import Range
 
 Flat = Mapping[str, Scalar]

@@ -7,7 +7,7 @@ import importlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -70,6 +70,41 @@ def test_arrows_between_folders_go_one_way(package: str) -> None:
         if name in PACKAGES and name not in allowed
     }
     assert not wrong
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(HOUSE).with_suffix("").parts
+    inside = parts if parts[0] == "lanewise" else ("lanewise", *parts)
+    return ".".join(inside).removesuffix(".__init__")
+
+
+def at_run_time(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes below one, also inside of functions, but not what only a type checker reads."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        yield child
+        yield from at_run_time(child)
+
+
+def arrows(path: Path, files: Collection[str]) -> Iterator[str]:
+    """The files of ours that a file imports."""
+    for node in at_run_time(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in files)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in files else node.module
+
+
+def test_no_circles_between_files() -> None:
+    paths = {module_name(path): path for package in PACKAGES for path in modules(package)}
+    left = {name: {*arrows(path, paths)} & paths.keys() for name, path in paths.items()}
+    assert left["lanewise.spaces.space"] > {"lanewise.spaces.form"}
+    while free := {name for name, others in left.items() if not others & left.keys()}:
+        left = {name: others for name, others in left.items() if name not in free}
+    assert not left, f"in a circle, or above one: {sorted(left)}"
 
 
 def test_data_is_prepared_without_torch_and_nothing_knows_of_packs_but_they_themselves() -> None:

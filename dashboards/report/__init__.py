@@ -2,6 +2,6 @@
 
 ``facts`` reads a sweep into plain values (with ``fit`` and ``advice``, which judge them);
 ``points``, ``importance``, ``figures`` and ``curves`` make Plotly's JSON; ``page`` makes the HTML;
-``build`` writes the file. The projector builds it in a process of its own
+``build`` writes the file, ``files`` knows where. The projector builds it in a process of its own
 (``python -m lanewise.dashboards.report``), after a sweep's last record was sent.
 """

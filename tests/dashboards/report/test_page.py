@@ -10,10 +10,11 @@ from html.parser import HTMLParser
 import pytest
 
 from lanewise.dashboards.digits import rows_of
-from lanewise.dashboards.report.build import build, report_of
+from lanewise.dashboards.report.build import build
 from lanewise.dashboards.report.curves import learning_figures
 from lanewise.dashboards.report.figure import ORANGE
 from lanewise.dashboards.report.figures import search_figures
+from lanewise.dashboards.report.files import report_of
 from lanewise.dashboards.report.page import breakable, embedded
 from lanewise.dashboards.report.parallel import MOST_LINES
 from lanewise.dashboards.report.points import points_of
