@@ -76,7 +76,9 @@ def recipe(name: str, dtype: str = "float32") -> Recipe:
         for fold in made.prepared.folds
     ]
     prepared = dataclasses.replace(made.prepared, folds=tuple(folds))
-    return dataclasses.replace(made, prepared=prepared, dtype=dtype, epochs=EPOCHS, threads=1)
+    return dataclasses.replace(
+        made, prepared=prepared, resampled=None, dtype=dtype, epochs=EPOCHS, threads=1
+    )
 
 
 @functools.cache
