@@ -243,6 +243,7 @@ class Lane:
     def __init__(self, pool: Breaking, config: Mapping[str, Any]) -> None:
         self.pool, self.config = pool, config
         self.rows: list[tuple[int, dict[str, float]]] = []
+        self.evaluated: dict[int, tuple[int, bytes]] = {}
 
     def save(self, path: Path) -> None:
         path.write_text(str(self.epoch))

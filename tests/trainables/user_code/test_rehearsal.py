@@ -317,7 +317,7 @@ class Unsayable(nn.Module):
         return self.body(x)
 
     def get_extra_state(self):
-        return {"f": print}
+        return {"f": len}
 
     def set_extra_state(self, state):
         return None
