@@ -38,7 +38,10 @@ _STREAMS = sa.Table(
 
 
 def write(connection: sa.Connection, sweep: str, evaluated: Sequence[Evaluated]) -> None:
-    """Adds evaluations that are not folded yet."""
+    """Adds evaluations that are not folded yet.
+
+    One that is there already is of a report that was dropped, broken as it was: it is done again.
+    """
     rows = [
         {
             "sweep": sweep,
@@ -50,7 +53,7 @@ def write(connection: sa.Connection, sweep: str, evaluated: Sequence[Evaluated])
         }
         for each in evaluated
     ]
-    connection.execute(_EVALUATIONS.insert(), rows)
+    connection.execute(_EVALUATIONS.insert().prefix_with("OR REPLACE"), rows)
 
 
 def read(connection: sa.Connection, sweep: str, *, folded: bool) -> list[Evaluated]:

@@ -26,6 +26,7 @@ from lanewise.search.core import events as ev
 from lanewise.search.core.events import EVENTS, Continue, Failure, Stop, decode, encode
 from lanewise.search.core.spec import Budget, Objective, Spec
 from lanewise.search.errors import JournalError, SearchError
+from lanewise.search.selection.evaluated import Evaluated
 from lanewise.search.store.home import Home
 from lanewise.search.store.journal import FORMAT, Journal
 from lanewise.search.store.view import find, open_view
@@ -603,3 +604,13 @@ journal.append(sys.argv[2], -1, [Launched(sys.argv[2], "digits", {}, {})])
     assert errors == [""] * 4
     with closing(Journal(path)) as journal:
         assert {launch.sweep for launch, _ in journal.launches()} == {"s0", "s1", "s2", "s3"}
+
+
+def test_an_evaluation_of_a_dropped_report_is_written_again(tmp_path: Path) -> None:
+    event = ev.Reported(0, ((1, {"loss": 1.0}),), Continue(3))
+    with closing(Home(tmp_path).journal(create=True)) as journal:
+        journal.append("s", -1, [event], [Evaluated(0, 1, 5, b"old")])
+        assert journal.truncate("s", -1) == 1
+        journal.append("s", -1, [event], [Evaluated(0, 1, 5, b"new")])
+        (stored,) = journal.evaluations("s", folded=False)
+        assert stored.body == b"new"
