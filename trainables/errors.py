@@ -2,8 +2,10 @@
 
 TrainableError (ValueError)      a user's mistake, found before or while a trial starts
 ├── DataError                    the data, its target, its split, or what is given to predict
+│   └── RowError                 one of the rows to predict, by its number and its column
 ├── ConfigError                  a hyperparameter, a metric, a setting
 └── ModelError                   a reference to user code, or what that code returns
+    └── ExportError              a model that cannot be exported, and where
 BadValue (RuntimeError)          one trial's loss or monitored metric is NaN or infinite
 CheckpointError (RuntimeError)   a checkpoint that cannot be read: start the trial again
 StopTrial (BaseException)        raised inside a user's train function to end it
@@ -35,12 +37,29 @@ class DataError(TrainableError):
     """The data, its target, its split, or what is given to predict."""
 
 
+class RowError(DataError):
+    """A row that cannot be read: `rows[3].city: message`.
+
+    row: its number, from 0; column: the name of the value, "" for the row itself.
+    """
+
+    def __init__(self, row: int, column: str, message: str) -> None:
+        super().__init__(f"rows[{row}].{column}" if column else f"rows[{row}]", message)
+        self.args = (row, column, message)  # so that the error survives pickling
+        self.row = row
+        self.column = column
+
+
 class ConfigError(TrainableError):
     """A hyperparameter, a metric or another setting."""
 
 
 class ModelError(TrainableError):
     """A reference to a user's code, or what that code returned."""
+
+
+class ExportError(ModelError):
+    """A model that cannot be exported."""
 
 
 class BadValue(RuntimeError):  # noqa: N818  (names of failures are words of the domain)

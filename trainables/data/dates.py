@@ -6,6 +6,8 @@ import itertools
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from datetime import time as time_of_day
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ TIMESTAMP = "timestamp"  # the format of a column that holds dates, not texts of
 _TWO = re.compile(
     r"(?P<a>\d{1,2})(?P<mark>[/.-])(?P<b>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})(?P<time>[T ].*)?"
 )
-_ISO = re.compile(r"\d{4}(?P<mark>[-/.])\d{1,2}(?P=mark)\d{1,2}(?P<time>[T ].*)?")
+_ISO = re.compile(r"(?P<day>\d{4}(?P<mark>[-/.])\d{1,2}(?P=mark)\d{1,2})(?P<time>[T ].*)?")
 
 
 @dataclass(frozen=True)
@@ -65,19 +67,20 @@ def find(values: Collection[str], order: str = "") -> Dates | None:
 
 
 def as_text(value: str, written: str) -> str | None:
-    """A date as a column's texts have it; None for what is no date, or more than the text says."""
-    import pandas as pd
+    """A date as a column's texts have it; None for what is no date, or more than the text says.
 
+    Imports no pandas: exported models read dates, too.
+    """
     if _shape(written).fullmatch(value):
         return value
     try:
         moment = _read(value, written)
-    except (ValueError, TypeError):
+        if written == TIMESTAMP:
+            return str(moment)
+        text = moment.strftime(written)
+        return text if datetime.strptime(text, written) == moment.replace(tzinfo=None) else None
+    except ValueError:
         return None
-    if written == TIMESTAMP:
-        return str(moment)
-    text = moment.strftime(written)
-    return text if pd.to_datetime(text, format=written) == moment.tz_localize(None) else None
 
 
 def moments(column: pd.Series[Any], order: str = "") -> tuple[pd.Series[Any], str]:
@@ -117,13 +120,14 @@ def _parsed(column: pd.Series[Any], values: Iterable[str], order: str) -> pd.Ser
     return pd.to_datetime(text, format="mixed", dayfirst=order == DAY, utc=True)
 
 
-def _read(value: str, written: str) -> pd.Timestamp:
+def _read(value: str, written: str) -> datetime:
     """In the column's own format, or as ISO 8601 has it."""
-    import pandas as pd
-
-    if written == TIMESTAMP or _ISO.fullmatch(value):
-        return pd.Timestamp(value)
-    return pd.to_datetime(value, format=written)
+    match = _ISO.fullmatch(value)
+    if match is None:
+        return datetime.strptime(value, written)  # no value is in the format TIMESTAMP
+    day = datetime.strptime(match["day"], f"%Y{match['mark']}%m{match['mark']}%d")
+    clock = (match["time"] or " 00:00").strip("T ")
+    return datetime.combine(day.date(), time_of_day.fromisoformat(clock))
 
 
 @cache

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -127,19 +127,34 @@ def _stacked(pictures: Sequence[Picture], shape: Sequence[int] | None, memory: i
 
 def _pixels(picture: Picture, shape: Sequence[int] | None) -> Array:
     """[C, H, W] of one file."""
+    try:
+        return pixels_of(picture.file, shape)
+    except DataError as error:
+        raise _bad(f"{picture.name} {error.message}") from None
+
+
+def pixels_of(file: Path | BinaryIO, shape: Sequence[int] | None) -> Array:
+    """[C, H, W] of one picture, uint8, or float32 where it has more than 8 bits.
+
+    Args:
+        shape: to which it is scaled, with 1 or 3 channels; None for its own.
+
+    Raises:
+        DataError: it is no picture.
+    """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of metadata, which is not read
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(picture.file, formats=FORMATS) as opened:
+            with Image.open(file, formats=FORMATS) as opened:
                 return _array(ImageOps.exif_transpose(opened), shape)
     except Exception as error:  # decoders have many types for bytes that they do not understand
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if isinstance(error, UnidentifiedImageError):
             why = f"its content is of none of these formats: {', '.join(FORMATS)}"
-        raise _bad(f"{picture.name} is no readable picture: {why}") from None
+        raise _bad(f"is no readable picture: {why}") from None
 
 
 def _array(image: PIL.Image.Image, shape: Sequence[int] | None) -> Array:

@@ -90,17 +90,14 @@ def _unrounded(read: Array, values: Sequence[Any]) -> Array:
 
 
 def is_categorical(column: Any) -> bool:
-    """Whether it is a pandas category."""
-    import pandas as pd
-
-    return isinstance(getattr(column, "dtype", None), pd.CategoricalDtype)
+    """Whether it is a pandas category. Imports no pandas: exported models are read without it."""
+    return type(getattr(column, "dtype", None)).__name__ == "CategoricalDtype"
 
 
 def is_text(column: Any) -> bool:
-    """Whether it is a pandas column of nothing but text and gaps."""
-    import pandas as pd
-
-    return isinstance(column, pd.Series) and isinstance(column.dtype, pd.StringDtype)
+    """Whether it is a pandas column of nothing but text and gaps. Imports no pandas."""
+    is_of_text = type(getattr(column, "dtype", None)).__name__ == "StringDtype"
+    return is_of_text and hasattr(column, "factorize")
 
 
 def is_number_type(kind: type) -> bool:

@@ -1,0 +1,140 @@
+"""What an exported model says about itself: model.json. No torch.
+
+model.onnx           of each replica an input "x0" … [N, *shape], an output "output0" … [N, outputs]
+preprocessing.json   what turns raw rows into these inputs, one entry a replica
+model.json           `About`, with a hash of every other file and of itself
+example.json         {"rows": [two raw rows]}
+card.md              for people, if promotion has written one
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from lanewise.trainables.data.task import Label
+from lanewise.trainables.errors import CheckpointError
+
+FORMAT = 1
+ABOUT, PREPROCESSING, NETWORK, EXAMPLE, CARD = (
+    "model.json",
+    "preprocessing.json",
+    "model.onnx",
+    "example.json",
+    "card.md",
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One value of a raw row.
+
+    type: "number", "category", "boolean", "date", "text", or the form of a whole example.
+    nullable: whether it may be null; example: a value as a client would send it.
+    """
+
+    name: str
+    type: str
+    nullable: bool = True
+    example: Any = None
+
+
+@dataclass(frozen=True)
+class About:
+    """An exported model.
+
+    form: of a raw row, see `rows`; shape: of an example; outputs: values of one replica.
+    classes: the labels in the order of the outputs; None where there are none.
+    window, horizon: of a forecasting, in rows; threshold: above which a row is an anomaly.
+    variant: how the network was made smaller ("float32" for not at all); metrics: of its best epoch
+    by their reported names, or as they were measured for the variant.
+    origin: the sweep's id and name, the trial, and the data with their hash, as far as known.
+    """
+
+    name: str
+    task: str
+    form: str
+    shape: tuple[int, ...]
+    outputs: int
+    columns: tuple[Column, ...]
+    classes: tuple[Label, ...] | None = None
+    window: int | None = None
+    horizon: int | None = None
+    threshold: float | None = None
+    variant: str = "float32"
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    version: int | None = None
+    alias: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> About:
+        known = {one.name: state[one.name] for one in fields(cls) if one.name in state}
+        columns = tuple(Column(**column) for column in state["columns"])
+        classes = state["classes"] and tuple(state["classes"])
+        return cls(
+            **{**known, "shape": tuple(state["shape"])} | {"columns": columns, "classes": classes}
+        )
+
+
+def write(about: About, folder: Path) -> None:
+    """model.json over all files that are in the folder by now."""
+    written = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != ABOUT)
+    told: dict[str, Any] = {"format": FORMAT, **about.to_json()}
+    told["files"] = {path.relative_to(folder).as_posix(): _digest(path) for path in written}
+    told["sha256"] = _own_digest(told)
+    (folder / ABOUT).write_text(json.dumps(told, indent=1), encoding="utf-8")
+
+
+def read(folder: Path) -> About:
+    """What model.json says, once each file's hash is known to be right.
+
+    Raises:
+        CheckpointError: it is no exported model, of a newer format, or a file is another one.
+    """
+    file = folder / ABOUT
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        written, hashes = int(told["format"]), dict(told["files"])
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder} is no exported model: it has no {ABOUT}") from None
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{file} is damaged: it is no JSON of an exported model") from error
+    if written > FORMAT:
+        message = f"written by a newer release (format {written}, this one reads {FORMAT})"
+        raise CheckpointError(f"{file}: {message}; upgrade lanewise")
+    if told.get("sha256") != _own_digest(told):
+        raise CheckpointError(f"{file} is damaged: its hash differs")
+    for name in (NETWORK, PREPROCESSING):
+        if name not in hashes:
+            raise CheckpointError(f"{folder} is no exported model: {ABOUT} names no {name}")
+    for name, digest in hashes.items():
+        _check(folder, name, digest)
+    return About.from_json(told)
+
+
+def _check(folder: Path, name: str, digest: str) -> None:
+    if ".." in Path(name).parts or Path(name).is_absolute():
+        raise CheckpointError(f"{folder / ABOUT} names a file outside of the folder: {name}")
+    if not (folder / name).is_file():
+        raise CheckpointError(f"{folder / name} is missing")
+    if _digest(folder / name) != digest:
+        raise CheckpointError(f"{folder / name} is damaged: its hash is not the one in {ABOUT}")
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _own_digest(told: Mapping[str, Any]) -> str:
+    """Of all that the JSON says but this."""
+    rest = {key: value for key, value in told.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
