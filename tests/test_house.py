@@ -26,7 +26,7 @@ MAY_IMPORT = {
 AT_HOME = {
     "ray": {"cluster"},
     "torch": {"trainables", "lanewise"},
-    "mlflow": {"dashboards"},
+    "mlflow": {"dashboards", "lanewise/registry"},
 }
 TORCH_FILES = {"lanewise/doctor.py"}  # says which devices there are
 
@@ -131,7 +131,8 @@ def test_heavy_libraries_stay_in_their_rooms(library: str) -> None:
         users = {user for user in users if not user.startswith("trainables/")}
         assert users <= TORCH_FILES
     else:
-        assert {user.partition("/")[0] for user in users} <= AT_HOME[library]
+        homes = tuple(f"{room}/" for room in AT_HOME[library])
+        assert not [user for user in users if not user.startswith(homes)]
 
 
 @pytest.mark.parametrize("room", PACKAGES[1:])
