@@ -39,6 +39,7 @@ from lanewise.options import (
     SweepArgument,
     TrackingOption,
 )
+from lanewise.registry.errors import RegistryError
 from lanewise.search.errors import JournalError, LockedError, SearchError
 from lanewise.search.plain import say, tolerate
 from lanewise.search.store.home import Home
@@ -79,7 +80,7 @@ def run(arguments: Sequence[str]) -> int:
         if error.__cause__ is not None:  # an exception in a user's own code: where it was raised
             say("".join(traceback.format_exception(error.__cause__)).rstrip())
         return complain(str(error), BAD_INPUT)
-    except (SweepFileError, SpaceError, SearchError) as error:
+    except (SweepFileError, SpaceError, SearchError, RegistryError) as error:
         return complain(str(error), BAD_INPUT)
     except NoModelError as error:
         return complain(str(error), NO_BEST)

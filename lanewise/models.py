@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lanewise.errors import NoModelError
 from lanewise.plan import file_of, has_own_code, recipe_of
-from lanewise.search.errors import SearchError
+from lanewise.registry.errors import RegistryError
+from lanewise.registry.names import is_reference, parse
+from lanewise.registry.opening import open_registry
+from lanewise.search.errors import SearchError, UnknownSweepError
 from lanewise.search.store.home import Home
 from lanewise.search.store.view import View, find, open_view
 from lanewise.trainables.errors import ModelError
@@ -21,12 +26,13 @@ from lanewise.trainables.user_code.contract import check_given
 from lanewise.trainables.user_code.source import source_of
 
 if TYPE_CHECKING:
+    from lanewise.registry.store import Located
     from lanewise.search.core.history import Trial
     from lanewise.trainables.checkpoints.trained import TrainedModel
+    from lanewise.trainables.export.runtime import ExportedModel
     from lanewise.trainables.recipe import Recipe
 
 Function = Callable[..., Any]
-REGISTRY = "models:/"
 
 
 def load(
@@ -39,7 +45,8 @@ def load(
     """A trained model, ready to predict.
 
     Args:
-        source: a bundle's folder (``model.save``), else a sweep by name or id.
+        source: a bundle's folder (``model.save``), a registered model (``NAME@ALIAS``,
+            ``models:/NAME/VERSION``), else a sweep by name or id.
         model: the function that builds a model of your own, or a reference to it; by default the
             one that it was trained with. Of a built-in model None.
         home: where the sweep is, else ``LANEWISE_HOME``, else ``./.lanewise``.
@@ -49,12 +56,14 @@ def load(
         CheckpointError: what is stored is missing, damaged or newer than this release.
         ModelError: the code of a model of your own is not to be found.
         LookupError: the sweep has no model. SearchError: there is no such sweep.
+        RegistryError: there is no such registered model, or version of it.
     """
     check_given(model, "model")
     text = str(source)
-    if text.startswith(REGISTRY):
-        message = f"{text}: this release has no registry of models"
-        raise ModelError("load", f"{message}; give a bundle's folder, or a sweep")
+    if is_reference(text):
+        if trial is not None:
+            raise ModelError("trial", f"{text} is a registered model, which is of one trial alone")
+        return _of_folder(_located(text, home, None).bundle, model)
     if _is_folder(source):
         if trial is not None:
             raise ModelError("trial", f"{text} is a bundle, which is of one trial alone")
@@ -65,6 +74,43 @@ def load(
         return model_of(open_view(journal, find(journal, text)), place, trial, model)
     finally:
         journal.close()
+
+
+def load_for_prediction(
+    source: str, *, home: Path | None, trial: int | None, tracking_uri: str | None
+) -> TrainedModel | ExportedModel:
+    """As `load`; a registered model as it was exported, if it was: then torch is not imported.
+
+    A name without an alias is a sweep's, where there is one, else a registered model's.
+    """
+    located = None if trial is not None else _registered(source, home, tracking_uri)
+    if located is None:
+        return load(source, home=home, trial=trial)
+    if located.exported is None:
+        return _of_folder(located.bundle, None)
+    from lanewise.trainables.export.runtime import ExportedModel
+
+    return ExportedModel.read(located.exported)
+
+
+def _registered(source: str, home: Path | None, tracking_uri: str | None) -> Located | None:
+    """The registered model that is meant; None where it is a sweep or a folder."""
+    if is_reference(source):
+        return _located(source, home, tracking_uri)
+    if _is_folder(source):
+        is_version = re.fullmatch(r"[^/]+/\d+", source) and not Path(source).exists()
+        return _located(source, home, tracking_uri) if is_version else None
+    try:
+        journal = Home.find(home).journal()
+        find(journal, source)
+    except UnknownSweepError:
+        with suppress(RegistryError):
+            return _located(source, home, tracking_uri)
+    return None  # an unknown one is explained where sweeps are
+
+
+def _located(text: str, home: str | Path | None, tracking_uri: str | None) -> Located:
+    return open_registry(Home.find(home), tracking_uri).resolve(parse(text))
 
 
 def _is_folder(source: str | Path) -> bool:

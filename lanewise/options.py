@@ -32,5 +32,9 @@ AddressOption = Annotated[
 TrackingOption = Annotated[
     str | None, typer.Option("--tracking-uri", help="an MLflow other than the home's own")
 ]
+RegistryOption = Annotated[
+    str | None,
+    typer.Option("--tracking-uri", help="the MLflow that knows the model [default: the home's]"),
+]
 Preference = Literal["smaller"]  # of the trials that are tied with the best
 QuietOption = Annotated[bool, typer.Option("--quiet", help="no progress")]

@@ -14,14 +14,17 @@ import typer
 
 from lanewise.errors import DONE
 from lanewise.looking import opened
-from lanewise.options import HomeOption, JsonOption, SweepArgument, TrialOption
-from lanewise.search.errors import SearchError
+from lanewise.options import HomeOption, JsonOption, RegistryOption, SweepArgument, TrialOption
 from lanewise.search.plain import say
 
 
 def predict(
     source: Annotated[
-        str, typer.Argument(metavar="SWEEP|FOLDER", help="a sweep, or a bundle's folder")
+        str,
+        typer.Argument(
+            metavar="SWEEP|FOLDER|NAME[@ALIAS]",
+            help="a sweep, a bundle's folder, or a registered model",
+        ),
     ],
     file: Annotated[
         Path, typer.Argument(help="rows: .csv, .parquet, .npy, or a folder of pictures")
@@ -34,21 +37,16 @@ def predict(
     ] = False,
     trial: TrialOption = None,
     home: HomeOption = None,
+    tracking_uri: RegistryOption = None,
 ) -> int:
-    """Predict rows of a file with a sweep's best model, as CSV."""
+    """Predict rows of a file with a sweep's best model or a registered one, as CSV."""
     with _warnings_said():
-        from lanewise.models import load
-        from lanewise.predicting import predicted
+        from lanewise.models import load_for_prediction
+        from lanewise.predicting import predict_rows
         from lanewise.trainables.data.new_rows import read_rows
 
-        model = load(source, home=home, trial=trial)
-        table = predicted(model, read_rows(file, model.preprocess[0]), proba=proba)
-    try:
-        table.to_csv(sys.stdout if out is None else out, index=False)
-    except OSError as error:
-        if out is None:
-            raise
-        raise SearchError(f"--out: {out}: {error.strerror or error}") from None
+        model = load_for_prediction(source, home=home, trial=trial, tracking_uri=tracking_uri)
+        predict_rows(model, read_rows(file, model.preprocess[0]), out, proba=proba)
     return DONE
 
 

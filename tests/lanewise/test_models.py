@@ -264,7 +264,7 @@ def test_code_that_has_changed_is_told(
 @pytest.mark.parametrize(
     ("source", "more", "words"),
     [
-        ("models:/digits@champion", {}, "has no registry of models; give a bundle's folder"),
+        ("digits@champion", {"trial": 3}, "is a registered model, which is of one trial alone"),
         ("bundle", {"trial": 3}, "bundle is a bundle, which is of one trial alone"),
         ("bundle", {"model": 3}, "model: a int was given"),
     ],

@@ -9,8 +9,9 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,6 +53,42 @@ def read_csv(file: Path, as_text: Iterable[str] = (), rows: int | None = None) -
     """
     import pandas as pd
 
+    with _opened_csv(file, as_text) as (text, written, options):
+        start = text.tell()
+        frame: pd.DataFrame = pd.read_csv(text, nrows=rows, low_memory=False, **options)
+        if rounded := [column for column in frame.columns if may_be_rounded(frame[column])]:
+            text.seek(start)
+            exactly = {**options, "dtype": str}
+            words = pd.read_csv(text, usecols=rounded, nrows=rows, **exactly)
+            frame = frame.assign(**dict(_whole(words)))
+        return _without_nothing(frame, written)
+
+
+def csv_chunks(file: Path, as_text: Iterable[str], rows: int) -> Iterator[pd.DataFrame]:
+    """As `read_csv`, so many rows at a time, for a model: whole numbers that floats do not tell
+    apart are not looked for, and a column's type is that of the chunk.
+    """
+    import pandas as pd
+
+    with (
+        _opened_csv(file, as_text) as (text, written, options),
+        pd.read_csv(text, chunksize=rows, low_memory=False, **options) as chunks,
+    ):
+        for chunk in chunks:
+            yield _without_nothing(chunk, written)
+
+
+@contextmanager
+def _opened_csv(
+    file: Path, as_text: Iterable[str]
+) -> Iterator[tuple[IO[str], list[str], dict[str, Any]]]:
+    """The text from its header on, the names there, and how pandas is to read it.
+
+    Raises:
+        DataError: what is read inside cannot be read.
+    """
+    import pandas as pd
+
     skipped = 0
     try:
         with opened(file) as (text, dialect), warnings.catch_warnings():
@@ -69,22 +106,7 @@ def read_csv(file: Path, as_text: Iterable[str] = (), rows: int | None = None) -
             check_names([name for name in written if name.strip()], file.name)
             wanted = set(as_text)
             kinds = {name: str for name in written if name.strip() in wanted}
-            frame: pd.DataFrame = pd.read_csv(
-                text, dtype=kinds, nrows=rows, low_memory=False, index_col=False, **options
-            )
-            if rounded := [column for column in frame.columns if may_be_rounded(frame[column])]:
-                text.seek(start)
-                words = pd.read_csv(
-                    text, dtype=str, usecols=rounded, nrows=rows, index_col=False, **options
-                )
-                frame = frame.assign(**dict(_whole(words)))
-        # A separator at the end of each line makes a column without a name or a value.
-        nothing = [
-            column
-            for column, name in zip(frame.columns, written, strict=True)
-            if not name.strip() and frame[column].isna().all()
-        ]
-        return frame.drop(columns=nothing)
+            yield text, written, {**options, "dtype": kinds, "index_col": False}
     except DataError:
         raise
     except pd.errors.EmptyDataError:
@@ -96,6 +118,16 @@ def read_csv(file: Path, as_text: Iterable[str] = (), rows: int | None = None) -
         # pandas counts lines from the header on.
         why = re.sub(r"(?<= line )\d+", lambda line: str(int(line[0]) + skipped), str(error))
         raise _bad(f"{file.name} is no readable CSV: {why}") from None
+
+
+def _without_nothing(frame: pd.DataFrame, written: Sequence[str]) -> pd.DataFrame:
+    """A separator at the end of each line makes a column without a name or a value."""
+    nothing = [
+        column
+        for column, name in zip(frame.columns, written, strict=True)
+        if not name.strip() and frame[column].isna().all()
+    ]
+    return frame.drop(columns=nothing)
 
 
 def _whole(words: pd.DataFrame) -> Iterator[tuple[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lanewise.trainables.data.columns import Columns, Request
-from lanewise.trainables.data.files import CSV_SUFFIXES, read_csv, read_parquet
+from lanewise.trainables.data.files import CSV_SUFFIXES, csv_chunks, read_csv, read_parquet
 from lanewise.trainables.data.ids import Ids
 from lanewise.trainables.data.images import find, load_images
 from lanewise.trainables.data.inputs import Inputs
@@ -28,29 +29,43 @@ class NewRows:
     names: tuple[str, ...] | None = None
 
 
-def read_rows(file: Path, fitted: Inputs) -> NewRows:
+def read_rows(file: Path, fitted: Inputs, rows: int = 8192) -> Iterator[NewRows]:
     """The rows of a CSV or Parquet file, of an array [N, …] in an .npy, of a folder of pictures.
+
+    Args:
+        rows: of a CSV file or an array so many are read at a time, and no more are in memory; but
+            of series, which are one whole, all.
 
     Raises:
         DataError: it is none of these, or not to be read.
     """
     try:
-        if file.is_dir():
-            return _pictures(file, fitted)
-        if not file.is_file():
-            raise DataError("", f"there is no file {file}")
-        name = file.name.lower()
-        if name.endswith(CSV_SUFFIXES):
-            return NewRows(_shaped(read_csv(file, _as_text(fitted)), fitted))
-        if name.endswith(".parquet"):
-            return NewRows(_shaped(read_parquet(file), fitted))
-        if name.endswith(".npy"):
-            return NewRows(np.load(file, allow_pickle=False))
+        yield from _read(file, fitted, rows)
     except ValueError as error:
         message = error.message if isinstance(error, DataError) else f"{file}: {error}"
         raise DataError("", message) from None
-    allowed = f"{', '.join(CSV_SUFFIXES)}, .parquet, .npy, or a folder of pictures"
-    raise DataError("", f"{file} is no file of rows ({allowed})")
+
+
+def _read(file: Path, fitted: Inputs, rows: int) -> Iterator[NewRows]:
+    name = file.name.lower()
+    if file.is_dir():
+        yield _pictures(file, fitted)
+    elif not file.is_file():
+        raise DataError("", f"there is no file {file}")
+    elif name.endswith(CSV_SUFFIXES) and isinstance(fitted, Scaling) and fitted.series:
+        yield NewRows(read_csv(file, _as_text(fitted)))
+    elif name.endswith(CSV_SUFFIXES):
+        for frame in csv_chunks(file, _as_text(fitted), rows):
+            yield NewRows(_shaped(frame, fitted))
+    elif name.endswith(".parquet"):
+        yield NewRows(_shaped(read_parquet(file), fitted))
+    elif name.endswith(".npy"):
+        array = np.load(file, allow_pickle=False, mmap_mode="r")
+        for first in range(0, max(1, len(array)), rows):
+            yield NewRows(np.asarray(array[first : first + rows]))
+    else:
+        allowed = f"{', '.join(CSV_SUFFIXES)}, .parquet, .npy, or a folder of pictures"
+        raise DataError("", f"{file} is no file of rows ({allowed})")
 
 
 def _as_text(fitted: Inputs) -> set[str]:

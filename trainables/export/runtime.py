@@ -78,6 +78,15 @@ class ExportedModel:
             raise ModelError("model", f"a {self.about.task} has no class probabilities")
         return predictions.probabilities(self.about, self.run(self._inputs(X)))
 
+    def labels(self, probabilities_NC: Array) -> Array:
+        """The most probable label of each row [N]."""
+        return predictions.labels(self.about, probabilities_NC)
+
+    def score_samples(self, X: Any) -> Array:
+        """How badly each row is reconstructed [N], as `TrainedModel.score_samples`."""
+        inputs = self._inputs(X)
+        return predictions.scores(self.run(inputs), inputs)
+
     def answers(self, given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Of each raw row, in JSON's own types: {"label", "probabilities": {label: p}} of classes,
         {"value"} of a regression, {"values"} of a forecast or a reconstruction, {"anomaly",
