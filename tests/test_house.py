@@ -27,6 +27,8 @@ AT_HOME = {
     "ray": {"cluster"},
     "torch": {"trainables", "lanewise"},
     "mlflow": {"dashboards", "lanewise/registry"},
+    "starlette": {"cluster/serving"},
+    "uvicorn": {"cluster/serving"},
 }
 TORCH_FILES = {"lanewise/doctor.py"}  # says which devices there are
 
