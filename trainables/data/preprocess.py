@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -142,19 +142,39 @@ class Preprocess(OneTarget):
         if isinstance(X, Table):
             return self._as_learned(X)
         given = named_columns(X, self.columns)
-        kinds = {kind.name: kind for kind in self.types}
-        names = tuple(number.name for number in self.numbers)
         found = [
-            read_numbers(column_of(given, name), kinds.get(name, ColumnType(name, NUMBER)))
-            for name in names
+            read_numbers(column_of(given, name), self._kinds.get(name, ColumnType(name, NUMBER)))
+            for name in self.numeric
         ]
+        if not found:
+            rows = len(column_of(given, self.categories[0].name))
+            return self.with_numbers(np.zeros((rows, 0)), given)
+        return self.with_numbers(np.stack(found, 1), given)
+
+    def with_numbers(self, x_ND: Array, given: Mapping[str, Any]) -> Table:
+        """A table of numbers that are read, and of categories that are not.
+
+        Args:
+            x_ND: float64, of the columns `numeric`; NaN where missing. given: the others by name.
+        """
         texts = {
-            name: read_texts(column_of(given, name), kinds.get(name, ColumnType(name, CATEGORY)))
-            for name in (category.name for category in self.categories)
+            category.name: read_texts(
+                column_of(given, category.name),
+                self._kinds.get(category.name, ColumnType(category.name, CATEGORY)),
+            )
+            for category in self.categories
         }
-        rows = len([*found, *texts.values()][0])
-        x_ND = np.stack(found, 1) if found else np.zeros((rows, 0))
-        return Table(x_ND, names, texts, self.columns, np.zeros(rows), "", types=self.types)
+        target = np.zeros(len(x_ND))
+        return Table(x_ND, self.numeric, texts, self.columns, target, "", types=self.types)
+
+    @cached_property
+    def numeric(self) -> tuple[str, ...]:
+        """The names of `numbers`."""
+        return tuple(number.name for number in self.numbers)
+
+    @cached_property
+    def _kinds(self) -> dict[str, ColumnType]:
+        return {kind.name: kind for kind in self.types}
 
     def unseen(self, table: Table) -> Iterator[str]:
         """Columns most of whose values are new, or some of whose are lost, a sentence each."""

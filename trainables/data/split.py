@@ -25,14 +25,11 @@ PARTS = ("training", "validation", "test")
 _PURPOSE = 1  # keeps this stream apart from others of the same seed
 
 
-Pairs = tuple[tuple[Array, Array], ...]  # a training and a validation part for each fold
-
-
 @dataclass(frozen=True, eq=False)
 class Split:
     """Row numbers, sorted: per fold its training and validation part, and the test part."""
 
-    folds: Pairs
+    folds: tuple[tuple[Array, Array], ...]
     test: Array
 
 
@@ -77,7 +74,7 @@ def split_rows(
         rest = split_rows(
             len(kept),
             None if codes is None else codes[kept],
-            split=without_test(split),
+            split=_without_test(split),
             folds=folds,
             seed=seed,
             groups=None if groups is None else groups[kept],
@@ -104,8 +101,7 @@ def split_rows(
     return Split(_folds(kept, strata, folds), np.sort(spread[train + val :]))
 
 
-def without_test(split: Sequence[float]) -> tuple[float, ...]:
-    """The shares of the rows outside the test part."""
+def _without_test(split: Sequence[float]) -> tuple[float, ...]:
     train = split[0] / (split[0] + split[1])
     return (train, 1 - train, 0.0)
 
@@ -166,7 +162,7 @@ def _spread(strata: Array, rng: np.random.Generator, parts: int) -> Array:
     return np.argsort(keys + 1e-9 * rng.random(len(keys)), kind="stable")
 
 
-def _folds(kept: Array, strata: Array, folds: int) -> Pairs:
+def _folds(kept: Array, strata: Array, folds: int) -> tuple[tuple[Array, Array], ...]:
     """Deal the rows, stratum by stratum, to the folds in turn: counts differ by at most one."""
     dealt = kept[np.argsort(strata[kept], kind="stable")]
     place = np.arange(len(dealt)) % folds

@@ -51,7 +51,7 @@ def answers(
         each = probabilities(about, outputs)
         names = [str(label) for label in about.classes]
         shares = [dict(zip(names, row, strict=True)) for row in as_json(each)]
-        said = as_json(labels(about, each))
+        said = [about.classes[best] for best in each.argmax(1).tolist()]  # as `labels`
         pairs = zip(said, shares, strict=True)
         return [{"label": label, "probabilities": shares} for label, shares in pairs]
     if about.task == "anomaly":
@@ -110,6 +110,8 @@ def _sigmoid(output_N1: Array) -> Array:
 def as_json(value: Any) -> Any:
     """NumPy's values as Python's, and what is missing as None."""
     if isinstance(value, np.ndarray):
+        if value.dtype.kind == "f" and np.isfinite(value).all():
+            return value.tolist()
         return [as_json(one) for one in value]
     if isinstance(value, np.generic):
         value = value.item()

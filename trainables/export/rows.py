@@ -29,7 +29,7 @@ from lanewise.trainables.data.names import clean
 from lanewise.trainables.data.preprocess import Preprocess
 from lanewise.trainables.data.scaling import Scaling
 from lanewise.trainables.data.series import last_window
-from lanewise.trainables.data.table import Array
+from lanewise.trainables.data.table import Array, Table
 from lanewise.trainables.data.tokens import Tokens
 from lanewise.trainables.data.types import NUMBER, ColumnType
 from lanewise.trainables.data.values import read_numbers
@@ -37,6 +37,7 @@ from lanewise.trainables.errors import DataError, RowError, listing, nearest
 
 Row = Mapping[str, Any]
 _SINGLE = (str, int, float, bool, type(None))
+_NUMBERS = {int, float, type(None)}
 _BLOCKS = {1: "values", 2: "sequence", 3: "image"}  # by the number of dimensions of an example
 
 
@@ -74,6 +75,8 @@ def read(rows: Sequence[Row], fitted: Inputs) -> Any:
     if isinstance(fitted, Scaling):
         examples = [_example(row, number, fitted) for number, row in enumerate(rows)]
         return np.stack(examples) if examples else np.zeros((0, *fitted.shape))
+    if isinstance(fitted, Preprocess) and (table := _plain(rows, fitted)) is not None:
+        return table
     columns = _columns(rows, names_of(fitted))
     try:
         return _read(columns, fitted)
@@ -84,17 +87,23 @@ def read(rows: Sequence[Row], fitted: Inputs) -> Any:
 
 
 def _read(columns: Mapping[str, list[Any]], fitted: Inputs) -> Any:
-    if not isinstance(fitted, Preprocess):
-        return columns
-    numeric = {number.name for number in fitted.numbers}
-    return fitted.read({n: _quick(v) if n in numeric else v for n, v in columns.items()})
+    return fitted.read(columns) if isinstance(fitted, Preprocess) else columns
 
 
-def _quick(values: list[Any]) -> Any:
-    """Numbers and nothing else as an array, which is read at once."""
-    if set(map(type, values)) <= {int, float, type(None)}:
-        return np.array(values, np.float64)
-    return values
+def _plain(rows: Sequence[Row], fitted: Preprocess) -> Table | None:
+    """All numbers at once, where they are numbers or null; None if any row needs a closer look."""
+    try:
+        numbers = [[row[name] for name in fitted.numeric] for row in rows]
+        others = {each.name: [row[each.name] for row in rows] for each in fitted.categories}
+        if not {type(value) for row in numbers for value in row} <= _NUMBERS:
+            return None
+        if not all(isinstance(value, _SINGLE) for column in others.values() for value in column):
+            return None
+        x_ND = np.array(numbers, np.float64).reshape(len(rows), len(fitted.numeric))
+    except (KeyError, TypeError, OverflowError):
+        return None
+    x_ND[np.isinf(x_ND)] = np.nan  # as everywhere, an infinity is a missing value
+    return fitted.with_numbers(x_ND, others)
 
 
 def _columns(rows: Sequence[Row], names: Sequence[str]) -> dict[str, list[Any]]:
