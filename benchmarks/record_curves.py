@@ -152,11 +152,11 @@ class Workload:
 
     @torch.no_grad()
     def scores(self, pack: Pack, epoch: Epoch) -> list[float]:
-        output_KNC = epoch.outputs(self.x_test)
+        output_KNC = epoch.outputs([self.x_test])
         y_KN = self.y_test.expand(epoch.count, *self.y_test.shape)
         assert self.plan.prepared is not None
         score = scores_of(self.plan.prepared.info.task)[self.metric]
-        found: list[float] = score(output_KNC, y_KN, pack.data.folds[0].scale).tolist()
+        found: list[float] = score(output_KNC, y_KN, epoch.lanes[0].data.scale).tolist()
         return found
 
     def curves(self, configs: Sequence[Config], val: Values, test: Values) -> Curves:

@@ -17,7 +17,15 @@ FILES = ("csv", "parquet", "npz", "npy", "images", "text", "series")
 NOT_FILES = ("sklearn", "python")
 LONGEST_NAME = 500  # MLflow's limit
 DIGITS = 8  # of a digest, as MLflow's own have
-_CUT = ("split", "group", "order", "folds", "stratify", "anomaly")  # which rows a part gets
+_CUT = (
+    "split",
+    "group",
+    "order",
+    "folds",
+    "stratify",
+    "anomaly",
+    "reshuffle",
+)  # which rows a part gets
 ROLES = {"train": "training", "val": "validation", "test": "test"}
 
 
@@ -46,7 +54,7 @@ def datasets(data: Mapping[str, Any], base: str, seed: int) -> tuple[Dataset, ..
 def _datasets(data: Mapping[str, Any], base: str, seed: int) -> Iterator[Dataset]:
     cut = {key: data[key] for key in _CUT if data.get(key)} | {"seed": seed}
     parts = dict(data.get("parts") or {"train": data.get("rows")})
-    if "folds" in data:
+    if "folds" in data or "reshuffle" in data:
         # All rows but those of the test part train and validate in turn.
         parts = {"train": parts["train"] + parts["val"], "test": parts["test"]}
     for part, rows in parts.items():

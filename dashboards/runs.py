@@ -103,7 +103,8 @@ def sweep_params(launch: Launched, spec: Spec) -> dict[str, str]:
 def data_tags(launch: Launched) -> dict[str, str]:
     """What is known of the data, as tags."""
     data = launch.details.get("data") or {}
-    return {f"lanewise.data.{key}": str(data[key]) for key in ("source", "hash") if key in data}
+    found = {f"lanewise.data.{key}": str(data[key]) for key in ("source", "hash") if key in data}
+    return found | ({"lanewise.reshuffle": "true"} if data.get("reshuffle") else {})
 
 
 def note_tags(notes: Mapping[str, str]) -> dict[str, str]:

@@ -84,6 +84,8 @@ class Plan:
         """The validation rows by which the best score is corrected; or why it cannot be."""
         if self.prepared is None:
             return "a training function reports no values of rows"
+        if self.file.reshuffle:
+            return "with reshuffle each trial has validation rows of its own (best --verify tells)"
         return resampled(self.prepared, self.file.objective.metric, self.file.seeds)
 
     def recipe(self) -> Recipe:
@@ -150,6 +152,7 @@ def make_plan(
     scheduler = make_scheduler(spec)
     _check_configs(file, spec)
     _check_mutated(file, scheduler)
+    _check_reshuffled(file, scheduler)
     prepared = _prepare(file, base)
     if prepared is not None:
         _check_data(file, spec, prepared.info)
@@ -318,6 +321,25 @@ def _check_mutated(file: SweepFile, scheduler: Scheduler) -> None:
             )
 
 
+def _check_reshuffled(file: SweepFile, scheduler: Scheduler) -> None:
+    """Whether each trial can have parts of its own."""
+    data = file.data
+    reason = ""
+    if not file.reshuffle:
+        return
+    if data is None or file.train is not None:
+        reason = "a training function brings its own data"
+    elif data.validation is not None:
+        reason = "data.validation has rows of its own"
+    elif data.order is not None or data.series is not None:
+        reason = "the parts follow each other in time"
+    elif hasattr(scheduler, "mutate"):
+        (word,) = file.scheduler
+        reason = f"{word} copies weights, which have learned from other trials' validation rows"
+    if reason:
+        raise SweepFileError(f"reshuffle: true is not possible: {reason}; leave it out")
+
+
 def _check_configs(file: SweepFile, spec: Spec) -> None:
     """Tries the corners of the space on what the model accepts."""
     model = file.model_name
@@ -417,6 +439,7 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
         anomalies=data.anomalies,
         stratify=data.stratify,
         test_seed=data.test_seed,
+        reshuffle=file.reshuffle,
     )
     told = check_defined(metric, file.metrics, prepared)
     return replace(prepared, notes=(*filter(None, [sources.note]), *prepared.notes, *told))

@@ -73,6 +73,9 @@ class SweepFile(Section):
     metrics: list[str] = Field([], description="further metrics to report")
     folds: Count = Field(1, description="k-fold cross-validation within each trial")
     seeds: Count = Field(1, description="repetitions of each trial with other seeds")
+    reshuffle: bool = Field(
+        False, description="whether each trial gets training and validation rows of its own"
+    )
     start: list[dict[str, Any]] = Field([], description="configurations to try first")
     # A word of Python's, so that no line of code can declare or read it.
     __annotations__["from"] = "str | list[str]"

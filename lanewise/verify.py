@@ -217,7 +217,7 @@ def _constants(
 ) -> dict[str, Any]:
     """The sweep file of the verification. A training function's repetitions are trials."""
     body = sweepfile.to_json(file)
-    for key in ("from", "constraints"):
+    for key in ("from", "constraints", "reshuffle"):
         body.pop(key, None)
     copies = request.seeds if file.train is not None else 1
     if file.data is not None and not file.data.order and not file.data.series:

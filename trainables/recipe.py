@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from lanewise.trainables.data.dataset import Prepared
 from lanewise.trainables.errors import ConfigError, ModelError, listing, nearest
 from lanewise.trainables.metrics.resampling import Resampled
 from lanewise.trainables.models import MODELS
+from lanewise.trainables.training.streams import torch_seed
 from lanewise.trainables.user_code.contract import check_call
 from lanewise.trainables.user_code.references import is_reference, locate, resolve
 
@@ -66,6 +67,12 @@ class Recipe:
     device: str = "cpu"
     dtype: str = "float32"
     resampled: Resampled | None = field(default=None, repr=False)
+
+    def of_trial(self, seed: int) -> Recipe:
+        """The recipe of a trial with this seed: with its own split, where each has one."""
+        if self.prepared is None or self.prepared.redraw is None:
+            return self
+        return replace(self, prepared=self.prepared.redrawn(torch_seed(seed, 0, "split", 0)))
 
 
 def check_model(model: str, base: str | Path) -> None:

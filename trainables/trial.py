@@ -47,4 +47,4 @@ def open_trial(
     check_together(recipe.model, merged)
     from lanewise.trainables.training.model_trial import ModelTrial
 
-    return ModelTrial(recipe, merged, seed, checkpoint, adopt)
+    return ModelTrial(recipe.of_trial(seed), merged, seed, checkpoint, adopt)

@@ -256,7 +256,7 @@ class TrainedModel:
         if self.recipe.prepared is None:
             raise DataError("data", "evaluation needs the data that the model was trained on")
         with threads(self.recipe.threads):  # as in training, to the last bit
-            return evaluate(self.modules, self.recipe, self._loss, parts)
+            return evaluate(self.modules, self.recipe.of_trial(self.seed), self._loss, parts)
 
     def score(self, table: Rows, names: Sequence[str] = ("loss",)) -> dict[str, float]:
         """Replicas' mean of "loss", "accuracy", "r2" … on other rows, such as the test part.

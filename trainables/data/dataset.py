@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lanewise.trainables.data.baselines import baseline_notes, of_series
 from lanewise.trainables.data.dependence import clusters
 from lanewise.trainables.data.info import Info as Info
-from lanewise.trainables.data.inputs import TABLE, Inputs, Reading, alike, fit
+from lanewise.trainables.data.inputs import TABLE, Inputs, Reading, alike, as_wide_as, fit
 from lanewise.trainables.data.notes import notes
 from lanewise.trainables.data.parts import Part, blamed
 from lanewise.trainables.data.preprocess import Preprocess
+from lanewise.trainables.data.redraw import Redraw
 from lanewise.trainables.data.split import DEFAULT, Split, split_rows
 from lanewise.trainables.data.strata import strata_of
 from lanewise.trainables.data.table import Array, Rows, Table, identity
@@ -54,10 +55,20 @@ class Prepared:
     test: Rows | None
     notes: tuple[str, ...] = ()
     clusters: tuple[Array, ...] = ()
+    redraw: Redraw | None = field(default=None, repr=False)
 
     def for_trials(self) -> Prepared:
         """The same without the test part: what executors get."""
         return replace(self, test=None)
+
+    def redrawn(self, seed: int) -> Prepared:
+        """The same with parts that this seed has drawn; see `redraw`."""
+        assert self.redraw is not None
+        table, targets, made = self.redraw.table, self.redraw.targets, []
+        for train, val in self.redraw.draw(seed):
+            fitted = self.redraw.fit(table.take(train))
+            made.append(_fold(table, targets, fitted, train, targets.part(table.take(val), fitted)))
+        return replace(self, folds=tuple(made))
 
 
 def prepare(
@@ -74,6 +85,7 @@ def prepare(
     stratify: str | None = None,
     test_seed: int | None = None,
     parts: Split | None = None,
+    reshuffle: bool = False,
 ) -> Prepared:
     """Split `table` and preprocess each fold by its own training part.
 
@@ -85,12 +97,14 @@ def prepare(
         anomalies: labels whose rows no model trains on, for the task anomaly.
         stratify: a column of whose values, instead of the target's, parts get alike shares.
         parts: the row numbers of each part, where they are known; nothing is split then.
+        reshuffle: whether each trial draws parts of its own; these are an example then.
     """
     own = own or {}
     targets = Targets.of(table, task, anomalies, [part.table for part in own.values()])
+    codes = strata_of(table, stratify) if stratify else targets.strata(table)
     parts = parts or split_rows(
         len(table),
-        strata_of(table, stratify) if stratify else targets.strata(table),
+        codes,
         split=split,
         folds=folds,
         seed=seed,
@@ -100,16 +114,15 @@ def prepare(
         test_seed=test_seed,
     )
     pairs = [(targets.to_learn_from(table, train), val) for train, val in parts.folds]
-    scaled = task in ("regression", "forecasting")
-    fits = alike([fit(table.take(train), reading, regression=scaled) for train, _ in pairs])
+    redraw = Redraw.of(table, parts, codes, split, targets, reading) if reshuffle else None
+    learned = [fit(table.take(train), reading, regression=targets.is_scaled) for train, _ in pairs]
+    fits = [as_wide_as(each, redraw.like) for each in learned] if redraw else alike(learned)
     # The test part as well, and thrown away: a mistake in it must show before the sweep.
     encoded = {name: _encoded(part, name, targets, fits[0]) for name, part in own.items()}
     made = []
     for (train, val), fitted in zip(pairs, fits, strict=True):
-        training = targets.part(table.take(train), fitted)
         validation = encoded.get("validation") or targets.part(table.take(val), fitted)
-        targets.check_validation(validation[1])
-        made.append(Fold(*training, *validation, fitted))
+        made.append(_fold(table, targets, fitted, train, validation))
     test = table.take(parts.test) if len(parts.test) else None
     test = own["test"].table if "test" in own else test
     cut = Split(tuple(pairs), parts.test)
@@ -118,16 +131,32 @@ def prepare(
         about["folds"] = folds
     if stratify:
         about["stratify"] = stratify
+    if reshuffle:
+        about["reshuffle"] = True
     if targets.anomalies:
         about["anomaly"] = list(targets.anomalies)
     own_rows = [own["validation"].table] if "validation" in own else []
     about |= of_series(own_rows or [table.take(val) for _, val in pairs])
     info = targets.info(made, reading)
+    if redraw:  # no two trials need to have seen the same categories
+        info = replace(info, one_hot=())
     told = notes(table, fits[0], {name: part.table for name, part in own.items()})
     told += _unseen(table, parts, fits[0], own)
     told += targets.notes(len(parts.folds[0][0]) - len(pairs[0][0]))
     alike_rows = tuple(_clusters(table, val, own) for _, val in pairs)
-    return Prepared(tuple(made), info, about, test, (*told, *baseline_notes(about)), alike_rows)
+    told += baseline_notes(about)
+    return Prepared(tuple(made), info, about, test, tuple(told), alike_rows, redraw)
+
+
+def _fold(
+    table: Rows,
+    targets: Targets,
+    fitted: Inputs,
+    train: Array,
+    validation: tuple[Array | Unread, Array],
+) -> Fold:
+    targets.check_validation(validation[1])
+    return Fold(*targets.part(table.take(train), fitted), *validation, fitted)
 
 
 def _clusters(table: Rows, val: Array, own: Mapping[str, Part]) -> Array:

@@ -186,6 +186,17 @@ def alike(fits: Sequence[Inputs]) -> list[Inputs]:
     return [fitted.widened(width) for fitted in tables]
 
 
+def as_wide_as(fitted: Inputs, like: Inputs) -> Inputs:
+    """The same with inputs of the shape of another's, which was learned from more rows."""
+    if isinstance(fitted, Ids) and isinstance(like, Ids):
+        return fitted.widened(like.vocabulary)
+    if isinstance(fitted, Tokens) and isinstance(like, Tokens):
+        return fitted.widened(like.vocabulary, like.length)
+    if isinstance(fitted, Preprocess) and isinstance(like, Preprocess):
+        return fitted.widened(like.width)
+    return fitted
+
+
 def from_json(text: str) -> Inputs:
     """What `to_json` wrote."""
     return _READERS[json.loads(text).get("form", "table")](text)

@@ -25,11 +25,14 @@ PARTS = ("training", "validation", "test")
 _PURPOSE = 1  # keeps this stream apart from others of the same seed
 
 
+Pairs = tuple[tuple[Array, Array], ...]  # a training and a validation part for each fold
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """Row numbers, sorted: per fold its training and validation part, and the test part."""
 
-    folds: tuple[tuple[Array, Array], ...]
+    folds: Pairs
     test: Array
 
 
@@ -74,7 +77,7 @@ def split_rows(
         rest = split_rows(
             len(kept),
             None if codes is None else codes[kept],
-            split=_without_test(split),
+            split=without_test(split),
             folds=folds,
             seed=seed,
             groups=None if groups is None else groups[kept],
@@ -101,7 +104,8 @@ def split_rows(
     return Split(_folds(kept, strata, folds), np.sort(spread[train + val :]))
 
 
-def _without_test(split: Sequence[float]) -> tuple[float, ...]:
+def without_test(split: Sequence[float]) -> tuple[float, ...]:
+    """The shares of the rows outside the test part."""
     train = split[0] / (split[0] + split[1])
     return (train, 1 - train, 0.0)
 
@@ -162,7 +166,7 @@ def _spread(strata: Array, rng: np.random.Generator, parts: int) -> Array:
     return np.argsort(keys + 1e-9 * rng.random(len(keys)), kind="stable")
 
 
-def _folds(kept: Array, strata: Array, folds: int) -> tuple[tuple[Array, Array], ...]:
+def _folds(kept: Array, strata: Array, folds: int) -> Pairs:
     """Deal the rows, stratum by stratum, to the folds in turn: counts differ by at most one."""
     dealt = kept[np.argsort(strata[kept], kind="stable")]
     place = np.arange(len(dealt)) % folds

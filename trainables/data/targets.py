@@ -57,6 +57,11 @@ class Targets:
             raise DataError("data.anomaly", f"{message} ({known})")
         return cls(task, anomalies=tuple(anomalies))
 
+    @property
+    def is_scaled(self) -> bool:
+        """Whether what is learned from the training rows has to do with the target, too."""
+        return self.task in ("regression", "forecasting")
+
     def strata(self, rows: Rows) -> Array | None:
         """Codes that parts shall have alike shares of; None for none."""
         if self.classes is not None:

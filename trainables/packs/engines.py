@@ -40,12 +40,13 @@ class Bound(Protocol):
         masks: Mapping[int, Tensor],
         *,
         is_training: bool,
+        is_shared: bool = False,
         extra: Watched | None,
     ) -> Tensor:
         """Outputs [K, B, C].
 
         params: [K, …], in order; buffers: [K, …], by name, which training may change in place.
-        x: [K, B, …], or [B, …] for the same rows in every lane.
+        x: [K, B, …], or, if it is shared, [B, …] for the same rows in every lane.
         masks: [K, …] by a slot's key.
         extra: gets Σ|a| over the activations of each lane, and what its terms add, [K].
         """
@@ -115,9 +116,10 @@ class _BoundProgram:
         masks: Mapping[int, Tensor],
         *,
         is_training: bool,
+        is_shared: bool = False,
         extra: Watched | None,
     ) -> Tensor:
-        if not is_training:  # the same rows for all
+        if is_shared:
             x = x.expand(len(params[0]), *x.shape)
         return run(self.ops, x, self.running(params, buffers, masks, is_training, extra))
 
@@ -221,10 +223,10 @@ class VmapEngine:
         masks: Mapping[int, Tensor],
         *,
         is_training: bool,
+        is_shared: bool = False,
         extra: Watched | None,
     ) -> Tensor:
         named = {**dict(zip(self.names, params, strict=True)), **buffers}
-        is_shared = not is_training
         if is_shared:
             x = x.clone()  # the data is shared by all trials, and a module may work in place on it
 

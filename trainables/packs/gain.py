@@ -13,8 +13,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from torch import Tensor
+
+from lanewise.trainables.packs.data import join_folds
 from lanewise.trainables.packs.lane import Lane
-from lanewise.trainables.packs.pack import Epoch, Pack, join_folds
+from lanewise.trainables.packs.pack import Epoch, Pack
 from lanewise.trainables.training.replica import Replica
 from lanewise.trainables.training.unit import Unit
 
@@ -85,7 +88,7 @@ def _fastest(alone: Callable[[], object], *packed: Callable[[], object]) -> list
     return seconds
 
 
-def room_for(lane: Lane, device: str) -> int:
+def room_for(lane: Lane, device: str, *, has_own_data: bool = False) -> int:
     """How many lanes like this one memory has room for.
 
     A lane has its parameters, their gradients and states (as `stack` keeps them, and once more in
@@ -97,6 +100,9 @@ def room_for(lane: Lane, device: str) -> int:
     if lane.program:
         values = max(lane.batch_sizes) * sum(lane.program.widths)
     bytes_each = 2 * lane.parked.rows.nbytes + 4 * values * item
+    if has_own_data:
+        data = (lane.data.x_train, lane.data.x_val)
+        bytes_each += sum(x.nbytes for x in data if isinstance(x, Tensor))
     return max(1, int(_MEMORY * _free(device) / bytes_each))
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,14 +23,14 @@ from lanewise.trainables.metrics.names import complete_loss, of_weights, reporte
 from lanewise.trainables.metrics.row_values import row_values
 from lanewise.trainables.metrics.scores import scores_of
 from lanewise.trainables.optim.optimizer_type import Step
+from lanewise.trainables.packs.data import Data, Scored
 from lanewise.trainables.packs.engines import Engine, ProgramEngine, VmapEngine
 from lanewise.trainables.packs.lane import Lane, class_weight_rows, first_line, weight_places
 from lanewise.trainables.packs.program import stack_shapes, stack_widths
 from lanewise.trainables.packs.stack import PARAM, Shapes, Stack
 from lanewise.trainables.recipe import Recipe
 from lanewise.trainables.training.penalties import Watched, has_terms
-from lanewise.trainables.training.streamed import Features, chunks, joined, rows_of
-from lanewise.trainables.training.tensors import FoldTensors
+from lanewise.trainables.training.streamed import Features, chunks
 
 SLACK = 1.5  # the most parameters of a stack for one of a lane's own
 MOST = 32  # lanes of one pack: with more, the others' decisions are not awaited while one trains
@@ -40,36 +39,12 @@ _GATHER = 1 << 22  # values of inputs copied at once, for several steps
 _EVALUATE = 1 << 16  # rows of all lanes together in a forward pass of an evaluation
 
 
-@dataclass(frozen=True, eq=False)
-class Data:
-    """The training rows of all folds one after the other, so that lanes may differ in theirs.
-
-    first: the row with which each fold begins; w: the weight of each row, None for 1.
-    """
-
-    x: Features
-    y: Tensor
-    first: tuple[int, ...]
-    folds: tuple[FoldTensors, ...]
-    w: Tensor | None = None
-
-
-def join_folds(folds: tuple[FoldTensors, ...]) -> Data:
-    if len(folds) == 1:
-        return Data(folds[0].x_train, folds[0].y_train, (0,), folds, folds[0].w_train)
-    first = np.cumsum([0, *(len(fold.x_train) for fold in folds)])
-    x = joined([fold.x_train for fold in folds])
-    y, weights = torch.cat([fold.y_train for fold in folds]), [fold.w_train for fold in folds]
-    known = [each for each in weights if each is not None]
-    return Data(x, y, tuple(map(int, first)), folds, torch.cat(known) if known else None)
-
-
 class Pack:
     """Lanes that compute the same, in one stack. A `pool.Group`, but for the trials.
 
     Args:
         recipe: of all of them.
-        data: of all folds.
+        data: what its lanes train on.
         lane: the first to come, which says what the pack is like; it is not seated yet.
         on_break: told when an epoch fails as a whole, so that no such pack is made again.
     """
@@ -282,11 +257,10 @@ class Epoch:
     def _batches(self) -> Iterable[tuple[Any, ...]]:
         """Inputs [K, B, …], masks, targets [K, B] and, if any, weights [K, B] of each step."""
         data, count = self.pack.data, self.count
-        orders = np.stack([lane.order() + data.first[lane.fold] for lane in self.lanes])
-        rows_KN = torch.from_numpy(orders).to(self.device)
+        rows_KN = torch.from_numpy(data.orders(self.lanes)).to(self.device)
         generators = [lane.start_masks() for lane in self.lanes if lane.slots]
         changes = [(k, made) for k, lane in enumerate(self.lanes) if (made := lane.augmented())]
-        values = count * max(1, data.x[0].numel())
+        values = count * max(1, self.lanes[0].data.x_train[0].numel())
         first = 0
         for size, steps in self._chunks():
             masks = self._masks(generators, steps, size)
@@ -296,13 +270,7 @@ class Epoch:
             many = max(1, _GATHER // (values * size))
             for start in range(0, steps, many):
                 part = rows_SKB[start : start + many]
-                flat = part.reshape(-1)
-                x = rows_of(data.x, flat).view(*part.shape, *data.x.shape[1:])
-                others = [
-                    each.index_select(0, flat).view(*part.shape, *each.shape[1:])
-                    for each in (data.y, data.w)
-                    if each is not None
-                ]
+                x, *others = data.take(self.lanes, part)
                 for place in range(len(part)):
                     drawn = {key: mask[start + place] for key, mask in masks.items()}
                     for k, changed in changes:
@@ -360,31 +328,38 @@ class Epoch:
         return found
 
     def _evaluate_part(self, part: str, names: Sequence[str]) -> dict[str, Tensor]:
-        folds = sorted({lane.fold for lane in self.lanes})
         scores = scores_of(self.pack._task)
         found = {name: torch.empty(self.count, dtype=torch.float64) for name in names}
-        for fold in folds:
-            lanes = [k for k, lane in enumerate(self.lanes) if lane.fold == fold]
-            data = self.pack.data.folds[fold]
-            x, y = (data.x_train, data.y_train) if part == "train" else (data.x_val, data.y_val)
-            output_KNC = self.outputs(x, None if len(folds) == 1 else lanes)
-            y_KN = y.expand(len(lanes), *y.shape)
-            for name in names:
-                short = name.removeprefix(f"{part}_")
-                if short == "loss":
-                    values_K = self.pack._loss_of(output_KNC, y_KN)
-                else:
-                    values_K = scores[short](output_KNC, y_KN, data.scale)
-                found[name][lanes] = values_K.cpu().double()
-            if part == "val" and self.pack.recipe.resampled is not None:
-                given = output_KNC, y_KN, self.pack._loss_of, data.scale
-                values_KCN = row_values(self.pack.recipe.resampled, fold, *given)
-                for k, values_CN in zip(lanes, values_KCN, strict=True):
-                    self.lanes[k].row_values = values_CN
+        for some in self.pack.data.parts(self.lanes, part):
+            lanes = None if len(some.lanes) == self.count else some.lanes
+            output_KNC = self.outputs(some.x, lanes)
+            for each in some.scored:
+                outputs = output_KNC[each.within]
+                for name in names:
+                    short = name.removeprefix(f"{part}_")
+                    if short == "loss":
+                        values_K = self.pack._loss_of(outputs, each.y)
+                    else:
+                        values_K = scores[short](outputs, each.y, each.scale)
+                    found[name][each.lanes] = values_K.cpu().double()
+                if part == "val":
+                    self._keep_row_values(each, outputs)
         return found
 
-    def outputs(self, x: Features, lanes: list[int] | None = None) -> Tensor:
-        """Evaluation outputs [K, N, C] of these lanes; None for all."""
+    def _keep_row_values(self, of: Scored, outputs: Tensor) -> None:
+        if self.pack.recipe.resampled is None:
+            return
+        given = outputs, of.y, self.pack._loss_of, of.scale
+        values_KCN = row_values(self.pack.recipe.resampled, of.fold, *given)
+        for k, values_CN in zip(of.lanes, values_KCN, strict=True):
+            self.lanes[k].row_values = values_CN
+
+    def outputs(self, x: Sequence[Features], lanes: list[int] | None = None) -> Tensor:
+        """Evaluation outputs [K, N, C] of these lanes; None for all.
+
+        Args:
+            x: the rows of all of them, or of each.
+        """
         engine, rows_KP, buffers = self.engine, self.rows_KP, self.buffers
         if lanes is not None:
             index = torch.tensor(lanes, device=self.device)
@@ -392,9 +367,18 @@ class Epoch:
             buffers = {name: b.index_select(0, index) for name, b in buffers.items()}
             engine = self.pack.engine.bound([self.lanes[k] for k in lanes])
         views, size = self.stack.views(rows_KP), max(1, _EVALUATE // len(rows_KP))
+        is_shared = len(x) == 1
         found = [
-            engine.forward(views, buffers, part, {}, is_training=False, extra=None)
-            for part in chunks(x, size)
+            engine.forward(
+                views,
+                buffers,
+                parts[0] if is_shared else torch.stack(parts),
+                {},
+                is_training=False,
+                is_shared=is_shared,
+                extra=None,
+            )
+            for parts in zip(*(chunks(each, size) for each in x), strict=True)
         ]
         return found[0] if len(found) == 1 else torch.cat(found, 1)
 

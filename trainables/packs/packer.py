@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from lanewise.trainables.errors import CheckpointError
 from lanewise.trainables.packs import gain
 from lanewise.trainables.packs.allocator import keep_freed_memory
+from lanewise.trainables.packs.data import Data, OwnData, join_folds
 from lanewise.trainables.packs.gain import Costs
 from lanewise.trainables.packs.lane import Lane
-from lanewise.trainables.packs.pack import Data, Pack, join_folds, kind_of
+from lanewise.trainables.packs.pack import Pack, kind_of
 from lanewise.trainables.packs.packing import LEAST, no_gain
 from lanewise.trainables.packs.probe import why_not
 from lanewise.trainables.packs.stack import sizes
@@ -19,11 +20,12 @@ from lanewise.trainables.packs.unstackable import UnstackableError
 from lanewise.trainables.training.model_trial import check_activations, pick_device, threads
 from lanewise.trainables.training.progress import Course
 from lanewise.trainables.training.protocol import Row, RowsByEpoch
-from lanewise.trainables.training.tensors import fold_tensors
+from lanewise.trainables.training.tensors import FoldTensors, fold_tensors
 from lanewise.trainables.training.unit import units
 
 if TYPE_CHECKING:
     from lanewise.trainables.packs.pool import Pool
+    from lanewise.trainables.recipe import Recipe
 
 LANES = 64  # the most of a worker: with more, a sampler knows too little of what it asked for
 
@@ -148,7 +150,7 @@ class Packer:
         self.pool, self.recipe = pool, pool.recipe
         self.device = pick_device(self.recipe.device)
         assert self.recipe.prepared is not None
-        self.folds = fold_tensors(self.recipe.prepared, self.device, self.recipe.dtype)
+        self._is_reshuffled = self.recipe.prepared.redraw is not None
         self._data: Data | None = None
         self._groups: list[Turns] = []
         self._verdicts: dict[Hashable, str] = {}  # why lanes of a kind do not pack; "" if they do
@@ -174,7 +176,7 @@ class Packer:
         Raises:
             ConfigError, ModelError, CheckpointError: as `trial.open_trial`.
         """
-        course = Course(self.recipe, given, seed)
+        course = Course(self.recipe.of_trial(seed), given, seed)
         with threads(self.recipe.threads):
             try:
                 lanes = self._lanes(course)
@@ -183,7 +185,8 @@ class Packer:
             why = next((why for lane in lanes if (why := self._why_not(course, lane))), "")
             if why:
                 return why
-            self._room = min(self._room, gain.room_for(lanes[0], self.device))
+            room = gain.room_for(lanes[0], self.device, has_own_data=self._is_reshuffled)
+            self._room = min(self._room, room)
             trial = PackedTrial(course, lanes, checkpoint, adopt)
             for lane in lanes:
                 self._seat(lane)
@@ -191,10 +194,21 @@ class Packer:
 
     def _lanes(self, course: Course) -> list[Lane]:
         """One for each replica, parked."""
-        each = units(self.recipe, course.given, course.config, self.folds, self.device, course.seed)
+        each = units(
+            course.recipe,
+            course.given,
+            course.config,
+            self._folds(course.recipe),
+            self.device,
+            course.seed,
+        )
         lanes = [Lane(unit) for unit in each]
         check_activations(each[0], lanes[0].module)
         return lanes
+
+    def _folds(self, recipe: Recipe) -> tuple[FoldTensors, ...]:
+        assert recipe.prepared is not None
+        return fold_tensors(recipe.prepared, self.device, recipe.dtype)
 
     def _why_not(self, course: Course, lane: Lane) -> str:
         """Why a lane does not pack, or should not; "" if it does."""
@@ -230,7 +244,9 @@ class Packer:
         for group in [group for group in self._groups if not group.pack.lanes]:
             self._groups.remove(group)
             self.pool.leave(group)
-        self._data = self._data or join_folds(self.folds)
+        if self._data is None:
+            own = self._is_reshuffled
+            self._data = OwnData() if own else join_folds(self._folds(self.recipe))
         pack = Pack(self.recipe, self._data, lane, self._refuse)
         group = Turns(self.pool, pack)
         self._groups.append(group)

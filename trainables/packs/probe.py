@@ -95,10 +95,11 @@ def _stacked(
     found = {"output": output.detach()}
     found |= {f"gradient of {n}": g for n, g in zip(names, gradients, strict=True)}
     found |= {n: b.double().clone() for n, b in buffers.items()}
-    # In an evaluation all lanes have the same rows.
+    # In an evaluation lanes mostly have the same rows.
+    how = {"is_training": False, "is_shared": True}
     with torch.no_grad():
         rows = [
-            engine.forward(params, buffers, x_BF[:_EVALUATED], {}, is_training=False, extra=None)
+            engine.forward(params, buffers, x_BF[:_EVALUATED], {}, **how, extra=None)
             for x_BF in x_2BF
         ]
     return found | {"evaluation": torch.stack([rows[0][0], rows[1][1]])}

@@ -10,7 +10,7 @@ import numpy as np
 
 from lanewise.trainables.data.table import Array
 
-PURPOSES = ("init", "order", "dropout", "noise", "augment")
+PURPOSES = ("init", "order", "dropout", "noise", "augment", "split")
 _LEVELS = 65536  # of the 16-bit numbers that masks are cut from
 
 
