@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -24,9 +25,10 @@ from hypothesis.stateful import (
 )
 
 from lanewise.search.core import events as ev
+from lanewise.search.core import noise
 from lanewise.search.core.events import Continue, Exploit, Failure, Pause, Stop, decode, encode
 from lanewise.search.core.invariants import check_invariants
-from lanewise.search.core.spec import RETRIES, Budget, Objective, Plugin, Spec
+from lanewise.search.core.spec import RETRIES, Budget, Constraint, Objective, Plugin, Spec
 from lanewise.search.core.sweep import Done, Run, Wait
 from lanewise.search.schedulers import SCHEDULERS
 from lanewise.search.sweeps import make_sweep, replay
@@ -42,13 +44,31 @@ SPACES = [
         }
     ),
 ]
+ENDED = ["completed", "stopped", "failed", "cancelled"]
 KINDS = [*RETRIES, "a kind of a later release"]
+CONSTRAINT = Constraint("size", most=1)
+SPREAD = 1.0  # between the replicas of every trial here
 BAD = [math.nan, math.inf, -math.inf, None, "0.5", True]
 
 values = st.one_of(
     st.sampled_from([0.0, 0.25, 0.5, 1, -1.0]), st.floats(-1e300, 1e300, allow_nan=False)
 )
 numbers = st.integers(0, 30)  # picks one of the trials at hand
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_trials_show_the_noise():
+    """As many as these sweeps have."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(noise, "TOP", 1)
+        patch.setattr(noise, "TRIALS", 3)
+        yield
+
+
+def row(value):
+    """What is reported beside a value; it is feasible near 0.25."""
+    size = 2 * abs(value - 0.25)
+    return {"score": value, "loss": math.nan, "score_std": SPREAD, "size": size}
 
 
 def schedulers(epochs):
@@ -103,6 +123,7 @@ def specs(draw):
         retries=draw(st.fixed_dictionaries({kind: st.integers(0, 2) for kind in RETRIES})),
         # Equal seeds give equal configurations: asked twice on purpose.
         start=tuple(space.sample(np.random.default_rng(seed)) for seed in starts),
+        constraints=draw(st.sampled_from([(), (CONSTRAINT,)])),
     )
 
 
@@ -125,7 +146,16 @@ def waiting_specs(draw):
         scheduler=Plugin(name, options),
         seed=draw(st.integers(0, 3)),
         retries={**dict.fromkeys(RETRIES, 0), "node_lost": 1},
+        constraints=draw(st.sampled_from([(), (CONSTRAINT,)])),
     )
+
+
+@st.composite
+def noisy_specs(draw):
+    """Sweeps that end by the noise, if not by the number of their trials."""
+    spec = draw(specs())
+    trials = spec.budget.trials or 20
+    return replace(spec, budget=Budget(spec.budget.epochs, trials, noise=True))
 
 
 def through_json(events):
@@ -167,7 +197,7 @@ class SweepMachine(RuleBasedStateMachine):
         self.events = []
         self.commands = []  # (events before it, method, arguments, answer)
         self.seconds = 0.0
-        self.best = None  # (score, -epoch, -number)
+        self.best = None  # (-violation, score, -epoch, -number)
         self.ended_since = 0  # trials, since the best value was last improved
         self.is_closed = False
         self.may_ask = True
@@ -200,14 +230,37 @@ class SweepMachine(RuleBasedStateMachine):
             or (
                 budget.target is not None
                 and self.best is not None
-                and self.best[0] >= score(budget.target)
+                and self.best[:2] >= (0, score(budget.target))
             )
             or (budget.stall is not None and self.ended_since >= budget.stall)
+            or (budget.noise and self.is_within_noise)
         )
+
+    @property
+    def is_within_noise(self):
+        ended = [number for number, trial in self.model.items() if trial.status in ENDED]
+        if len(ended) < noise.TRIALS or self.best is None or -self.best[3] not in ended:
+            return False
+        ranks = [max(self.ranks(number), default=(-1,)) for number in ended]
+        scores = sorted((rank[1] for rank in ranks if not rank[0]), reverse=True)
+        if len(scores) <= noise.TOP:
+            return False
+        trials = self.spec.budget.trials
+        further = len(ended) if trials is None else min(len(ended), trials - len(self.model))
+        share = further / len(ended)
+        return noise.expected_gain(scores[: noise.TOP + 1], share) <= SPREAD
+
+    def ranks(self, number):
+        """Of all rows of a trial; no losses here: the cheaper comes first, then the older."""
+        return [self.rank(number, *each) for each in self.model[number].rows]
+
+    def rank(self, number, epoch, value):
+        violation = sum(each.violation(row(value)) for each in self.spec.constraints)
+        return -violation, self.spec.objective.score(value), -epoch, -number
 
     def ends(self, number, status):
         self.model[number].status = status
-        self.ended_since += self.best is None or number != -self.best[2]
+        self.ended_since += self.best is None or number != -self.best[3]
 
     @precondition(lambda self: self.may_ask or not self.in_state("running"))
     @rule(times=st.integers(1, 4))
@@ -302,7 +355,7 @@ class SweepMachine(RuleBasedStateMachine):
         trial = self.model[number]
         epochs = range(trial.epoch + 1, trial.until + 1)
         old = [(e, {"score": 1e308}) for e, _ in trial.rows[len(trial.rows) - repeated :]]
-        fresh = [(e, {"score": v, "loss": math.nan}) for e, v in zip(epochs, new, strict=False)]
+        fresh = [(e, row(v)) for e, v in zip(epochs, new, strict=False)]
         self._report(number, old + fresh)
 
     @precondition(lambda self: self.in_state("running"))
@@ -311,7 +364,7 @@ class SweepMachine(RuleBasedStateMachine):
         for place, value in reports:
             if self.in_state("running"):
                 number = self.pick(place)
-                self._report(number, [(self.model[number].until, {"score": value})])
+                self._report(number, [(self.model[number].until, row(value))])
 
     @rule(workers=st.integers(1, 6), new=st.lists(values, min_size=6, max_size=6))
     def work(self, workers, new):
@@ -320,7 +373,7 @@ class SweepMachine(RuleBasedStateMachine):
             self._ask()
         for number, value in zip(self.in_state("running"), new, strict=False):
             if self.model[number].status == "running":  # the sweep may be over meanwhile
-                self._report(number, [(self.model[number].until, {"score": value})])
+                self._report(number, [(self.model[number].until, row(value))])
 
     @precondition(lambda self: self.in_state("running"))
     @rule(place=numbers, steps=st.lists(st.tuples(st.integers(1, 12), values), max_size=3))
@@ -330,7 +383,7 @@ class SweepMachine(RuleBasedStateMachine):
         epoch, rows = self.model[number].epoch, []
         for step, value in steps:
             epoch += step
-            rows.append((epoch, {"score": value}))
+            rows.append((epoch, row(value)))
         self.within_grants &= epoch <= self.model[number].until
         self._report(number, rows)
 
@@ -347,10 +400,10 @@ class SweepMachine(RuleBasedStateMachine):
         epoch, rows = self.model[number].epoch, []
         for gap, value in good:
             epoch += gap
-            rows.append((epoch, {"score": value}))
+            rows.append((epoch, row(value)))
         self.within_grants &= epoch <= self.model[number].until
         broken = {"loss": 1.0} if bad == "missing" else {"score": bad}
-        rows += [(epoch + step, broken), (epoch + step + 1, {"score": after})]
+        rows += [(epoch + step, broken), (epoch + step + 1, row(after))]
         self._report(number, rows)
 
     def _report(self, number, rows):
@@ -361,9 +414,9 @@ class SweepMachine(RuleBasedStateMachine):
         is_bad = not all(usable)
         for epoch, value in fresh[: usable.index(False)] if is_bad else fresh:
             trial.rows.append((epoch, value))
-            rank = (self.spec.objective.score(value), -epoch, -number)
+            rank = self.rank(number, epoch, value)
             if self.best is None or rank > self.best:
-                is_better = self.best is None or rank[0] > self.best[0]
+                is_better = self.best is None or rank[:2] > self.best[:2]
                 self.best, self.ended_since = rank, 0 if is_better else self.ended_since
         rungs = [f"rung {rung}" for rung in trial.rungs[:-1]]
         match answer:
@@ -500,17 +553,13 @@ class SweepMachine(RuleBasedStateMachine):
     @invariant()
     def best_is_the_best_of_all_rows(self):
         score = self.spec.objective.score
-        rows = [
-            (score(value), -epoch, -number)  # no losses here: the cheaper, then the older
-            for number, trial in self.model.items()
-            for epoch, value in trial.rows
-        ]
+        ranks = [rank for number in self.model for rank in self.ranks(number)]
         best = self.sweep.history.best
-        if not rows:
+        if not ranks:
             assert best is None
             assert self.sweep.history.ranked() == []
             return
-        value, epoch, number = max(rows)
+        _, value, epoch, number = max(ranks)
         assert (score(best.best[1]), best.number, best.best[0]) == (value, -number, -epoch)
         assert best.best_metrics["score"] == best.best[1]
         assert math.isfinite(best.best[1])
@@ -563,6 +612,14 @@ class WaitingMachine(SweepMachine):
         super().begin(spec)
 
 
+class NoisyMachine(SweepMachine):
+    """The same where a sweep may end by the noise."""
+
+    @initialize(spec=noisy_specs())
+    def begin(self, spec):
+        super().begin(spec)
+
+
 def cases(machine, examples):
     machine.TestCase.settings = settings(
         deadline=None,
@@ -574,5 +631,6 @@ def cases(machine, examples):
     return machine.TestCase
 
 
-TestSweep = cases(SweepMachine, 60)
+TestSweep = cases(SweepMachine, 50)
 TestWaiting = cases(WaitingMachine, 40)
+TestNoisy = cases(NoisyMachine, 15)
