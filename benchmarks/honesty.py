@@ -2,6 +2,7 @@
 
     python benchmarks/honesty.py [--repeats 400] [--only accuracy] [--study]
     python benchmarks/honesty.py --picture docs/pictures/choosing.svg
+    python benchmarks/honesty.py --verify (see `verification.py`)
 
 Each row of the table is a setting; each repeat draws validation rows and runs a whole sweep (ASHA,
 up to 27 epochs) of made-up models through the simulator. A model's errors on rows have parts that
@@ -21,13 +22,14 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import verification
 from numpy.typing import NDArray
 
 from comparison.machine import machine
@@ -449,16 +451,30 @@ def main() -> None:
     arguments.add_argument("--only", default="", help="settings whose name begins with this")
     arguments.add_argument("--study", action="store_true")
     arguments.add_argument("--picture", type=Path, help="write this file instead")
+    arguments.add_argument("--verify", action="store_true", help="what --verify wins back instead")
+    arguments.add_argument("--tasks", default="table,image,text", help="of --verify")
     asked = arguments.parse_args()
     if asked.picture is not None:
         asked.picture.write_text(picture(curves(replace(SETTINGS[0], trials=MOST_TRIALS))))
         return
-    print(f"| {' | '.join(HEADS)} |\n{'|---' * len(HEADS)}|")
-    for setting in SETTINGS:
-        if setting.name.startswith(asked.only):
-            for row in rows_of(setting, asked.repeats, studies=asked.study):
-                print(f"| {' | '.join(row)} |", flush=True)
+    if asked.verify:
+        show(verification.HEADS, verification.table(asked.tasks.split(","), asked.repeats))
+    else:
+        show(HEADS, _rows(asked.only, asked.repeats, asked.study))
     print(f"\n{asked.repeats} repeats; {machine()}")
+
+
+def _rows(only: str, repeats: int, studies: bool) -> Iterator[tuple[str, ...]]:
+    for setting in SETTINGS:
+        if setting.name.startswith(only):
+            yield from rows_of(setting, repeats, studies=studies)
+
+
+def show(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A Markdown table, line by line."""
+    print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
+    for row in rows:
+        print(f"| {' | '.join(row)} |", flush=True)
 
 
 if __name__ == "__main__":

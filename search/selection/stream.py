@@ -86,8 +86,7 @@ class Stream:
 
     def full(self, values_EKN: Array) -> Array:
         """The score on all rows, [E]."""
-        ones_1N = np.ones((1, self.sample.rows), np.float32)
-        return np.asarray(self.sample.sign * self.statistic.score(values_EKN, ones_1N)[:, 0])
+        return np.asarray(self.sample.sign * self.statistic.full(values_EKN))
 
     def dump(self) -> tuple[dict[str, Any], bytes]:
         """The stream as JSON and raw bytes."""

@@ -17,7 +17,7 @@ from lanewise.trainables.data.table import Array
 from lanewise.trainables.metrics.names import BASE
 
 MOST = 2000  # rows that are kept of an evaluation
-_VALUES = 16000  # of them, where a row has one for each class
+_VALUES = 8000  # of them, where a row has one for each class
 _LEAST = 200  # rows all the same
 _SEED = 11  # of the choice among more rows
 
