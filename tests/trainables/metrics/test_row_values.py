@@ -93,7 +93,7 @@ def test_of_many_rows_a_fixed_part_is_kept(prepared):
     areas = resampled(prepared("sklearn:digits", folds=3), "val_roc_auc", seeds=4)
     assert isinstance(areas, Resampled)
     assert areas.columns == 40
-    assert len(areas.codes) == 400
+    assert len(areas.codes) == 200
     assert areas.total == sum(sizes) <= MOST
     again = resampled(prepared("sklearn:digits", folds=3), "val_roc_auc", seeds=4)
     assert all(np.array_equal(a, b) for a, b in zip(areas.rows, again.rows, strict=True))
