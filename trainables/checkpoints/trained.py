@@ -266,7 +266,7 @@ class TrainedModel:
         """
         pairs = list(zip(self.modules, self.preprocess, strict=True))
         threshold = self.metrics["val_threshold"] if self.info.task == "anomaly" else None
-        return score(pairs, self.info, table, names, self._loss, self._dtype, threshold)
+        return score(pairs, self.info, table, names, self._loss, self.dtype, threshold)
 
     def _read(self, X: Any) -> Any:
         """The columns of a table as the training source's were read, once for all replicas."""
@@ -283,16 +283,16 @@ class TrainedModel:
         return make_loss(complete_loss(self.loss, self.info.task), self.info.task)
 
     @property
-    def _dtype(self) -> torch.dtype:
+    def dtype(self) -> torch.dtype:
         found: torch.dtype = getattr(torch, self.recipe.dtype)
         return found
 
     def _outputs(self, module: nn.Module, x: Array | Unread) -> Tensor:
-        return outputs(module, x, self.info, self._dtype)
+        return outputs(module, x, self.info, self.dtype)
 
     def _mean(self, X: Any) -> Array:
         pairs = zip(self.modules, self.preprocess, strict=True)
-        return mean_output(pairs, X, self.info, self._dtype)
+        return mean_output(pairs, X, self.info, self.dtype)
 
 
 def _framed(rows_ND: Array, columns: Sequence[str]) -> Any:
