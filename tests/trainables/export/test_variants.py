@@ -20,31 +20,33 @@ from lanewise.trainables.export.folder import about_of, write
 from lanewise.trainables.export.measure import Latency, Measured
 from lanewise.trainables.export.prune import sparse
 from lanewise.trainables.export.runtime import ExportedModel
-from lanewise.trainables.export.variants import VARIANTS
+from lanewise.trainables.export.variants import VARIANTS, Original
 from lanewise.trainables.models import MODELS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
+MOST = ["float32", "int8-dynamic", "int8-static", "sparse-80", "narrow-50"]  # long: all
 FIRST = {name: (form, task) for name, form, task in reversed(combinations())}
 
 
 @pytest.fixture(scope="module")
 def model():
-    return trained("mlp", "table", "multiclass", config=(("hidden", (64, 32)), ("norm", "batch")))
+    config = (("hidden", (64, 48)), ("norm", "batch"))
+    return trained("mlp", "table", "multiclass", folds=1, config=config)
 
 
 @pytest.fixture(scope="module")
 def made(model):
     """All variants of it."""
     seen = []
-    comparison = candidates(model, progress=seen.append)
-    assert seen == [*VARIANTS]
+    comparison = candidates(model, MOST, progress=seen.append)
+    assert seen == MOST
     assert not comparison.skipped
     return {one.variant: one for one in comparison.candidates}
 
 
 def test_each_is_measured_on_the_validation_part(model, made):
-    assert [*made] == [*VARIANTS]
+    assert [*made] == MOST
     for one in made.values():
         measured = one.measured
         assert {*measured.metrics} == {"val_loss"}
@@ -59,7 +61,7 @@ def test_each_is_measured_on_the_validation_part(model, made):
     assert made["float32"].measured.parity <= PARITY
 
 
-@pytest.mark.parametrize("name", ["sparse-50", "sparse-80", "narrow-50"])
+@pytest.mark.parametrize("name", ["sparse-80", "narrow-50"])
 def test_the_weights_of_a_pruned_network_are_a_model_too(made, name):
     found = made[name].model.evaluate(("val",))
     assert made[name].measured.metrics["val_loss"] == pytest.approx(found["val_loss"], rel=1e-4)
@@ -67,20 +69,19 @@ def test_the_weights_of_a_pruned_network_are_a_model_too(made, name):
 
 
 def test_zeros_stay_zeros_while_it_is_trained_on(made):
-    for name, share in (("sparse-50", 0.5), ("sparse-80", 0.8)):
-        for module in made[name].model.modules:
-            weights = torch.cat([p.flatten() for p in module.parameters() if p.ndim >= 2])
-            assert float((weights == 0).double().mean()) == pytest.approx(share, abs=0.01)
-        measured = made[name].measured
-        assert measured.nonzero < (1 - share + 0.15) * measured.parameters
-        assert measured.size == pytest.approx(made["float32"].size, rel=0.1)  # zeros take room
-        assert measured.zipped < made["float32"].measured.zipped
+    weights = [p for p in made["sparse-80"].model.module.parameters() if p.ndim >= 2]
+    zeros = sum(int((weight == 0).sum()) for weight in weights)
+    assert zeros / sum(weight.numel() for weight in weights) == pytest.approx(0.8, abs=0.01)
+    measured = made["sparse-80"].measured
+    assert measured.nonzero == measured.parameters - zeros
+    assert measured.size == pytest.approx(made["float32"].size, rel=0.1)  # zeros take room
+    assert measured.zipped < made["float32"].measured.zipped
 
 
 def test_whole_units_make_a_narrower_network(model, made):
     one = made["narrow-50"]
-    assert one.model.config["hidden"] == [32, 16]
-    assert one.model.given["hidden"] == [32, 16]
+    assert one.model.config["hidden"] == [32, 24]
+    assert one.model.given["hidden"] == [32, 24]
     assert one.measured.parameters < model_size(model) / 2
     assert one.size < made["float32"].size
 
@@ -100,7 +101,7 @@ def test_without_training_on_the_strongest_units_and_weights_are_as_they_were(mo
 
 def test_whole_numbers_make_a_smaller_file(made):
     for name in ("int8-dynamic", "int8-static"):
-        assert made[name].size < 0.75 * made["float32"].size
+        assert made[name].size < 0.85 * made["float32"].size
 
 
 def test_a_variant_is_a_folder_like_any_other(model, made, tmp_path):
@@ -113,12 +114,12 @@ def test_a_variant_is_a_folder_like_any_other(model, made, tmp_path):
 
 
 def test_what_a_variant_is_not_for_is_said():
-    residual = trained("mlp", "table", "regression")
-    skipped = candidates(residual, ["narrow-50"]).skipped
-    assert skipped == {"narrow-50": "residual connections tie the widths of its layers"}
-    others = trained("recommender", "ids", "regression")
-    skipped = candidates(others, ["narrow-50"]).skipped
-    assert skipped["narrow-50"].startswith("whole units are taken out of an mlp alone; this model")
+    residual = Original(trained("mlp", "table", "regression"))
+    with pytest.raises(ExportError, match="residual connections tie the widths of its layers"):
+        VARIANTS["narrow-50"].make(residual)
+    other = Original(trained("recommender", "ids", "regression"))
+    with pytest.raises(ExportError, match="taken out of an mlp alone; this model is recommender"):
+        VARIANTS["narrow-50"].make(other)
 
 
 def test_a_network_without_weights_for_them_has_no_whole_numbers():
