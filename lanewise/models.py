@@ -83,7 +83,7 @@ def load_for_prediction(
 
     A name without an alias is a sweep's, where there is one, else a registered model's.
     """
-    located = None if trial is not None else _registered(source, home, tracking_uri)
+    located = None if trial is not None else registered(source, home, tracking_uri)
     if located is None:
         return load(source, home=home, trial=trial)
     if located.exported is None:
@@ -93,7 +93,7 @@ def load_for_prediction(
     return ExportedModel.read(located.exported)
 
 
-def _registered(source: str, home: Path | None, tracking_uri: str | None) -> Located | None:
+def registered(source: str, home: Path | None, tracking_uri: str | None) -> Located | None:
     """The registered model that is meant; None where it is a sweep or a folder."""
     if is_reference(source):
         return _located(source, home, tracking_uri)
