@@ -173,11 +173,11 @@ def _matched(rows: list[Row], served: Served) -> _Request:
 
 
 def _own_columns(row: Row, number: int, served: Served) -> tuple[Row, set[str]]:
-    named = {clean(name): value for name, value in row.items()}
-    if len(named) < len(row):
-        names = [clean(name) for name in row]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise RequestError(422, "is there more than once", number, twice)
+    named: Row = {}
+    for name, value in row.items():
+        if (cleaned := clean(name)) in named and cleaned in served.known:
+            raise RequestError(422, "is there more than once", number, cleaned)
+        named[cleaned] = value
     others = named.keys() - served.known
     if missing := [name for name in served.names if name not in named]:
         message = "is missing; give null where there is no value"
