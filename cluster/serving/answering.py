@@ -73,7 +73,7 @@ def refusal(error: RequestError) -> Answer:
         told["row"] = error.row
     if error.column:
         told["column"] = error.column
-    return Answer(error.status, json.dumps(told).encode())
+    return Answer(error.status, _line(told))
 
 
 def answers(bodies: Sequence[bytes], served: Served, limits: Limits) -> list[Answer]:
@@ -140,10 +140,14 @@ def _success(predictions: Predictions, request: _Request, model: Model) -> Answe
     if request.ignored:
         told["ignored"] = list(request.ignored)
     try:
-        text = json.dumps(told, allow_nan=False)
+        body = _line(told)
     except ValueError:
-        text = json.dumps(_without_nan(told))
-    return Answer(200, text.encode(), len(predictions))
+        body = _line(_without_nan(told))
+    return Answer(200, body, len(predictions))
+
+
+def _line(told: dict[str, Any]) -> bytes:
+    return (json.dumps(told, allow_nan=False) + "\n").encode()
 
 
 def _without_nan(value: Any) -> Any:
