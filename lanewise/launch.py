@@ -121,7 +121,7 @@ def resume(name: str | None, options: Options) -> dict[str, Any]:
         with options.home.controller_lock(sweep_id):
             view = open_view(journal, sweep_id)
             _drop_broken(options.home, view)
-            projector = Projector(options.home, sweep_id, _known_uri(view.launch, options))
+            projector = Projector(options.home, sweep_id, known_uri(view.launch, options))
             if view.history.closed:
                 snapshots.remove_all(options.home.checkpoints(sweep_id))  # if it was killed then
                 status = view.history.closed.status
@@ -164,7 +164,7 @@ def stop(name: str | None, home: Home) -> str:
         sweep.close(BY_A_PERSON)
         journal.append(sweep_id, view.seq, sweep.drain())
         snapshots.remove_all(home.checkpoints(sweep_id))
-        projector = Projector(home, sweep_id, _known_uri(view.launch, Options(home)))
+        projector = Projector(home, sweep_id, known_uri(view.launch, Options(home)))
         projector.start()
     left = projector.finish(journal, patience=60.0)
     shown = f"; MLflow lacks its last {left} records" if left else ""
@@ -273,7 +273,12 @@ def _replayed(view: View) -> Sweep:
     return replay(view.spec, (record.event for record in records))
 
 
-def _known_uri(launch: Launched, options: Options) -> str | None:
+def known_uri(launch: Launched, options: Options) -> str | None:
+    """The MLflow that a sweep is shown in, with its password; None for the home's own.
+
+    Raises:
+        SweepFileError: another one is asked for, or its password is not known.
+    """
     recorded = launch.details["mlflow"]["tracking_uri"]
     if recorded is None or not is_masked(recorded):
         if options.tracking_uri not in (None, recorded):
@@ -293,7 +298,7 @@ def _known_uri(launch: Launched, options: Options) -> str | None:
 
 def sync_uri(launch: Launched, home: Home, flag: str | None) -> str | None:
     """Where ``sync`` writes to: where the sweep is shown, or another MLflow that is asked for."""
-    return tracking.tracking_uri(flag, None) if flag else _known_uri(launch, Options(home))
+    return tracking.tracking_uri(flag, None) if flag else known_uri(launch, Options(home))
 
 
 # -- running -----------------------------------------------------------------------------------

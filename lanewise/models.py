@@ -60,10 +60,10 @@ def load(
     """
     check_given(model, "model")
     text = str(source)
-    if is_reference(text):
-        if trial is not None:
-            raise ModelError("trial", f"{text} is a registered model, which is of one trial alone")
-        return _of_folder(_located(text, home, None).bundle, model)
+    if is_reference(text) and trial is not None:
+        raise ModelError("trial", f"{text} is a registered model, which is of one trial alone")
+    if trial is None and (located := registered(text, home, None)) is not None:
+        return _of_folder(located.bundle, model)
     if _is_folder(source):
         if trial is not None:
             raise ModelError("trial", f"{text} is a bundle, which is of one trial alone")
@@ -79,10 +79,7 @@ def load(
 def load_for_prediction(
     source: str, *, home: Path | None, trial: int | None, tracking_uri: str | None
 ) -> TrainedModel | ExportedModel:
-    """As `load`; a registered model as it was exported, if it was: then torch is not imported.
-
-    A name without an alias is a sweep's, where there is one, else a registered model's.
-    """
+    """As `load`; a registered model as it was exported, if it was: then torch is not imported."""
     located = None if trial is not None else registered(source, home, tracking_uri)
     if located is None:
         return load(source, home=home, trial=trial)
@@ -93,19 +90,22 @@ def load_for_prediction(
     return ExportedModel.read(located.exported)
 
 
-def registered(source: str, home: Path | None, tracking_uri: str | None) -> Located | None:
-    """The registered model that is meant; None where it is a sweep or a folder."""
+def registered(source: str, home: str | Path | None, uri: str | None) -> Located | None:
+    """The registered model that is meant; None where it is a sweep or a folder.
+
+    A name without an alias is a sweep's, where there is one.
+    """
     if is_reference(source):
-        return _located(source, home, tracking_uri)
+        return _located(source, home, uri)
     if _is_folder(source):
         is_version = re.fullmatch(r"[^/]+/\d+", source) and not Path(source).exists()
-        return _located(source, home, tracking_uri) if is_version else None
+        return _located(source, home, uri) if is_version else None
     try:
         journal = Home.find(home).journal()
         find(journal, source)
     except UnknownSweepError:
         with suppress(RegistryError):
-            return _located(source, home, tracking_uri)
+            return _located(source, home, uri)
     return None  # an unknown one is explained where sweeps are
 
 

@@ -133,12 +133,15 @@ def make_plan(
     function: Callable[..., Any] | None = None,
     spec: Spec | None = None,
     home: Home | None = None,
+    *,
+    whole: bool = False,
 ) -> Plan:
     """Checks a sweep file through and through and loads its data.
 
     Args:
         spec: of the journal, when a sweep is resumed; else it is made from the file.
         home: with the earlier sweeps that it names; by default the one that a command would take.
+        whole: whether the validation part is trained on, too.
 
     Raises:
         SweepFileError, SpaceError, SearchError, TrainableError: one line each.
@@ -153,18 +156,24 @@ def make_plan(
     _check_configs(file, spec)
     _check_mutated(file, scheduler)
     _check_reshuffled(file, scheduler)
-    prepared = _prepare(file, base)
+    prepared = _prepare(file, base, whole=whole)
     if prepared is not None:
         _check_data(file, spec, prepared.info)
     return Plan(file, base, spec, prepared, function, os.getcwd(), notes)
 
 
-def plan_again(view: View, function: Callable[..., Any] | None = None) -> Plan:
-    """The plan of a journaled sweep; its data must be what they were."""
+def plan_again(
+    view: View, function: Callable[..., Any] | None = None, *, whole: bool = False
+) -> Plan:
+    """The plan of a journaled sweep; its data must be what they were.
+
+    Args:
+        whole: as of `make_plan`.
+    """
     details, file = view.launch.details, _file_again(view, function)
     with kept():
         enter(details.get("folder"))
-        plan = make_plan(file, Path(details["base"]), function, spec=view.spec)
+        plan = make_plan(file, Path(details["base"]), function, spec=view.spec, whole=whole)
     _check_unchanged(details["data"], identity(plan))
     return plan
 
@@ -381,7 +390,7 @@ def _combinations(
         yield {**configs[0], **dict(zip(varied, chosen, strict=True))}
 
 
-def _prepare(file: SweepFile, base: Path) -> Prepared | None:
+def _prepare(file: SweepFile, base: Path, *, whole: bool) -> Prepared | None:
     metric = file.objective.metric
     if file.data is None:
         return None
@@ -440,6 +449,7 @@ def _prepare(file: SweepFile, base: Path) -> Prepared | None:
         stratify=data.stratify,
         test_seed=data.test_seed,
         reshuffle=file.reshuffle,
+        whole=whole,
     )
     told = check_defined(metric, file.metrics, prepared)
     return replace(prepared, notes=(*filter(None, [sources.note]), *prepared.notes, *told))

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lanewise.errors import SweepFileError
 from lanewise.launch import sync_uri
@@ -20,6 +20,10 @@ from lanewise.search.store.view import View
 from lanewise.showing import Projector
 from lanewise.trainables.errors import DataError
 from lanewise.trainables.metrics.names import of_weights, reported
+
+if TYPE_CHECKING:
+    from lanewise.search.core.history import Trial
+    from lanewise.trainables.checkpoints.trained import TrainedModel
 
 
 @dataclass(frozen=True)
@@ -107,12 +111,28 @@ def evaluate_test_part(
     with home.controller_lock(sweep):
         view.refresh()
         plan = plan_again(view, function)
-        metrics, rows = _measured(view, home, plan, trial.number)
-        assert trial.best is not None
-        event = Tested(trial.number, trial.best[0], metrics, user())
-        # Durable before anybody sees them.
-        view.journal.append(sweep, view.seq, [event])
-        view.refresh()
+        model = model_of(view, home, trial.number, plan.function)
+        return record(view, trial, model, plan)
+
+
+def record(view: View, trial: Trial, model: TrainedModel, plan: Plan, by: str = "") -> Evaluation:
+    """Evaluates a model on the test part of a plan, and journals that under the trial.
+
+    The caller holds the sweep's lock.
+
+    Args:
+        by: what is said of the model, where it is not the trial's own.
+
+    Raises:
+        TrainableError: there is no test part.
+    """
+    sweep = view.launch.sweep
+    metrics, rows = _measured(view, model, plan)
+    assert trial.best is not None
+    event = Tested(trial.number, trial.best[0], metrics, f"{user()}{by}")
+    # Durable before anybody sees them.
+    view.journal.append(sweep, view.seq, [event])
+    view.refresh()
     *earlier, use = (Use(e.trial, e.epoch, e.metrics, at, e.by) for at, e in view.uses)
     return Evaluation(sweep, view.launch.name, rows, use, tuple(earlier))
 
@@ -130,13 +150,12 @@ def show_in_mlflow(view: View, home: Home, patience: float) -> None:
         say(f"lanewise: MLflow lacks the last {left} records: lanewise sync {view.launch.sweep}")
 
 
-def _measured(view: View, home: Home, plan: Plan, number: int) -> tuple[dict[str, float], int]:
-    """The metrics of a trial on the test part, by their names, and its rows."""
+def _measured(view: View, model: TrainedModel, plan: Plan) -> tuple[dict[str, float], int]:
+    """The metrics of a model on the test part, by their names, and its rows."""
     prepared = plan.prepared
     if prepared is None or prepared.test is None:
         split = plan.file.data.split if plan.file.data else None
         raise DataError("data.split", f"{split}: {view.launch.name} has no test part")
-    model = model_of(view, home, number, plan.function)
     recipe = plan.recipe()
     names = of_weights(reported(recipe.metrics, recipe.monitor, prepared.info.task))
     bases = dict.fromkeys(n.partition("_")[2] for n in (recipe.monitor, *names) if n in names)

@@ -13,16 +13,20 @@ if TYPE_CHECKING:
     from lanewise.registry.store import Registry
 
 
-def open_registry(home: Home, flag: str | None = None, in_file: str | None = None) -> Registry:
-    """The registry where a sweep is shown: by flag, sweep file, environment, else the home's own.
+def open_registry(home: Home, flag: str | None = None) -> Registry:
+    """The registry by flag, by ``MLFLOW_TRACKING_URI``, or else the home's own.
 
     Args:
-        flag: --tracking-uri. in_file: what the sweep says.
+        flag: --tracking-uri.
 
     Raises:
         SweepFileError: MLflow takes no such address.
     """
-    uri = tracking_uri(flag, in_file)
+    return registry_at(home, tracking_uri(flag, None))
+
+
+def registry_at(home: Home, uri: str | None) -> Registry:
+    """The registry at a tracking URI; None for the home's own."""
     from lanewise.dashboards.service import quiet
 
     quiet()

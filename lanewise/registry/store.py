@@ -19,12 +19,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import mlflow.artifacts
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from lanewise.dashboards import database
 from lanewise.dashboards.errors import ProjectionError
+from lanewise.dashboards.existing import look_up, of_trial
 from lanewise.dashboards.files import folder_at
 from lanewise.dashboards.moved import relocate
 from lanewise.dashboards.state import local_file, local_uri, mask
@@ -37,6 +37,7 @@ from lanewise.trainables.errors import listing, nearest
 FILES = "lanewise.files"  # of a version: JSON, the sha256 of each file
 HISTORY = "lanewise.history."  # and an alias: of a model, the versions that it pointed to before
 EXPORTED, BUNDLE = "artifacts/exported", "artifacts/bundle"  # in a version's folder
+LONGEST_DESCRIPTION = 5000  # characters, of a version in MLflow's database
 _UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # what MLflow says of no such
 
 
@@ -104,6 +105,11 @@ class Registry:
         self.uri = uri or local_uri(home)
         self.is_local = self.uri == local_uri(home)
 
+    @property
+    def shown(self) -> str:
+        """Where it is, without a password."""
+        return str(self.home.root) if self.is_local else mask(self.uri)
+
     @cached_property
     def client(self) -> MlflowClient:
         if self.is_local and local_file(self.home).exists():
@@ -114,12 +120,18 @@ class Registry:
     # -- looking ---------------------------------------------------------------------------------
 
     def versions(self, name: str | None = None) -> list[Version]:
-        """All versions of one model or of all, by name, the newest first."""
+        """All versions of one model or of all, by name, the newest first.
+
+        Raises:
+            RegistryError: there is no model of that name.
+        """
         if self._is_empty():
             return []
+        found: list[Version] = []
         with self._explained():
-            models = [self.client.get_registered_model(name)] if name else [*self._models()]
-            found = []
+            models = [one for one in self._models() if name in (None, one.name)]
+            if name is not None and not models:
+                raise self._unknown(Reference(name))
             for model in sorted(models, key=lambda model: str(model.name)):
                 aliases = {alias: int(number) for alias, number in model.aliases.items()}
                 each = [_version(version, aliases) for version in self._versions(model.name)]
@@ -150,6 +162,12 @@ class Registry:
         folder = folder_at(uri) or self._fetched(uri, version)
         check(folder, recorded, what)
         return Located(version.name, version.number, reference.alias, folder, version.tags)
+
+    def run_of(self, experiment_id: str, sweep: str, trial: int) -> str | None:
+        """The run of a trial; None where a person deleted it."""
+        with self._explained():
+            found = look_up(self.client, experiment_id, sweep, of_trial(trial))
+            return next((known.run_id for _, known in found if not known.gone), None)
 
     # -- registering -----------------------------------------------------------------------------
 
@@ -192,7 +210,7 @@ class Registry:
                 run_id=run_id,
                 model_id=model.model_id,
                 tags={**tags, FILES: json.dumps(digests(folder))},
-                description=card,
+                description=_within(card),
             )
             self._point(name, alias, int(made.version))
         return self._get(Reference(name, None, int(made.version)))
@@ -282,7 +300,9 @@ class Registry:
     def _get(self, reference: Reference) -> Version:
         name, alias, number = reference.name, reference.alias, reference.version
         if self._is_empty():
-            raise RegistryError(f"there is no model {name} in {mask(self.uri)}: promote a sweep")
+            raise RegistryError(
+                f"there is no model {name} in {self.shown}: lanewise promote makes one"
+            )
         try:
             with self._explained(passes=_UNKNOWN):
                 if number is None:
@@ -299,7 +319,7 @@ class Registry:
         name, names = reference.name, sorted(str(model.name) for model in self._models())
         if name not in names:
             has = f"it has {listing(names)}{nearest(name, names)}" if names else "it has none"
-            return RegistryError(f"there is no model {name} in {mask(self.uri)} ({has})")
+            return RegistryError(f"there is no model {name} in {self.shown} ({has})")
         if reference.version is not None:
             return RegistryError(f"{name} has no version {reference.version}")
         aliases = sorted(self.client.get_registered_model(name).aliases)
@@ -308,6 +328,8 @@ class Registry:
 
     def _fetched(self, uri: str, version: Version) -> Path:
         """The files of a version that MLflow keeps elsewhere, fetched once."""
+        from mlflow.artifacts import download_artifacts
+
         folder = self.home.root / "models" / version.name / str(version.number)
         if folder.is_dir():
             return folder
@@ -316,9 +338,7 @@ class Registry:
         draft.mkdir(parents=True)
         try:
             with self._explained():
-                mlflow.artifacts.download_artifacts(
-                    artifact_uri=uri, dst_path=str(draft), tracking_uri=self.uri
-                )
+                download_artifacts(artifact_uri=uri, dst_path=str(draft), tracking_uri=self.uri)
             roots = [path.parent for path in draft.rglob("MLmodel")]
             os.replace(min(roots, key=lambda path: len(path.parts), default=draft), folder)
         finally:
@@ -339,6 +359,13 @@ class Registry:
                 raise
             why = " ".join(str(error).split())[:300]
             raise ProjectionError(f"MLflow at {mask(self.uri)}: {mask(why)}") from error
+
+
+def _within(card: str) -> str:
+    """Cut at a line's end, where a table stays one; the whole card is among the files."""
+    if len(card) <= LONGEST_DESCRIPTION:
+        return card
+    return card[: LONGEST_DESCRIPTION - 20].rpartition("\n")[0] + "\n\n… (card.md)\n"
 
 
 def _version(found: Any, aliases: Mapping[str, int]) -> Version:

@@ -20,6 +20,7 @@ from lanewise.trainables.data.table import Array, Rows, Table, identity
 from lanewise.trainables.data.targets import Targets
 from lanewise.trainables.data.task import Label
 from lanewise.trainables.data.unread import Unread
+from lanewise.trainables.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +87,7 @@ def prepare(
     test_seed: int | None = None,
     parts: Split | None = None,
     reshuffle: bool = False,
+    whole: bool = False,
 ) -> Prepared:
     """Split `table` and preprocess each fold by its own training part.
 
@@ -98,6 +100,7 @@ def prepare(
         stratify: a column of whose values, instead of the target's, parts get alike shares.
         parts: the row numbers of each part, where they are known; nothing is split then.
         reshuffle: whether each trial draws parts of its own; these are an example then.
+        whole: whether the validation part is trained on, too; see `split.Split.whole`.
     """
     own = own or {}
     targets = Targets.of(table, task, anomalies, [part.table for part in own.values()])
@@ -113,6 +116,11 @@ def prepare(
         own=tuple(own),
         test_seed=test_seed,
     )
+    if whole:
+        if "validation" in own:
+            message = "has rows of its own, which are not read as one with the training part"
+            raise DataError("data.validation", message)
+        parts, folds, reshuffle = parts.whole(), 1, False
     pairs = [(targets.to_learn_from(table, train), val) for train, val in parts.folds]
     redraw = Redraw.of(table, parts, codes, split, targets, reading) if reshuffle else None
     learned = [fit(table.take(train), reading, regression=targets.is_scaled) for train, _ in pairs]

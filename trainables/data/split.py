@@ -35,6 +35,11 @@ class Split:
     folds: Pairs
     test: Array
 
+    def whole(self) -> Split:
+        """All rows but those of the test part as one training part, of which some validate, too."""
+        train, val = self.folds[0]
+        return Split(((np.union1d(train, val), val),), self.test)
+
 
 def split_rows(
     rows: int,
