@@ -14,6 +14,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from lanewise.cluster.errors import ClusterError, RayGoneError
+from lanewise.cluster.serving.errors import ServingError, UsageError
 from lanewise.dashboards.errors import ProjectionError
 from lanewise.errors import (
     BAD_INPUT,
@@ -45,6 +46,7 @@ from lanewise.search.errors import JournalError, LockedError, SearchError
 from lanewise.search.plain import say, tolerate
 from lanewise.search.store.home import Home
 from lanewise.sections import EXECUTORS
+from lanewise.serving import COMMANDS as SERVING
 from lanewise.spaces import SpaceError
 from lanewise.spaces.errors import nearest
 from lanewise.trainables.errors import CheckpointError, TrainableError
@@ -77,11 +79,13 @@ def run(arguments: Sequence[str]) -> int:
         os._exit(NO_SERVICE)  # an orderly end would ask Ray, which ends the process with 1
     except (JournalError, LockedError, ClusterError, ProjectionError, CheckpointError) as error:
         return complain(str(error), NO_SERVICE)
+    except ServingError as error:
+        return complain(str(error), NO_SERVICE)
     except TrainableError as error:
         if error.__cause__ is not None:  # an exception in a user's own code: where it was raised
             say("".join(traceback.format_exception(error.__cause__)).rstrip())
         return complain(str(error), BAD_INPUT)
-    except (SweepFileError, SpaceError, SearchError, RegistryError) as error:
+    except (SweepFileError, SpaceError, SearchError, RegistryError, UsageError) as error:
         return complain(str(error), BAD_INPUT)
     except NoModelError as error:
         return complain(str(error), NO_BEST)
@@ -211,7 +215,7 @@ def validate(
     return DONE
 
 
-for _name, _command in {**LOOKING, **REGISTRY, **USING}.items():
+for _name, _command in {**LOOKING, **REGISTRY, **USING, **SERVING}.items():
     app.command(_name)(_command)
 
 

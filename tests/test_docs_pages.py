@@ -36,16 +36,34 @@ def train(config, report):
 """
 # Follows all pages in one process, which imports everything once, with one home.
 READER = """
-import json, os, shlex, sys
+import json, os, shlex, subprocess, sys
 from lanewise.cli import run
 
-for folder, kind, text in json.load(sys.stdin):
-    print(f"--- {os.path.basename(folder)}: {text}", file=sys.stderr)
-    os.chdir(folder)
-    if kind == "python":
-        exec(compile(text, "block", "exec"), {"__name__": "block"})
-    elif code := run(shlex.split(text)):
-        sys.exit(code)
+def serving(line):
+    program = "from lanewise.main import main; main()"
+    command = [sys.executable, "-c", program, *shlex.split(line)]
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    if "serving" not in (said := server.stderr.readline()):
+        sys.exit(said)
+    return server
+
+servers = []
+try:
+    for folder, kind, text in json.load(sys.stdin):
+        print(f"--- {os.path.basename(folder)}: {text}", file=sys.stderr)
+        os.chdir(folder)
+        if kind == "python":
+            exec(compile(text, "block", "exec"), {"__name__": "block"})
+        elif kind == "curl":
+            subprocess.run(["curl", *shlex.split(text)], check=True)
+        elif text.startswith("serve "):  # until the end of all pages
+            servers.append(serving(text))
+        elif code := run(shlex.split(text)):
+            sys.exit(code)
+finally:
+    for server in servers:
+        server.terminate()
+        server.communicate()
 """
 
 
@@ -72,8 +90,9 @@ def steps(block: Block) -> list[tuple[str, str]]:
     match block.language:
         case "sh":
             lines = [line for line in block.text.splitlines() if line]
-            assert all(line.startswith("lanewise ") for line in lines), block.text
-            return [("lanewise", line.removeprefix("lanewise ")) for line in lines]
+            words = [line.partition(" ") for line in lines]
+            assert all(program in ("lanewise", "curl") for program, _, _ in words), block.text
+            return [(program, arguments) for program, _, arguments in words]
         case "yaml":
             return [("lanewise", f"validate {block.file or 'block.yaml'}")]
         case "python":

@@ -73,7 +73,7 @@ def refusal(error: RequestError) -> Answer:
         told["row"] = error.row
     if error.column:
         told["column"] = error.column
-    return Answer(error.status, json.dumps(told).encode())
+    return Answer(error.status, _line(told))
 
 
 def answers(bodies: Sequence[bytes], served: Served, limits: Limits) -> list[Answer]:
@@ -140,10 +140,14 @@ def _success(predictions: Predictions, request: _Request, model: Model) -> Answe
     if request.ignored:
         told["ignored"] = list(request.ignored)
     try:
-        text = json.dumps(told, allow_nan=False)
+        body = _line(told)
     except ValueError:
-        text = json.dumps(_without_nan(told))
-    return Answer(200, text.encode(), len(predictions))
+        body = _line(_without_nan(told))
+    return Answer(200, body, len(predictions))
+
+
+def _line(told: dict[str, Any]) -> bytes:
+    return (json.dumps(told, allow_nan=False) + "\n").encode()
 
 
 def _without_nan(value: Any) -> Any:
@@ -173,11 +177,11 @@ def _matched(rows: list[Row], served: Served) -> _Request:
 
 
 def _own_columns(row: Row, number: int, served: Served) -> tuple[Row, set[str]]:
-    named = {clean(name): value for name, value in row.items()}
-    if len(named) < len(row):
-        names = [clean(name) for name in row]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise RequestError(422, "is there more than once", number, twice)
+    named: Row = {}
+    for name, value in row.items():
+        if (cleaned := clean(name)) in named and cleaned in served.known:
+            raise RequestError(422, "is there more than once", number, cleaned)
+        named[cleaned] = value
     others = named.keys() - served.known
     if missing := [name for name in served.names if name not in named]:
         message = "is missing; give null where there is no value"

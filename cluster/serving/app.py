@@ -233,7 +233,7 @@ async def _send(send: Send, answer: Answer) -> None:
 
 
 def _json(value: Any) -> Response:
-    text = json.dumps(value, indent=1)
+    text = json.dumps(value, indent=1) + "\n"
     return Response(text, media_type="application/json", headers={"cache-control": "no-store"})
 
 

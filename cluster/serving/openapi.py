@@ -80,7 +80,7 @@ def document(about: About, limits: Limits, *, has_token: bool) -> dict[str, Any]
         "info": {
             "title": about.name,
             "version": str(about.version or 0),
-            "description": f"Task: {about.task}. A body may have {limits.bytes} bytes.",
+            "description": f"Task: {about.task}. A body may have {limits.bytes:,} bytes.",
         },
         "paths": paths,
         "components": {"schemas": schemas},

@@ -281,7 +281,8 @@ class _Numbers:
             places = {name: place for place, name in enumerate(table.numeric)}
             x_ND = x_ND[:, [places[name] for name in self._names]]
         missing_ND = np.isnan(x_ND)
-        scaled_ND = (np.where(missing_ND, self._median_D, x_ND) - self._mean_D) / self._scale_D
+        with np.errstate(over="ignore"):  # an infinity is brought to FARTHEST as all that is far
+            scaled_ND = (np.where(missing_ND, self._median_D, x_ND) - self._mean_D) / self._scale_D
         made = np.empty((len(x_ND), self._width))
         made[:, self._own_D] = np.clip(scaled_ND, -FARTHEST, FARTHEST)
         made[:, self._own_D[self._missing_M] + 1] = missing_ND[:, self._missing_M]

@@ -6,12 +6,11 @@ Inputs "x0", "x1" …, one a replica: [N, *shape], float32, or int64 of tokens a
 
 from __future__ import annotations
 
+import io
 import logging
-import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, redirect_stderr
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from lanewise.trainables.data.info import Info
 from lanewise.trainables.errors import ExportError
+from lanewise.trainables.export.explain import unsupported, untraced
 from lanewise.trainables.training.latent import Generative
 from lanewise.trainables.user_code.module import input_type
 
@@ -59,7 +59,7 @@ def program(modules: Sequence[nn.Module], info: Info) -> torch.export.ExportedPr
                 whole.cpu(), xs, dynamic_shapes=(tuple({0: rows} for _ in xs),), strict=False
             )
         except Exception as error:  # whatever a user's module raises when it is traced
-            raise ExportError("model", _explained(error, modules[0])) from error
+            raise ExportError("model", untraced(error)) from error
 
 
 def onnx_of(exported: torch.export.ExportedProgram) -> bytes:
@@ -79,7 +79,7 @@ def onnx_of(exported: torch.export.ExportedProgram) -> bytes:
                 verbose=False,
             )
         except Exception as error:  # its errors are of many types
-            raise ExportError("model", _unsupported(error)) from error
+            raise ExportError("model", unsupported(error, exported)) from error
     proto = made.model_proto
     _clean(proto)
     if proto.ByteSize() > _LARGEST:
@@ -125,38 +125,16 @@ def _clean(proto: Any) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without what the exporter says of itself: FutureWarnings of its own calls, notes on weights
-    that a recurrent layer keeps twice, and optional libraries that are not installed.
+    that a recurrent layer keeps twice, optional libraries that are not installed, and the
+    graph up to the operator that it lacks.
     """
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.filterwarnings("ignore", category=FutureWarning, module="torch|copyreg")
             warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch|onnx")
             warnings.filterwarnings("ignore", message="The tensor attributes? .*_flat_weights")
             yield
     finally:
-        logger.setLevel(level)
-
-
-# -- errors --------------------------------------------------------------------------------------
-
-
-def _explained(error: BaseException, module: nn.Module) -> str:
-    """What a module does that cannot be exported, and in which line."""
-    where = _line(error)
-    why = " ".join(str(error).split()) or type(error).__name__
-    return f"it cannot be exported{where}: {why[:200]}; it can be promoted as a PyTorch bundle"
-
-
-def _line(error: BaseException) -> str:
-    """The last line outside of torch, as ` (my.py:12)`."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if "/torch/" not in f.filename and Path(f.filename) != Path(__file__)]
-    return f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
-
-
-def _unsupported(error: BaseException) -> str:
-    why = " ".join(str(error).split())
-    return f"ONNX lacks one of its operators: {why[:200]}; it can be promoted as a PyTorch bundle"
+        logging.disable(before)

@@ -35,6 +35,7 @@ def test_other_columns_are_ignored_and_named(app: App) -> None:
     status, told = post(app, {"rows": rows})
     assert (status, told["ignored"]) == (200, ["price", "z"])
     assert told["predictions"] == [{"value": 3}, {"value": 3}]
+    assert post(app, {"rows": [{"a": 1, "b": 2, "z": 1, " z": 2}]})[1]["ignored"] == ["z"]
 
 
 @pytest.mark.parametrize(

@@ -113,3 +113,10 @@ def test_targets_go_both_ways():
     fit = Preprocess.fit(Table(*[*data.__dict__.values()][:4], y, "y"), regression=True)
     assert abs(fit.encode_target(y).mean()) < 1e-6
     assert np.allclose(fit.decode_target(fit.encode_target(y)), y)
+
+
+def test_the_largest_floats_are_brought_near():
+    x_ND = np.array([[0.0], [0.1]])
+    table = Table(x_ND, ("a",), {}, ("a",), np.zeros(2), "y")
+    found = Preprocess.fit(table).transform({"a": [1.7e308, -1.7e308]})
+    assert [*found[:, 0]] == [1e6, -1e6]
