@@ -41,6 +41,7 @@ from lanewise.search.selection.statistics import STATISTICS
 from lanewise.search.selection.stream import Evaluation, Stream
 from lanewise.search.sweeps import make_sweep
 from lanewise.spaces import Float, Space
+from lanewise.trainables.data.dependence import stretch
 
 Array = NDArray[Any]
 
@@ -231,7 +232,7 @@ class World:
         setting = self.setting
         rows = self.kept_N // setting.group if setting.group > 1 else self.kept_N
         if setting.is_ordered:
-            rows = self.kept_N // (2 * setting.group)
+            rows = self.kept_N // stretch(len(self.codes_N))
         columns = setting.classes if setting.metric == "roc_auc" and setting.classes > 2 else 1
         return Sample(
             statistic=setting.statistic,

@@ -29,7 +29,7 @@ from lanewise.dashboards.words import (
     segments,
     settings,
 )
-from lanewise.dashboards.worth import corrected_of, interval, ties
+from lanewise.dashboards.worth import corrected_of, interval, ties, uses_of
 from lanewise.search.core.history import Trial
 from lanewise.search.core.states import RUNNING, WAITING
 from lanewise.search.store.home import Home
@@ -62,6 +62,9 @@ def render_sweep(console: Console, view: View, home: Home) -> None:
     say(console, _task(view))
     _notes(console, body.notes)
     _best(console, body["best"], body.rows, body.objective)
+    if used := list(uses_of(view)):
+        say(console, "\nUses of the test part", bold=True)
+        pairs(console, used)
     _trials(console, view, body["status"] == "interrupted")
     for group in group_failures(all_failures(view.history)):
         _failure(console, group)

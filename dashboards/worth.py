@@ -6,12 +6,14 @@ that one of two is the better, no bootstrap says reliably; so nothing here does.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lanewise.dashboards.digits import metric
+from lanewise.dashboards.digits import metric, rows_of
 from lanewise.dashboards.words import numbered
 from lanewise.search.core.history import History
+from lanewise.search.store.view import View
 
 
 def corrected_of(history: History) -> dict[str, Any]:
@@ -49,3 +51,12 @@ def sizes_of(history: History) -> Iterator[tuple[int, int]]:
     estimate = history.estimate
     if estimate is not None:
         yield from zip((estimate.best, *estimate.tied), estimate.sizes, strict=False)
+
+
+def uses_of(view: View) -> Iterator[tuple[str, str]]:
+    """(when and by whom, for which trial and with what score) of each use of the test part."""
+    rows = rows_of(view.launch)
+    for at, use in view.uses:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+        scores = (f"{name} {metric(name, value, rows)}" for name, value in use.metrics.items())
+        yield f"{when}, {use.by}", f"trial {use.trial}: {', '.join(scores)}"

@@ -35,6 +35,7 @@ from lanewise.dashboards.user_runs import TrialRuns, variables
 from lanewise.display import progress, waiting
 from lanewise.errors import INTERRUPTED, SweepFileError
 from lanewise.machine import hardware, versions
+from lanewise.own_code import change_of_code
 from lanewise.plan import Plan, check_folder, has_own_code, identity, make_plan, plan_again
 from lanewise.search.core.events import Launched
 from lanewise.search.core.spec import Spec
@@ -136,6 +137,8 @@ def resume(name: str | None, options: Options) -> dict[str, Any]:
                 with warmed(options.home, projector.uri):
                     with waiting("reading the data", shown=options.shows_progress):
                         plan = plan_again(view)
+                    if changed := change_of_code(view.launch):
+                        say(f"lanewise: {changed}; the trials to come run what it is now")
                     display.enter_context(_progress(options, sweep_id, plan.file))
                     status = _drive(plan, options, _replayed(view), journal, view.seq, projector)
         return finish(journal, projector, status)
@@ -220,6 +223,7 @@ def _launched(plan: Plan, options: Options, uri: str | None) -> Launched:
         "model": plan.file.model_name or plan.file.train,
         "code": _code(plan),
         "data": identity(plan),
+        "task": plan.prepared.info.task if plan.prepared else None,
         "versions": versions(),
         "mlflow": {
             "tracking_uri": masked(uri),

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lanewise.errors import NoModelError
-from lanewise.plan import file_of, has_own_code, recipe_of
+from lanewise.own_code import change_of_code
+from lanewise.plan import file_of, recipe_of
 from lanewise.registry.errors import RegistryError
 from lanewise.registry.names import is_reference, parse
 from lanewise.registry.opening import open_registry
@@ -23,7 +24,6 @@ from lanewise.trainables.errors import ModelError
 from lanewise.trainables.models import MODELS
 from lanewise.trainables.recipe import find_build
 from lanewise.trainables.user_code.contract import check_given
-from lanewise.trainables.user_code.source import source_of
 
 if TYPE_CHECKING:
     from lanewise.registry.store import Located
@@ -154,8 +154,8 @@ def model_of(
     assert trial.best is not None
     details, file = launch.details, file_of(view)
     recipe = _with_model(recipe_of(file, Path(details["base"]), view.spec), model)
-    if model is None and has_own_code(file):
-        _tell_of_change(view)
+    if model is None and (changed := change_of_code(launch)):
+        _warn(changed)
     versions = details.get("versions", {})
     origin = Origin(launch.sweep, launch.name, trial.number, details.get("data"), versions)
     paths = Storage(str(home.checkpoints(launch.sweep)), 0).weights(trial.number)
@@ -198,13 +198,6 @@ def _check_code(recipe: Recipe, hint: str) -> None:
         if error.__cause__ is not None:  # an exception in the person's own code
             raise
         raise ModelError("model", f"{error.message}; give its code: {hint}") from None
-
-
-def _tell_of_change(view: View) -> None:
-    before = (view.launch.details.get("code") or {}).get("sha256")
-    now = source_of(file_of(view).model_name or "", view.launch.details["base"])
-    if before is not None and now is not None and now.digest != before:
-        _warn(f"{now.file} has changed since {view.launch.name} was launched")
 
 
 def _warn(message: str) -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from lanewise.cluster.surroundings import enter, kept
 from lanewise.machine import differences, hardware, versions
+from lanewise.own_code import digests
 from lanewise.plan import Plan, plan_again
 from lanewise.search.core.seeds import trial_seed
 from lanewise.search.errors import SearchError
 from lanewise.search.store.view import View
-from lanewise.trainables.user_code.source import source_of
 
 if TYPE_CHECKING:
     from lanewise.search.core.events import Row
@@ -169,8 +169,7 @@ def _differing(view: View) -> dict[str, tuple[str, str]]:
     details, opened = view.launch.details, view.history.opened
     found = differences(details.get("versions"), versions())
     found |= differences(opened.details.get("hardware") if opened else None, hardware())
-    before = (details.get("code") or {}).get("sha256")
-    now = source_of(str(details.get("model") or ""), details["base"])
-    if before is not None and (now is None or now.digest != before):
-        found["code"] = (before[:12], now.digest[:12] if now else "gone")
+    before, now = digests(view.launch) or ("", "")
+    if now != before:
+        found["code"] = (before[:12], now[:12])
     return found

@@ -9,7 +9,7 @@ Scores are taken at the epoch that was each trial's best in the sweep, so none i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -280,15 +280,28 @@ def ranked(view: View, child: View, request: Request) -> Verified:
         trained = [child.history.trials.get(index * copies + copy) for copy in range(copies)]
         again = _score([each for each in trained if each], objective.metric, epoch, request)
         found.append(Candidate(number, trial.best_params, trial.best_metrics, epoch, naive, again))
-    sign = -1 if objective.mode == "max" else 1
-    found.sort(key=lambda c: (c.again is None, sign * c.again.mean if c.again else 0.0))
-    best = found[0].again
-    if best is None:
+    if all(each.again is None for each in found):
         raise SearchError(
             f"none of the trials could be trained again: lanewise show {child.launch.sweep}"
         )
-    tied = tuple(c.trial for c in found if c.again is not None and c.again.is_tied(best))
-    return Verified(child.launch.sweep, objective.metric, request, tuple(found), tied)
+    ordered, tied = ranked_by_mean(found, 1.0 if objective.mode == "max" else -1.0)
+    return Verified(child.launch.sweep, objective.metric, request, ordered, tied)
+
+
+def ranked_by_mean(
+    candidates: Sequence[Candidate], sign: float
+) -> tuple[tuple[Candidate, ...], tuple[int, ...]]:
+    """The best mean first, those without one last; and the trials that are tied with the best.
+
+    Args:
+        sign: 1 where a higher score is better, else -1.
+    """
+    ordered = sorted(
+        candidates, key=lambda c: (c.again is None, -sign * c.again.mean if c.again else 0.0)
+    )
+    best = ordered[0].again
+    tied = (c.trial for c in ordered if best and c.again is not None and c.again.is_tied(best))
+    return tuple(ordered), tuple(tied)
 
 
 def _score(trials: list[Trial], metric: str, epoch: int, request: Request) -> Repeated | None:

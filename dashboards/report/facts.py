@@ -17,6 +17,7 @@ from lanewise.dashboards.report.advice import Caution, cautions
 from lanewise.dashboards.report.fit import OVERFITS, UNKNOWN, UNSTABLE, Fit, diagnose
 from lanewise.dashboards.summary import counts, running_seconds
 from lanewise.dashboards.words import counted, duration, ending, number, rate, settings
+from lanewise.dashboards.worth import uses_of
 from lanewise.search.core.history import History, Trial
 from lanewise.search.core.states import STOPPED
 from lanewise.search.store.home import Home
@@ -191,7 +192,7 @@ def _best(view: View) -> Best | None:
 
 def _fit(view: View, trial: Trial, kept: int) -> Fit:
     """The verdict on the whole curve, and what it means for the epoch whose weights are kept."""
-    if "gan" in _model_names(view):
+    if _is_generator(view):
         return Fit(UNKNOWN, "The losses of two networks that play against each other do not say.")
     found = diagnose(trial.rows, view.spec.objective, rows_of(view.launch))
     if found.verdict not in (OVERFITS, UNSTABLE) or kept >= trial.epoch:
@@ -242,8 +243,7 @@ def _code(view: View, home: Home) -> str:
     body = view.launch.details.get("sweep_file") or {}
     if view.history.best is None or view.history.closed is None or body.get("train") is not None:
         return ""
-    is_gan = "gan" in _model_names(view)
-    last = "rows = model.sample(1000)" if is_gan else "predictions = model.predict(X)"
+    last = "rows = model.sample(1000)" if _is_generator(view) else "predictions = model.predict(X)"
     return (
         "import lanewise as lw\n\n"
         f"model = lw.load(\n    {view.launch.sweep!r},  # the best trial, at its best epoch\n"
@@ -252,10 +252,9 @@ def _code(view: View, home: Home) -> str:
     )
 
 
-def _model_names(view: View) -> list[str]:
-    """The sweep file's model: a name, or one with its settings."""
-    model = (view.launch.details.get("sweep_file") or {}).get("model") or ""
-    return [model] if isinstance(model, str) else list(model)
+def _is_generator(view: View) -> bool:
+    """Whether the model makes rows and predicts nothing; of an older release's it is not known."""
+    return view.launch.details.get("task") == "generation"
 
 
 def _made(view: View) -> Iterator[tuple[str, str]]:
@@ -267,6 +266,7 @@ def _made(view: View) -> Iterator[tuple[str, str]]:
     budget = {key: value for key, value in vars(spec.budget).items() if value is not None}
     yield "budget", ", ".join(f"{key} {number(value)}" for key, value in budget.items())
     yield "seed", str(spec.seed)
+    yield from ((f"test part used {when}", told) for when, told in uses_of(view))
     data = details.get("data") or {}
     yield from ((f"data {key}", str(data[key])) for key in ("source", "hash") if data.get(key))
     versions = details.get("versions") or {}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lanewise.search.core.sweep import Run
     from lanewise.trainables.checkpoints.trained import TrainedModel
 
-Judge = Callable[["TrainedModel"], tuple[list[float], float]]
+Judge = Callable[["TrainedModel"], tuple[list[dict[str, float]], float]]
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Trained:
     """What became of a configuration.
 
     rows: (epoch, metrics); seconds: of its training, a lane's share of its pack's.
-    scores: of each fold, by a scorer, and the seconds that they took; empty without one.
+    scores: of each fold, by scorers' names, and the seconds that they took; empty without one.
     """
 
     number: int
     rows: list[Row]
     seconds: float = 0.0
     error: Exception | None = None
-    scores: list[float] = field(default_factory=list)
+    scores: list[dict[str, float]] = field(default_factory=list)
     scored_in: float = 0.0
 
 

@@ -14,19 +14,21 @@ from lanewise.trainables.data.table import Array
 
 @dataclass(frozen=True)
 class Candidate:
-    """A configuration that was tried. scores: of each fold; NaN where it failed."""
+    """A configuration that was tried. scores: of each fold by scorer; empty where it failed."""
 
     params: Mapping[str, Any]
-    scores: Sequence[float]
+    scores: Mapping[str, Sequence[float]]
     epoch: int  # of which the scores are
     fit_seconds: float  # of each fold
     score_seconds: float
 
 
-def cv_results(candidates: Sequence[Candidate], folds: int) -> dict[str, Any]:
-    """One entry a candidate in each column, in the order in which they were asked for."""
-    scores_TF = np.array([each.scores for each in candidates], np.float64)
-    mean = scores_TF.mean(1)
+def cv_results(candidates: Sequence[Candidate], folds: int, missing: float) -> dict[str, Any]:
+    """One entry a candidate in each column, in the order in which they were asked for.
+
+    Args:
+        missing: the score of each fold where a candidate failed.
+    """
     params = [dict(each.params) for each in candidates]
     spread = np.zeros(len(candidates))
     found: dict[str, Any] = {
@@ -38,12 +40,21 @@ def cv_results(candidates: Sequence[Candidate], folds: int) -> dict[str, Any]:
         "params": params,
         "epoch": np.array([each.epoch for each in candidates]),
     }
-    for fold in range(folds):
-        found[f"split{fold}_test_score"] = scores_TF[:, fold]
-    found["mean_test_score"] = mean
-    found["std_test_score"] = scores_TF.std(1)
-    found["rank_test_score"] = _ranks(mean)
+    for name in dict.fromkeys(name for each in candidates for name in each.scores):
+        given = [each.scores.get(name, [missing] * folds) for each in candidates]
+        found |= _of_scorer(name, np.array(given, np.float64))
     return found
+
+
+def _of_scorer(name: str, scores_TF: Array) -> dict[str, Any]:
+    """The columns of one scorer."""
+    found = {f"split{fold}_test_{name}": scores_F for fold, scores_F in enumerate(scores_TF.T)}
+    mean = scores_TF.mean(1)
+    return found | {
+        f"mean_test_{name}": mean,
+        f"std_test_{name}": scores_TF.std(1),
+        f"rank_test_{name}": _ranks(mean),
+    }
 
 
 def _names(params: Sequence[Mapping[str, Any]]) -> list[str]:

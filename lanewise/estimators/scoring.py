@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,14 +14,15 @@ from lanewise.estimators.network import Network
 from lanewise.estimators.rows import Folds
 from lanewise.search.core.spec import Mode
 from lanewise.trainables.data.defined import check_defined
-from lanewise.trainables.errors import ConfigError
+from lanewise.trainables.errors import ConfigError, listing
 from lanewise.trainables.metrics.names import CLASSIFICATION, DIRECTIONS
 
 if TYPE_CHECKING:
     from lanewise.trainables.checkpoints.trained import TrainedModel
     from lanewise.trainables.data.dataset import Prepared
 
-Scorer = Callable[..., float]
+Scorer = Callable[..., Any]
+SINGLE = "score"  # the name of a single scorer, in columns
 
 
 class Measured(NamedTuple):
@@ -58,14 +59,17 @@ class Scoring:
     scorer: Scorer | None = None
 
     @classmethod
-    def of(cls, scoring: Any, task: str) -> Scoring:
-        """For a scorer's name, a callable, or None for accuracy or R².
+    def of(cls, scoring: Any, task: str, refit: Any) -> Scoring:
+        """For a scorer's name, a callable, or None for accuracy or R²; or for several scorers.
+
+        Args:
+            refit: of several, the name of the one that trials are compared by.
 
         Raises:
-            ValueError: an unknown name, or several scorers.
+            ValueError: an unknown name; or `refit` names none of several.
         """
         if isinstance(scoring, list | tuple | set | dict):
-            raise ValueError(f"scoring: give one scorer, not {len(scoring)}: {list(scoring)}")
+            return cls._of_several(scoring, task, refit)
         name = DEFAULT[task] if scoring is None else scoring
         if isinstance(name, str):
             measured = MEASURED.get(name)
@@ -75,6 +79,20 @@ class Scoring:
         if not callable(name):
             raise ValueError(f"scoring: {name!r} is no scorer (a name, or a callable)")
         return cls("val_loss", name)
+
+    @classmethod
+    def _of_several(cls, scoring: Any, task: str, refit: Any) -> Scoring:
+        given = dict(scoring) if isinstance(scoring, dict) else {name: name for name in scoring}
+        if not given:
+            raise ValueError("scoring: names no scorer")
+        if not (refit is False or callable(refit) or refit in given):
+            allowed = f"{listing(map(str, given))}, a function of cv_results_, or False"
+            raise ValueError(f"refit: {refit!r} is not allowed with several scorers ({allowed})")
+        scorers = {n: get_scorer(s) if isinstance(s, str) else s for n, s in given.items()}
+        judge = given.get(refit) if isinstance(refit, str) else None
+        measured = MEASURED.get(judge) if isinstance(judge, str) else None
+        metric = measured.metric if measured and task in measured.tasks else "val_loss"
+        return cls(metric, Several(scorers))
 
     def check(self, prepared: Prepared) -> None:
         """Raise ConfigError, at "scoring", where some fold can have no value of the metric."""
@@ -95,6 +113,16 @@ class Scoring:
 
 
 @dataclass(frozen=True)
+class Several:
+    """Scorers by name, as one."""
+
+    scorers: Mapping[str, Scorer]
+
+    def __call__(self, estimator: Any, X: Any, y: Any) -> dict[str, float]:
+        return {name: float(scorer(estimator, X, y)) for name, scorer in self.scorers.items()}
+
+
+@dataclass(frozen=True)
 class Judge:
     """Scores the model of each fold on the rows that this fold has for validation."""
 
@@ -103,23 +131,28 @@ class Judge:
     X: Any
     y: Any
     folds: Folds
+    seeds: int = 1  # models of each fold, beside each other
 
-    def __call__(self, model: TrainedModel) -> tuple[list[float], float]:
-        """The scores, and the seconds that they took."""
+    def __call__(self, model: TrainedModel) -> tuple[list[dict[str, float]], float]:
+        """The scores of each model by name, "score" for a single one, and their seconds."""
         began = time.monotonic()
         pairs = zip(model.modules, model.preprocess, strict=True)
         alone = [replace(model, modules=(m,), preprocess=(p,)) for m, p in pairs]
-        scores = [self._score(each, fold) for fold, each in enumerate(alone)]
+        scores = [self._score(each, place // self.seeds) for place, each in enumerate(alone)]
         return scores, time.monotonic() - began
 
-    def _score(self, model: TrainedModel, fold: int) -> float:
+    def _score(self, model: TrainedModel, fold: int) -> dict[str, float]:
         rows = self.folds[fold][1]
         fitted = self.network.with_model(model)
         X, y = _safe_indexing(self.X, rows), _safe_indexing(self.y, rows)
-        return float(self.scorer(fitted, X, y))
+        found = self.scorer(fitted, X, y)
+        return dict(found) if isinstance(found, Mapping) else {SINGLE: float(found)}
 
 
-def scorer_of(estimator: Any, scoring: Any) -> Scorer:
-    """What ``score`` of a search uses."""
+def scorer_of(estimator: Any, scoring: Any) -> Scorer | dict[str, Scorer]:
+    """What ``score`` of a search uses; of several scorers, all by name."""
+    if isinstance(scoring, list | tuple | set | dict):
+        given = dict(scoring) if isinstance(scoring, dict) else {name: name for name in scoring}
+        return {name: check_scoring(estimator, one) for name, one in given.items()}
     found: Scorer = check_scoring(estimator, scoring)
     return found

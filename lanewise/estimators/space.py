@@ -34,13 +34,29 @@ def read_space(given: Any, *, model: Any, fixed: Collection[str], own: Collectio
             raise SpaceError(f"is missing (only {', '.join(MODELS)} come with one)")
         ready = MODELS[model].space
         return Space({name: form for name, form in ready.items() if name not in fixed})
-    if isinstance(given, list | tuple):
-        raise SpaceError("is a list of grids; give one mapping of names to lists")
     space = given if isinstance(given, Space) else Space(_domains(given))
     for name in space.names:
         if name in own:
             raise SpaceError("is the same for all trials; set it in the estimator").under(name)
     return space
+
+
+def grids_of(given: Any) -> list[Any]:
+    """The spaces of a search: one, or those of a list of grids, as ``GridSearchCV`` takes it.
+
+    Raises:
+        SpaceError: a list of something else.
+    """
+    if not isinstance(given, list | tuple):
+        return [given]
+    if not given:
+        raise SpaceError("is an empty list; give grids, or one mapping of names to options")
+    for place, each in enumerate(given):
+        if not is_grid(each):
+            raise SpaceError("is no grid; a list is of mappings of names to lists").under(
+                str(place)
+            )
+    return list(given)
 
 
 def is_grid(given: Any) -> bool:

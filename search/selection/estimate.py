@@ -49,7 +49,8 @@ def corrected(stream: Stream, reported: float, share: float = BBC_SHARE) -> Corr
     bbc = state_B["out"].mean()
     efron = stream.naive - (state_B["in_bag"] - state_B["full"]).mean()
     mixed = share * bbc + (1 - share) * efron
-    spread = _WIDTH * np.quantile(state_B["out"] - bbc, [_LOW, _HIGH])
+    width = _WIDTH * _few(len(np.unique(sample.clusters_N)))
+    spread = width * np.quantile(state_B["out"] - bbc, [_LOW, _HIGH])
     shrink = math.sqrt(sample.rows / sample.total)
     naive, score = sample.metric(stream.naive), sample.metric(mixed)
     ends = sorted((sample.metric(mixed + spread) - naive) * shrink + reported)
@@ -59,6 +60,17 @@ def corrected(stream: Stream, reported: float, share: float = BBC_SHARE) -> Corr
     elif sample.is_root:
         found = [max(0.0, value) for value in found]
     return Corrected(*found)
+
+
+def _few(clusters: int) -> float:
+    """How much wider an interval is to be that resamples few clusters of rows.
+
+    Student's quantile over the normal one, and the variance over n − 1 instead of n.
+    """
+    from scipy.special import ndtri, stdtrit
+
+    degrees = clusters - 1
+    return float(stdtrit(degrees, _HIGH) / ndtri(_HIGH)) * math.sqrt(clusters / degrees)
 
 
 def tied(

@@ -12,9 +12,12 @@ from torch import nn
 
 import lanewise as lw
 from lanewise.cli import run
+from lanewise.own_code import change_of_code
+from lanewise.search.core.events import Launched
 from lanewise.search.store.home import Home
 from lanewise.search.store.view import find, open_view
 from lanewise.trainables.errors import ModelError
+from lanewise.trainables.user_code.source import source_of
 
 # What Python and MLflow's process leave to the end of the process.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -329,3 +332,16 @@ def test_what_is_returned_is_shown_in_few_words(tmp_path: Path) -> None:
     assert "optimizer=" in second
     assert len(repr(result.best.model).splitlines()) == 2
     assert max(map(len, (text, repr(result.best), repr(result.best.model)))) < 400
+
+
+def test_code_that_has_changed_since_the_launch_is_told_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("def build(config, info): ...\n")
+    source = source_of("own.py:build", tmp_path)
+    assert source is not None
+    code = {"file": source.file, "sha256": source.digest}
+    details = {"model": "own.py:build", "base": str(tmp_path), "code": code}
+    launch = Launched("s1", "mine", {}, details)
+    assert change_of_code(launch) == ""
+    (tmp_path / "own.py").write_text("def build(config, info): return 1\n")
+    assert change_of_code(launch) == f"{source.file} has changed since mine was launched"
+    assert change_of_code(Launched("s1", "mine", {}, {**details, "code": None})) == ""

@@ -307,7 +307,8 @@ def test_spaces_are_read_as_scikit_learns_searches_have_them() -> None:
     [
         ({"lr": norm(0, 1)}, "space.lr: the distribution 'norm' has no domain"),
         ({"epochs": [5, 10]}, "space.epochs: is the same for all trials"),
-        ([{"lr": [1]}], "space: is a list of grids"),
+        ([{"lr": [1]}, {"lr": norm(0, 1)}], "space.1: is no grid"),
+        ([], "space: is an empty list"),
         ({"hiden": [[8]]}, "space.hiden: mlp has no hyperparameter"),
         ({"lr": [0.1, -1.0]}, "space.lr: -1.0 is not allowed"),
         ({"lr": []}, "space.lr: choice has no options"),
@@ -319,6 +320,65 @@ def test_bad_spaces_get_a_line(space: Any, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+# -- several grids, several scorers, the best again ------------------------------------------------
+
+
+def test_a_list_of_grids_is_each_of_them() -> None:
+    found = search([{"lr": [0.01, 0.05]}, {"l2": [1e-4], "lr": [0.02]}], cv=2).fit(*rows(40))
+    results = found.cv_results_
+    assert results["params"] == [{"lr": 0.01}, {"lr": 0.05}, {"l2": 1e-4, "lr": 0.02}]
+    assert results["param_l2"].mask.tolist() == [True, True, False]
+    assert sorted(results["rank_test_score"])[0] == 1
+    assert found.best_params_ in results["params"]
+
+
+def test_several_scorers_have_columns_each_and_refit_names_the_one_that_decides() -> None:
+    X, y = rows(60)
+    given = {"area": "roc_auc", "right": make_scorer(accuracy_score)}
+    found = search({"lr": [0.001, 0.05]}, cv=2, scoring=given, refit="area").fit(X, y)
+    results = found.cv_results_
+    assert found.multimetric_
+    assert {"mean_test_area", "split1_test_right", "rank_test_right"} <= set(results)
+    assert "mean_test_score" not in results
+    assert found.best_index_ == results["rank_test_area"].argmin()
+    assert found.best_score_ == results["mean_test_area"].max()
+    assert set(found.scorer_) == {"area", "right"}
+    assert 0.5 < found.score(X, y) <= 1
+    alone = search({"lr": [0.001, 0.05]}, cv=2, scoring="roc_auc").fit(X, y)
+    assert alone.cv_results_["epoch"].tolist() == results["epoch"].tolist()
+    assert alone.cv_results_["mean_test_score"] == pytest.approx(results["mean_test_area"])
+
+
+def test_a_callable_may_give_several_scores() -> None:
+    def both(estimator: Any, X: Any, y: Any) -> dict[str, float]:
+        return {"right": accuracy_score(y, estimator.predict(X)), "rows": float(len(X))}
+
+    found = search({"lr": [0.01]}, cv=2, scoring=both, refit="right").fit(*rows(40))
+    assert found.cv_results_["mean_test_rows"].tolist() == [20.0]
+    without = search({"lr": [0.01]}, cv=2, scoring=both, refit=False).fit(*rows(40))
+    assert not hasattr(without, "best_index_")
+    with pytest.raises(ValueError, match="refit: 'wrong' is none of the scorers"):
+        search({"lr": [0.01]}, cv=2, scoring=both, refit="wrong").fit(*rows(40))
+
+
+@pytest.mark.parametrize("scoring", [None, "f1_weighted", ["accuracy", "f1_weighted"]])
+def test_the_best_are_verified_with_fresh_seeds_and_folds(scoring: Any) -> None:
+    X, y = rows(60)
+    refit = "accuracy" if isinstance(scoring, list) else True
+    found = search({"lr": [1e-6, 0.02, 0.05]}, cv=2, scoring=scoring, refit=refit).fit(X, y)
+    verified = found.verify(X, y, top=2, seeds=3)
+    assert [each.again.count for each in verified.candidates] == [6, 6]
+    assert verified.best.again.mean >= verified.candidates[1].again.mean
+    assert verified.best.trial in verified.tied
+    by = "accuracy" if isinstance(scoring, list) else "score"
+    column = found.cv_results_[f"mean_test_{by}"]
+    assert all(each.naive == column[each.trial] for each in verified.candidates)
+    low, high = verified.best.again.interval()
+    assert low <= verified.best.again.mean <= high
+    with pytest.raises(ValueError, match=r"top: 4 is not allowed \(1 to 3 config"):
+        found.verify(X, y, top=4)
+
+
 # -- what goes wrong ------------------------------------------------------------------------------
 
 
@@ -327,7 +387,9 @@ def test_bad_spaces_get_a_line(space: Any, message: str) -> None:
     [
         ({"n_trials": 0}, "n_trials: 0 is not allowed"),
         ({"error_score": "nan"}, "error_score: 'nan' is not allowed"),
-        ({"scoring": ["accuracy", "f1"]}, "scoring: give one scorer, not 2"),
+        ({"scoring": ["accuracy", "f1"]}, "refit: True is not allowed with several scorers"),
+        ({"scoring": []}, "scoring: names no scorer"),
+        ({"space": [{"lr": [0.1]}, {"l2": [0.1]}], "n_trials": 5}, "n_trials: 5 is not allowed"),
         ({"scoring": "acuracy"}, "acuracy"),
         ({"sampler": "grdi"}, "grdi"),
         ({"cv": 1}, "n_splits=1"),

@@ -160,7 +160,7 @@ def test_a_gan_is_judged_by_no_loss(swept, lab):
 
     view = swept({"x": Float(0, 1)}, curves)
     assert gather(view, lab.home).best.fit.verdict == "underfits"
-    view.launch.details["sweep_file"]["model"] = {"gan": {"latent": 4}}
+    view.launch.details["task"] = "generation"
     assert gather(view, lab.home).best.fit.verdict == "cannot tell"
 
 

@@ -132,5 +132,5 @@ def test_rows_of_a_group_or_a_stretch_of_time_belong_together(tmp_path):
         if "group" in named:
             assert set(sizes) == {6}
         else:
-            assert set(sizes[:-1]) == {round(math.sqrt(60))}
+            assert set(sizes[:-1]) == {round(1.5 * math.sqrt(60))}
             assert (np.diff(of.clusters) >= 0).all()
