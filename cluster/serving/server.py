@@ -62,11 +62,17 @@ def serve(source: Source, address: Address, limits: Limits, token: str | None) -
             limit_concurrency=CONNECTIONS,
             timeout_graceful_shutdown=GRACE,
         )
-        # uvicorn ends in order at a signal, then sends it again to whom it came for: nobody.
-        before = {each: signal.signal(each, _ignore) for each in (signal.SIGTERM, signal.SIGINT)}
+        server = uvicorn.Server(config)
+
+        # For a signal before uvicorn has its own handlers, and for the one that it sends again
+        # once it has ended in order.
+        def stop(number: int, frame: object) -> None:
+            server.should_exit = True
+
+        before = {each: signal.signal(each, stop) for each in (signal.SIGTERM, signal.SIGINT)}
         try:
             say(f"lanewise: serving {title(app.served.model.about)} at {_url(listener)}")
-            uvicorn.Server(config).run(sockets=[listener])
+            server.run(sockets=[listener])
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
@@ -94,7 +100,3 @@ def _listening(address: Address) -> socket.socket:
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port} (/docs says how to ask)"
-
-
-def _ignore(number: int, frame: object) -> None:
-    """A signal that uvicorn has dealt with."""

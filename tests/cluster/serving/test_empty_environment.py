@@ -35,8 +35,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     (base / "houses.csv").write_text("\n".join(lines))
     result = lw.tune(
         model="mlp",
-        data=str(base / "houses.csv"),
-        target="kind",
+        data={"source": str(base / "houses.csv"), "target": "kind"},
         space={"lr": lw.Float(1e-3, 1e-1)},
         maximize="val_accuracy",
         trials=2,
