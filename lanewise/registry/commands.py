@@ -73,11 +73,12 @@ def promote(
     limits = Limits.of(max_latency, max_size)
     chosen = None if variants is None else check_variants(variants)
     place, view = opened(sweep, home)
-    from lanewise.registry.promotion import Request, promote
+    from lanewise.registry.promote import promote as promoted
+    from lanewise.registry.promotion import Request
 
     request = Request(name, alias, trial, limits, chosen, refit == "all", dry_run, tracking_uri)
     with waiting("measuring variants", shown=not quiet and not as_json):
-        done = promote(view, place, request, lambda text: say(f"lanewise: {text}"))
+        done = promoted(view, place, request, lambda text: say(f"lanewise: {text}"))
     if as_json:
         print(json.dumps(told(done)))
         return DONE
