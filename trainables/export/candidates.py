@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.errors import ExportError
-from lanewise.trainables.export.measure import Measured, measure
-from lanewise.trainables.export.variants import VARIANTS, Original
+from lanewise.trainables.export.measure import Measured, latencies, measure
+from lanewise.trainables.export.variants import VARIANTS, Made, Original, exported
 
 PARITY = 1e-4  # of float32's outputs to PyTorch's, of outputs up to 1, and so of larger ones
+_AS_LONG = 1.1  # times of two measurements of the same differ by as much
 
 Progress = Callable[[str], None]  # the variant that is made next
 
@@ -31,7 +32,7 @@ class Candidate:
 
     @property
     def latency(self) -> float:
-        """Milliseconds that 99 of 100 single rows do not exceed."""
+        """Milliseconds that 99 of 100 calls with a single row do not exceed."""
         return self.measured.latency[1].p99
 
     @property
@@ -59,20 +60,31 @@ def candidates(
         ExportError: the model cannot be exported, or gives other values in onnxruntime.
         DataError: the recipe has no data.
     """
-    original, made, skipped = Original(model), list[Candidate](), dict[str, str]()
-    original.network  # noqa: B018  (what cannot be exported at all has no variants)
+    original, made, skipped = Original(model, exported(model)), dict[str, Made](), dict[str, str]()
     for name in variants:
         progress(name)
         try:
-            variant = VARIANTS[name].make(original)
+            made[name] = VARIANTS[name].make(original)
         except ExportError as error:
             skipped[name] = error.message
-            continue
-        measured = measure(variant.network, variant.model, model)
-        if name == "float32":
-            _check_parity(measured)
-        made.append(Candidate(name, variant.network, variant.model, measured))
-    return Comparison(tuple(made), skipped)
+    measured = {name: measure(one.network, one.model, model) for name, one in made.items()}
+    if "float32" in measured:
+        _check_parity(measured["float32"])
+    times = latencies([one.network for one in made.values()], model)
+    found = []
+    for (name, one), latency in zip(made.items(), times, strict=True):
+        whole = replace(measured[name], latency=latency)
+        model_of = _with_threshold(one.model, whole)
+        found.append(Candidate(name, one.network, model_of, whole))
+    return Comparison(tuple(found), skipped)
+
+
+def _with_threshold(model: TrainedModel, measured: Measured) -> TrainedModel:
+    """With the threshold of anomalies that is the best for the variant's own scores."""
+    if model.info.task != "anomaly":
+        return model
+    best = {"val_threshold": measured.metrics["val_threshold"]}
+    return replace(model, metrics={**model.metrics, **best})
 
 
 def choose(
@@ -82,8 +94,8 @@ def choose(
     max_latency: float | None = None,
     max_size: int | None = None,
 ) -> Candidate:
-    """The best within the limits: by the metric, and of those that it does not tell apart the
-    fastest.
+    """The best within the limits: by the metric, of those that it does not tell apart the fastest
+    for a single row, and of those that take about as long the smallest.
 
     Two are not told apart where their difference is no larger than its standard error over
     resampled validation rows.
@@ -101,7 +113,9 @@ def choose(
     sign = 1 if mode == "max" else -1
     best = max(within, key=lambda one: sign * one.measured.metrics[metric])
     ties = [one for one in within if is_tied(one, best, metric)]
-    return min(ties, key=lambda one: one.measured.latency[1].p50)
+    fastest = min(one.measured.latency[1].p50 for one in ties)
+    quick = [one for one in ties if one.measured.latency[1].p50 <= fastest * _AS_LONG]
+    return min(quick, key=lambda one: one.size)
 
 
 def is_tied(one: Candidate, best: Candidate, metric: str) -> bool:

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +94,6 @@ def write(
         for left in (draft, old):
             shutil.rmtree(left, ignore_errors=True)
     return about
-
-
-def named(about: About, **changes: Any) -> About:
-    """The same under another name, version, alias or variant, or with other metrics."""
-    return replace(about, **changes)
 
 
 def _check_free(folder: Path) -> None:

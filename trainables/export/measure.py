@@ -6,7 +6,7 @@ import statistics
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -25,14 +25,16 @@ from lanewise.trainables.training.streamed import chunks
 from lanewise.trainables.training.tensors import FoldTensors, fold_tensors
 
 BATCHES = (1, 32)
-_ROUNDS, _CALLS, _SECONDS, _WARM = 5, 200, 0.2, 20  # of a latency: the most of each round
+_ROUNDS, _CALLS, _SECONDS, _WARM = 7, 100, 0.1, 20  # the most calls and seconds of each round
 _RESAMPLES = 200
 _ROWS = 4096  # of a forward pass
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds of a call, without what happens to raw rows before it."""
+    """Milliseconds of a call, without what happens to raw rows before it: of the thread's CPU time,
+    which is that of a call on an idle machine. Each is that of the least disturbed round.
+    """
 
     p50: float
     p99: float
@@ -49,7 +51,7 @@ class Measured:
         on validation rows; scale: the largest raw output.
     size, zipped: bytes of the file, and of the same compressed.
     parameters, nonzero: numbers of weights.
-    latency: by the number of rows.
+    latency: by the number of rows, once it was measured; see `latencies`.
     """
 
     metrics: Mapping[str, float]
@@ -60,7 +62,7 @@ class Measured:
     zipped: int
     parameters: int
     nonzero: int
-    latency: Mapping[int, Latency]
+    latency: Mapping[int, Latency] = field(default_factory=dict)
 
 
 def measure(network: bytes, model: TrainedModel, trained: TrainedModel) -> Measured:
@@ -89,7 +91,6 @@ def measure(network: bytes, model: TrainedModel, trained: TrainedModel) -> Measu
         zipped=len(zlib.compress(network, 9)),
         parameters=sum(weight.numel() for weight in weights),
         nonzero=sum(int(torch.count_nonzero(weight)) for weight in weights),
-        latency={rows: latency(run, trained, rows) for rows in BATCHES},
     )
 
 
@@ -180,26 +181,28 @@ def _random_parity(run: Run, model: TrainedModel) -> float:
     return max(float(np.abs(a.astype(np.float64) - b).max()) for a, b in pairs)
 
 
-def latency(run: Run, model: TrainedModel, rows: int) -> Latency:
-    """The median of several rounds: a busy machine spoils one of them, not most."""
-    xs = [example(model.info, rows, seed).numpy() for seed in range(len(model.modules))]
-    for _ in range(_WARM):
-        run(xs)
-    rounds = [list(_times(run, xs)) for _ in range(_ROUNDS)]
-    p50, p99 = (
-        statistics.median(float(np.percentile(times, share)) for times in rounds)
-        for share in (50, 99)
-    )
-    return Latency(p50, p99)
+def latencies(networks: Sequence[bytes], model: TrainedModel) -> list[dict[int, Latency]]:
+    """Of each network, by the number of rows. They take turns, so that none has the quiet hour."""
+    runs = [session(network, len(model.modules)) for network in networks]
+    found: list[dict[int, Latency]] = [{} for _ in runs]
+    for rows in BATCHES:
+        xs = [example(model.info, rows, seed).numpy() for seed in range(len(model.modules))]
+        for run in runs:
+            for _ in range(_WARM):
+                run(xs)
+        rounds = [[list(_times(run, xs)) for run in runs] for _ in range(_ROUNDS)]
+        for place, each in enumerate(zip(*rounds, strict=True)):
+            p50, p99 = (min(float(np.percentile(t, share)) for t in each) for share in (50, 99))
+            found[place][rows] = Latency(p50, p99)
+    return found
 
 
 def _times(run: Run, xs: Sequence[Array]) -> Iterator[float]:
     """Milliseconds."""
     ends = time.perf_counter() + _SECONDS
     for _ in range(_CALLS):
-        began = time.perf_counter()
+        began = time.thread_time()
         run(xs)
-        now = time.perf_counter()
-        yield 1000 * (now - began)
-        if now > ends:
+        yield 1000 * (time.thread_time() - began)
+        if time.perf_counter() > ends:
             return

@@ -6,6 +6,7 @@ Inputs "x0", "x1" …, one a replica: [N, *shape], float32, or int64 of tokens a
 
 from __future__ import annotations
 
+import copy
 import io
 import logging
 import warnings
@@ -16,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lanewise.trainables.checkpoints.weights import weights_of
 from lanewise.trainables.data.info import Info
 from lanewise.trainables.errors import ExportError
 from lanewise.trainables.export.explain import unsupported, untraced
@@ -50,13 +52,13 @@ def program(modules: Sequence[nn.Module], info: Info) -> torch.export.ExportedPr
     if any(isinstance(module, Generative) for module in modules):
         message = "a generator makes rows and predicts none, so that there is nothing to serve"
         raise ExportError("model", f"{message}; keep its bundle, and use sample(rows)")
-    whole = Replicas(modules).eval()
+    whole = Replicas([_on_cpu(module) for module in modules]).eval()
     xs = tuple(example(info, _ROWS) for _ in modules)
     rows = torch.export.Dim("rows")
     with torch.no_grad(), _quiet():
         try:
             return torch.export.export(
-                whole.cpu(), xs, dynamic_shapes=(tuple({0: rows} for _ in xs),), strict=False
+                whole, xs, dynamic_shapes=(tuple({0: rows} for _ in xs),), strict=False
             )
         except Exception as error:  # whatever a user's module raises when it is traced
             raise ExportError("model", untraced(error)) from error
@@ -100,6 +102,12 @@ def example(info: Info, rows: int, seed: int = 0) -> Tensor:
         # From 1: 0 is padding, and a text has a token.
         return torch.randint(1, info.vocabulary, shape, generator=random)
     return torch.randn(shape, generator=random)
+
+
+def _on_cpu(module: nn.Module) -> nn.Module:
+    """The module itself, or a copy of one on a GPU, which stays there."""
+    is_there = all(tensor.device.type == "cpu" for tensor in weights_of(module).values())
+    return module if is_there else copy.deepcopy(module).cpu()
 
 
 # -- what is left out of the file ----------------------------------------------------------------

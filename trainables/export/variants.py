@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.data.table import Array
@@ -29,13 +28,10 @@ class Made:
 
 @dataclass(frozen=True, eq=False)
 class Original:
-    """The trained model that variants are made of, exported once."""
+    """The trained model that variants are made of, and its ONNX model."""
 
     model: TrainedModel
-
-    @cached_property
-    def network(self) -> bytes:
-        return exported(self.model)
+    network: bytes
 
 
 @dataclass(frozen=True)

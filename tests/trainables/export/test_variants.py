@@ -54,7 +54,7 @@ def test_each_is_measured_on_the_validation_part(model, made):
         assert measured.size == len(one.network)
         assert 0 < measured.zipped < measured.size
         assert 0 < measured.latency[1].p50 <= measured.latency[1].p99
-        assert one.latency == measured.latency[1].p99
+        assert {*measured.latency} == {1, 32}
     assert made["float32"].measured.metrics["val_loss"] == pytest.approx(
         model.evaluate(("val",))["val_loss"], rel=1e-4
     )
@@ -114,10 +114,10 @@ def test_a_variant_is_a_folder_like_any_other(model, made, tmp_path):
 
 
 def test_what_a_variant_is_not_for_is_said():
-    residual = Original(trained("mlp", "table", "regression"))
+    residual = Original(trained("mlp", "table", "regression"), b"")
     with pytest.raises(ExportError, match="residual connections tie the widths of its layers"):
         VARIANTS["narrow-50"].make(residual)
-    other = Original(trained("recommender", "ids", "regression"))
+    other = Original(trained("recommender", "ids", "regression"), b"")
     with pytest.raises(ExportError, match="taken out of an mlp alone; this model is recommender"):
         VARIANTS["narrow-50"].make(other)
 
@@ -144,10 +144,10 @@ def candidate(name, score, ms=1.0, size=1000, noise=0.0):
     random = np.random.default_rng(len(name))
     resampled = {"val_accuracy": score + noise * random.normal(size=200)}
     latency = {1: Latency(ms / 2, ms), 32: Latency(ms, 2 * ms)}
-    measured = Measured(
-        {"val_accuracy": score}, resampled, 0.0, 1.0, size, size // 2, 10, 10, latency
+    numbers = (0.0, 1.0, size, size // 2, 10, 10)
+    return Candidate(
+        name, b"", None, Measured({"val_accuracy": score}, resampled, *numbers, latency)
     )
-    return Candidate(name, b"", None, measured)
 
 
 def test_the_metric_comes_first():
@@ -165,6 +165,11 @@ def test_among_those_that_validation_rows_do_not_tell_apart_the_fastest():
     assert choose(found, "val_accuracy", "max").variant == "quick"
 
 
+def test_of_those_that_take_about_as_long_the_smallest():
+    found = [candidate("float32", 0.9, 1.0, 900), candidate("small", 0.9, 1.05, 100)]
+    assert choose(found, "val_accuracy", "max").variant == "small"
+
+
 def test_the_limits_come_before_the_metric():
     found = [candidate("float32", 0.9, 9, 900), candidate("small", 0.8, 5, 100)]
     assert choose(found, "val_accuracy", "max", max_latency=6).variant == "small"
@@ -175,6 +180,11 @@ def test_the_limits_come_before_the_metric():
         "variant: no variant is within 2 ms and 500 bytes; the nearest is small: "
         "5 ms (99th percentile of a row) and 100 bytes"
     )
+
+
+def test_the_page_tells_of_every_model_and_variant():
+    page = (Path(__file__).parents[3] / "docs" / "export.md").read_text(encoding="utf-8")
+    assert [name for name in (*MODELS, *VARIANTS) if f"`{name}`" not in page] == []
 
 
 @pytest.mark.long
