@@ -24,7 +24,7 @@ from lanewise.trainables.errors import TrainableError, nearest
 
 GROUP = 1024  # rows that a model answers at a time, which bounds its memory
 _NAMES = 20  # of columns that a message or an answer names
-_FAILED = "the model failed on this request; the server's log says where"
+_FAILED = "the server failed on this request; what it prints says where"
 
 Predictions = list[dict[str, Any]]
 
@@ -208,8 +208,12 @@ def _explained(error: Exception, request: _Request) -> Answer:
             if isinstance(value, int) and abs(value) > 2**1000:
                 message = "is a number beyond what float64 has"
                 return refusal(RequestError(422, message, number, name))
-    # Without its message, which may hold values of the request.
+    return failure(error)
+
+
+def failure(error: Exception) -> Answer:
+    """An error of ours or of a model's code, said without its message, which may hold values."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(last.filename).name}:{last.lineno}"
-    say(f"lanewise: a model failed: {type(error).__name__} at {where}, in {last.name}")
+    say(f"lanewise: a request failed: {type(error).__name__} at {where}, in {last.name}")
     return refusal(RequestError(500, _FAILED))

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from lanewise.cluster.serving.access import Access, Headers
-from lanewise.cluster.serving.answering import Answer, Served, answers, refusal
+from lanewise.cluster.serving.answering import Answer, Served, answers, failure, refusal
 from lanewise.cluster.serving.batcher import Batcher
 from lanewise.cluster.serving.errors import RequestError
 from lanewise.cluster.serving.limits import Limits
@@ -74,7 +74,7 @@ class App:
         if scope["type"] != "http":  # a WebSocket
             return await send({"type": "websocket.close", "code": 1000})
         started = time.perf_counter()
-        path, status = scope["path"], 500
+        path, status = scope["path"], 0
         self.metrics.in_flight += 1
 
         async def counted(message: Message) -> None:
@@ -94,6 +94,10 @@ class App:
             await _send(counted, refusal(error))
         except _GoneError:
             status = 499
+        except Exception as error:
+            answer = failure(error)
+            if not status:  # nothing was sent yet
+                await _send(counted, answer)
         finally:
             self.metrics.in_flight -= 1
             known = path if path in self._paths else "other"

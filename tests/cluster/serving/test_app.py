@@ -10,6 +10,7 @@ import httpx
 import pytest
 from adding import Adding, app_of, asking, get, post
 
+from lanewise.cluster.serving import app as apps
 from lanewise.cluster.serving.app import App
 
 TOKEN = "a-token-of-a-test-only"
@@ -180,7 +181,7 @@ def test_a_token_is_in_no_answer_and_no_line(capsys: pytest.CaptureFixture[str])
     status, told = post(app, {"rows": [{"a": 13, "b": 7.125}]}, authorization=f"bearer {TOKEN}")
     assert (status, told) == (
         500,
-        {"error": "the model failed on this request; the server's log says where"},
+        {"error": "the server failed on this request; what it prints says where"},
     )
     said = capsys.readouterr()
     assert "RuntimeError at test_app.py" in said.err
@@ -234,6 +235,19 @@ def test_what_is_counted_is_in_the_format_of_prometheus(app: App) -> None:
 def test_a_prediction_that_is_no_number_is_null() -> None:
     status, told = post(app_of(Adding(more=float("nan"))), {"rows": [{"a": 1, "b": 1}]})
     assert (status, told["predictions"]) == (200, [{"value": None}])
+
+
+def test_a_mistake_of_the_server_itself_is_json_too(
+    app: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise LookupError("of 7.125")
+
+    monkeypatch.setattr(apps, "answers", broken)
+    assert post(app, {"rows": []})[0] == 500
+    said = capsys.readouterr().err
+    assert "a request failed: LookupError at test_app.py" in said
+    assert "7.125" not in said
 
 
 def test_a_websocket_is_closed(app: App) -> None:
