@@ -4,6 +4,11 @@ Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011, se
 observations by their scores, model the better ones by a density l(x) and the others by g(x), draw
 candidates from l, and propose the one with the largest l(x) / g(x). ``samplers.parzen`` has the
 densities.
+
+Where a scheduler stops trials at rungs, two rules are those of Falkner, Klein and Hutter, "BOHB:
+Robust and Efficient Hyperparameter Optimization at Scale", ICML 2018: only the trials at the
+highest rung that enough have reached are compared, and every third configuration is random.
+Without them the model learns who looks good after the first epochs, and proposes little else.
 """
 
 # ruff: noqa: N803, N806 (shapes in names)
@@ -27,6 +32,9 @@ from lanewise.search.samplers.random import draw
 from lanewise.spaces import Space
 
 IGNORED, WORST, RANKED = 0, 1, 2  # what the model makes of a trial
+
+# With rungs: how many trials are enough for one, what part of them is good, which are random.
+ENOUGH, GOOD, RANDOM_EVERY = 10, 0.25, 3
 
 # How far the kernels near a point decide on its further groups. A product over many axes is too
 # sure which observation a point is near: with 1, only that one's options are tried again.
@@ -76,6 +84,8 @@ class TPE:
         is_early = number + table.prior < self.startup
         if is_early or len(ranked) < max(1, self.startup):
             return draw(self.space, self.seed, number)
+        if table.has_rungs and number % RANDOM_EVERY == 0:
+            return draw(self.space, self.seed, number)
         good, rest = table.split(ranked)
         row = self._propose(table, table.good(good), table.mixture(rest), number)
         return self._columns.config(row)
@@ -123,6 +133,7 @@ class _Table:
         self.assumed: list[Params] = []  # of the last rows, which the history had not yet
         self._good: tuple[Ints, Mixture] | None = None
         self.prior = len(history.prior)
+        self.has_rungs = False  # below the trials' ends
         self._last_rung = 0  # of the trials
         for result in history.prior:
             self._add(result.params)
@@ -144,7 +155,9 @@ class _Table:
         self.assumed = []
         for number in range(self.size - self.prior, len(history)):
             self._add(history.trials[number].segments[0].params)
-            last_rung = max(history.trials[number].rungs, default=0)
+            rungs = history.trials[number].rungs
+            self.has_rungs |= len(rungs) > 1
+            last_rung = max(rungs, default=0)
             if last_rung > self._last_rung:
                 self._rank_prior(last_rung)
         for number in dict.fromkeys(history.changes[self.seen :]):
@@ -207,9 +220,18 @@ class _Table:
 
     def split(self, ranked: Ints) -> tuple[Ints, Ints]:
         """The numbers of the better trials, and of all others that count, ascending."""
+        counts = self.role_N[: self.size] != IGNORED
+        best = ranked[: gamma(len(ranked))]
+        if self.has_rungs:
+            rung = self.rung_N[ranked[:ENOUGH][-1]]  # the highest that so many have reached
+            is_there = self.rung_N[ranked] >= rung
+            counts[ranked[~is_there]] = False
+            peers = ranked[is_there]
+            order = np.argsort(-self.score_N[peers], kind="stable")
+            best = peers[order[: math.ceil(GOOD * len(peers))]]
         good = np.zeros(self.size, dtype=bool)
-        good[ranked[: gamma(len(ranked))]] = True
-        return np.flatnonzero(good), np.flatnonzero(~good & (self.role_N[: self.size] != IGNORED))
+        good[best] = True
+        return np.flatnonzero(good), np.flatnonzero(~good & counts)
 
     def good(self, numbers: Ints) -> Mixture:
         """The mixture of the better trials, which change rarely."""

@@ -247,8 +247,29 @@ def test_tpe_ranks_by_the_last_rung_reached_then_by_score():
     table = sweep.sampler.inner._tables[sweep.history]
     assert table.ranked().tolist() == [early, 0, 1, 2, 3, 4, 5, 6]
     good, rest = table.split(table.ranked())
-    assert good.tolist() == [early]
-    assert rest.tolist() == [0, 1, 2, 3, 4, 5, 6, *running]  # the liars; failed ones count nowhere
+    assert good.tolist() == [0, early]
+    assert rest.tolist() == [1, 2, 3, 4, 5, 6, *running]  # the liars; failed ones count nowhere
+
+
+def test_tpe_compares_at_the_highest_rung_that_enough_have_reached():
+    asked = spec("tpe", Space({"x": Float(0, 1)}), trials=50)
+    asked = replace(asked, scheduler=Plugin("median", {"min_trials": 100}))  # stops nobody here
+    sweep = make_sweep(asked)
+    for number in range(40):
+        run = sweep.ask()
+        sweep.report(run.number, [(1, {"score": 0.9 - number / 100})])
+    for number in range(10):
+        sweep.report(number, [(2, {"score": 0.5 + number / 100})])
+    for number in range(3):
+        sweep.report(number, [(9, {"score": 0.1})])
+    sweep.sampler.ask(sweep.history, [len(sweep.history)])
+    table = sweep.sampler.inner._tables[sweep.history]
+    good, rest = table.split(table.ranked())
+    assert good.tolist() == [0, 1, 2]  # by their best values
+    assert rest.tolist() == [3, 4, 5, 6, 7, 8, 9]
+    random = make_sampler(replace(asked, sampler=Plugin("random")))
+    for number in (42, 45):
+        assert sweep.sampler.ask(sweep.history, [number]) == random.ask(sweep.history, [number])
 
 
 @everyone
