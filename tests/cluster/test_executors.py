@@ -89,9 +89,22 @@ class Bench:
 
 @pytest.fixture(params=EXECUTORS)
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    return begun(request, tmp_path)
+
+
+# Of Ray Tune, whose every sweep takes seconds, where the tests of `bench` show most of it.
+LATER = {"tune": [pytest.mark.long]}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=LATER.get(name, [])) for name in EXECUTORS])
+def quick_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    return begun(request, tmp_path)
+
+
+def begun(request: pytest.FixtureRequest, folder: Path) -> Bench:
     if request.param != "inline":
         request.getfixturevalue("ray_local")
-    return Bench(request.param, tmp_path)
+    return Bench(request.param, folder)
 
 
 def test_every_trial_reports_each_epoch_once_and_in_order(bench: Bench) -> None:
@@ -163,8 +176,8 @@ def test_a_bug_fails_its_trial_with_the_users_traceback(
     assert history.count("failed", "completed", "stopped") == 6
 
 
-def test_memory_that_never_suffices_is_retried_and_given_up(bench: Bench) -> None:
-    history = bench.run(space={"kind": "memory"}, budget=Budget(epochs=27, trials=2))
+def test_memory_that_never_suffices_is_retried_and_given_up(quick_bench: Bench) -> None:
+    history = quick_bench.run(space={"kind": "memory"}, budget=Budget(epochs=27, trials=2))
     reached = [trial for trial in history if trial.epoch == 1 and trial.status == "failed"]
     for trial in reached:
         assert [failure.kind for failure in trial.failures] == ["out_of_memory"] * 2
@@ -172,20 +185,20 @@ def test_memory_that_never_suffices_is_retried_and_given_up(bench: Bench) -> Non
     assert reached
 
 
-def test_total_epochs_are_kept_to_the_epoch(bench: Bench) -> None:
-    history = bench.run(budget=Budget(epochs=27, total_epochs=40))
+def test_total_epochs_are_kept_to_the_epoch(quick_bench: Bench) -> None:
+    history = quick_bench.run(budget=Budget(epochs=27, total_epochs=40))
     assert sum(trial.epoch for trial in history) == 40
 
 
-def test_a_finite_space_ends(bench: Bench) -> None:
+def test_a_finite_space_ends(quick_bench: Bench) -> None:
     plugins = {"sampler": Plugin("grid"), "scheduler": Plugin("none")}
-    history = bench.run(space={"x": Int(1, 3)}, budget=Budget(epochs=3), **plugins)
+    history = quick_bench.run(space={"x": Int(1, 3)}, budget=Budget(epochs=3), **plugins)
     assert history.closed is not None
     assert history.closed.status == "done"
     assert sorted(trial.params["x"] for trial in history) == [1, 2, 3]
 
 
-@pytest.mark.parametrize("name", ["tune", "packed"])
+@pytest.mark.parametrize("name", ["packed", pytest.param("tune", marks=pytest.mark.long)])
 def test_a_killed_worker_costs_no_more_than_its_work_since_the_last_checkpoint(
     name: str, tmp_path: Path, ray_local: None
 ) -> None:

@@ -151,7 +151,7 @@ def same(ours: Any, theirs: Any) -> bool:
     return bool(ours == theirs)
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe"])
+@pytest.mark.parametrize("sampler", ["random", pytest.param("tpe", marks=pytest.mark.long)])
 def test_a_fresh_core_that_hears_the_same_decides_the_same(
     sampler: str, recipe: Recipe, tmp_path: Path, ray_local: None
 ) -> None:

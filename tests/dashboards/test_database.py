@@ -43,6 +43,7 @@ def test_an_error_amid_the_migrations_leaves_no_database(tmp_path, monkeypatch):
     assert not list(tmp_path.glob(".mlflow.db*"))
 
 
+@pytest.mark.long
 def test_a_home_without_a_database_takes_the_one_made_ahead(lab):
     for file in lab.home.root.glob("mlflow.db*"):
         file.unlink()

@@ -56,6 +56,7 @@ def test_two_processes_drain_each_sweep_once_and_end(lab, start):
     assert read_cursor(lab.home, "s1").drained_at is not None
 
 
+@pytest.mark.long
 def test_a_spare_process_serves_the_home_that_it_is_given(lab):
     lab.write(lab.simulated(2))
     with launcher.warmed(lab.home, None):
@@ -133,6 +134,7 @@ def test_it_outlives_ctrl_c_and_serves_while_a_controller_lives(lab, start):
     assert os.path.getsize(lab.home.root / "projector.log") < 10_000
 
 
+@pytest.mark.long
 def test_one_that_is_at_work_is_joined_by_no_other(lab, start):
     """Sweep after sweep in one process: one projector serves them all, and no spare is made."""
     with lab.home.controller_lock("s0"):

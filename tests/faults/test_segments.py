@@ -19,7 +19,7 @@ from test_moments import look
 from lanewise.search.core.invariants import check_invariants
 from lanewise.search.store.view import View
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 FUNCTION = """
 train: own.py:train
@@ -72,6 +72,8 @@ class Sweeps:
             self.write(name)
             while self.kill(name, life, kill):
                 kills -= 1
+                if len(self.before) > 1 and self.before[-1].seq == self.before[-2].seq:
+                    life *= 1.2  # the machine is busier than it was
             self.check(name, whole)
         print(f"{len(names)} sweeps")
         self.check_mlflow(names[-1])
@@ -151,9 +153,9 @@ def test_kills_of_workers_of_their_own_lose_no_pause_and_no_weights(
 ) -> None:
     """The second kill falls into what resumed after the first, and so on."""
     sweeps = Sweeps(lanewise, train, scheduler, executor, draw)
-    began = time.monotonic()
-    assert lanewise.json(*sweeps.write("whole"))["status"] == "done"
-    life, whole = time.monotonic() - began, view_of(lanewise, "whole")
+    told = lanewise.json(*sweeps.write("whole"))
+    assert told["status"] == "done"
+    life, whole = told["seconds_best_known"], view_of(lanewise, "whole")
 
     def kill_after(command: tuple[str, ...], seconds: float) -> bool:
         process = lanewise.start(*command)
@@ -161,7 +163,7 @@ def test_kills_of_workers_of_their_own_lose_no_pause_and_no_weights(
         kill(process)
         return process.returncode < 0
 
-    sweeps.kill_often(6, life, whole, kill_after)
+    sweeps.kill_often(5, life, whole, kill_after)
 
 
 def check_prefix(before: View, after: View) -> None:
