@@ -75,7 +75,7 @@ def row(one: Candidate, *, is_best: bool) -> str:
     name = f"**{one.variant}**" if is_best else one.variant
     cells = [
         f"{measured.metrics['val_accuracy']:.3f}",
-        f"{measured.parity:.1g}",
+        f"{measured.parity:.2g}",
         f"{measured.size:,}",
         f"{measured.zipped:,}",
         f"{measured.nonzero:,}",
