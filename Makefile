@@ -45,6 +45,7 @@ bench: setup
 	$(BIN)/python benchmarks/samplers.py
 	$(BIN)/python benchmarks/occupancy.py
 	$(BIN)/python benchmarks/sklearn_grid.py
+	$(BIN)/python benchmarks/serving.py
 	rm -f build/auto.jsonl build/quality.jsonl build/compare.jsonl build/regret.jsonl
 	$(BIN)/python benchmarks/auto.py
 	$(BIN)/python benchmarks/regret.py
