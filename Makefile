@@ -16,6 +16,8 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: setup
 	$(BIN)/lanewise run examples/demo.yaml --new
+	$(BIN)/lanewise promote demo --name digits
+	$(BIN)/python examples/ask.py digits@champion
 
 test: setup
 	$(BIN)/python -m pytest $(WORKERS) -m 'not long and not night'

@@ -156,6 +156,7 @@ LIGHT = (
     "lanewise.dashboards.summary",
     "lanewise.dashboards.terminal",
     "lanewise.dashboards.progress",
+    "lanewise.registry.promote",
 )
 
 

@@ -24,7 +24,6 @@ from lanewise.search.store.view import View
 from lanewise.spaces import flatten
 from lanewise.trainables.export.about import CARD, About
 from lanewise.trainables.export.examples import example_rows
-from lanewise.trainables.export.folder import about_of, write
 
 if TYPE_CHECKING:
     from lanewise.registry.store import Version
@@ -82,6 +81,8 @@ def _shown(view: View, home: Home, uri: str) -> tuple[str, str]:
 
 
 def _about(done: Promotion) -> About:
+    from lanewise.trainables.export.folder import about_of
+
     measured = done.measured
     about = about_of(measured.model, done.request.name)
     if measured.unexported:
@@ -92,6 +93,8 @@ def _about(done: Promotion) -> About:
 
 def _artifacts(done: Promotion, about: About, text: str, folder: Path) -> dict[str, Path]:
     """The folders that ship: the exported model, and the bundle."""
+    from lanewise.trainables.export.folder import write
+
     done.measured.model.save(folder / "bundle")
     made = {"bundle": folder / "bundle"}
     if done.measured.network is not None:

@@ -18,7 +18,6 @@ from lanewise.search.errors import SearchError
 from lanewise.search.store.home import Home
 from lanewise.search.store.view import View
 from lanewise.testpart import Evaluation, record
-from lanewise.trainables.checkpoints.bundle import Origin
 from lanewise.trainables.errors import DataError
 
 if TYPE_CHECKING:
@@ -67,6 +66,7 @@ def train_finally(view: View, home: Home, trial: Trial) -> Final:
 
 def _trained(plan: Plan, view: View, trial: Trial) -> TrainedModel:
     from lanewise.dashboards.user_runs import unlogged
+    from lanewise.trainables.checkpoints.bundle import Origin
     from lanewise.trainables.checkpoints.trained import TrainedModel
     from lanewise.trainables.training.model_trial import ModelTrial
     from lanewise.trainables.trial import open_trial
