@@ -3,6 +3,7 @@
     python benchmarks/honesty.py [--repeats 400] [--only accuracy] [--study]
     python benchmarks/honesty.py --picture docs/pictures/choosing.svg
     python benchmarks/honesty.py --verify (see `verification.py`)
+    python benchmarks/honesty.py --cost (see `honesty_cost.py`)
 
 Each row of the table is a setting; each repeat draws validation rows and runs a whole sweep (ASHA,
 up to 27 epochs) of made-up models through the simulator. A model's errors on rows have parts that
@@ -28,6 +29,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import honesty_cost
 import numpy as np
 import verification
 from numpy.typing import NDArray
@@ -454,9 +456,15 @@ def main() -> None:
     arguments.add_argument("--picture", type=Path, help="write this file instead")
     arguments.add_argument("--verify", action="store_true", help="what --verify wins back instead")
     arguments.add_argument("--tasks", default="table,image,text", help="of --verify")
+    arguments.add_argument("--cost", action="store_true", help="what all of it costs instead")
+    arguments.add_argument("--rounds", type=int, default=5, help="of --cost")
     asked = arguments.parse_args()
     if asked.picture is not None:
         asked.picture.write_text(picture(curves(replace(SETTINGS[0], trials=MOST_TRIALS))))
+        return
+    if asked.cost:
+        show(honesty_cost.HEADS, honesty_cost.table(asked.rounds))
+        print(f"\n{asked.rounds} rounds; {machine()}")
         return
     if asked.verify:
         show(verification.HEADS, verification.table(asked.tasks.split(","), asked.repeats))

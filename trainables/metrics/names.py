@@ -1,7 +1,7 @@
 """The names of losses and of the metrics that training reports, their tasks, options, directions.
 
-No torch. A new metric is one row in BASE and one function in `scores.py`; a new loss one row in
-LOSSES and one function in `losses.py`.
+No torch. A new metric is one row in BASE, which names its function; a new loss one row in LOSSES
+and one function in `losses.py`.
 """
 
 from __future__ import annotations
@@ -21,30 +21,68 @@ WITHOUT_TARGET = ("reconstruction", "generation")
 PARTS = ("train", "val")
 
 
+class Resampling(NamedTuple):
+    """How a metric is made of rows: see `search.selection.sample.Sample`."""
+
+    statistic: str
+    dtype: str
+    is_root: bool = False
+    is_share: bool = False
+
+
 class Metric(NamedTuple):
-    """For which tasks a metric is defined, and whether larger ("max") or smaller is better."""
+    """What is registered of a metric.
+
+    tasks: for which it is defined; direction: whether larger ("max") or smaller is better.
+    score: "module:function" in this package, (outputs, targets, scale) → [...] as in `scores`;
+        "" for none but those `of_task`, which have the task's own instead.
+    resampling: by which the best value is corrected; None where it is of all rows together.
+    """
 
     tasks: tuple[str, ...]
     direction: str
+    score: str = ""
+    of_task: Mapping[str, str] = {}
+    resampling: Resampling | None = None
+
+
+_MEAN = Resampling("mean", "<f4")
+_RIGHT = Resampling("mean", "bits", is_share=True)
+_RECALLS = Resampling("balanced_accuracy", "bits", is_share=True)
+_CLASSES = Resampling("f1", "<u2", is_share=True)
+_AREA = Resampling("roc_auc", "<f4", is_share=True)
+_ROOT = _MEAN._replace(is_root=True)
+
+
+def _anomaly(name: str) -> dict[str, str]:
+    return {"anomaly": f"scores:anomaly_{name}"}
+
+
+def _generation(name: str) -> dict[str, str]:
+    return {"generation": f"generated:{name}"}
 
 
 BASE = {
-    "loss": Metric(TASKS, "min"),
-    "accuracy": Metric(CLASSIFICATION, "max"),
-    "balanced_accuracy": Metric(CLASSIFICATION, "max"),
-    "f1": Metric((*CLASSIFICATION, "anomaly"), "max"),
-    "roc_auc": Metric((*CLASSIFICATION, "anomaly"), "max"),
-    "log_loss": Metric(CLASSIFICATION, "min"),
-    "mse": Metric(VALUES, "min"),
-    "rmse": Metric(VALUES, "min"),
-    "mae": Metric(VALUES, "min"),
-    "r2": Metric(VALUES, "max"),
-    "skill": Metric(("forecasting",), "max"),
-    "threshold": Metric(("anomaly",), "min"),
-    "wasserstein": Metric(("generation",), "min"),
-    "two_sample": Metric(("generation",), "min"),
-    "precision": Metric(("generation",), "max"),
-    "recall": Metric(("generation",), "max"),
+    "loss": Metric(TASKS, "min", resampling=_MEAN),
+    "accuracy": Metric(CLASSIFICATION, "max", "scores:accuracy", resampling=_RIGHT),
+    "balanced_accuracy": Metric(
+        CLASSIFICATION, "max", "scores:balanced_accuracy", resampling=_RECALLS
+    ),
+    "f1": Metric((*CLASSIFICATION, "anomaly"), "max", "scores:f1", _anomaly("f1"), _CLASSES),
+    "roc_auc": Metric(
+        (*CLASSIFICATION, "anomaly"), "max", "scores:roc_auc", _anomaly("roc_auc"), _AREA
+    ),
+    "log_loss": Metric(CLASSIFICATION, "min", "scores:log_loss", resampling=_MEAN),
+    "mse": Metric(VALUES, "min", "scores:mse", _anomaly("mse"), _MEAN),
+    "rmse": Metric(VALUES, "min", "scores:rmse", _anomaly("rmse"), _ROOT),
+    "mae": Metric(VALUES, "min", "scores:mae", _anomaly("mae"), _MEAN),
+    "r2": Metric(VALUES, "max", "scores:r2", _anomaly("r2"), _MEAN),
+    "skill": Metric(("forecasting",), "max", "scores:skill", resampling=_MEAN),
+    "threshold": Metric(("anomaly",), "min", of_task=_anomaly("threshold")),
+    "wasserstein": Metric(("generation",), "min", of_task=_generation("wasserstein")),
+    "two_sample": Metric(("generation",), "min", of_task=_generation("two_sample")),
+    "precision": Metric(("generation",), "max", of_task=_generation("precision")),
+    "recall": Metric(("generation",), "max", of_task=_generation("recall")),
 }
 
 # Of an epoch's training, not of weights on a part: the mean norm of the gradient over its steps,

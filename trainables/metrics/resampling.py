@@ -8,43 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from lanewise.trainables.data.dataset import Prepared
 from lanewise.trainables.data.table import Array
-from lanewise.trainables.metrics.names import BASE
+from lanewise.trainables.metrics.names import BASE, Resampling
 
 MOST = 2000  # rows that are kept of an evaluation
 _VALUES = 8000  # of them, where a row has one for each class
 _LEAST = 200  # rows all the same
 _SEED = 11  # of the choice among more rows
-
-
-class Resampling(NamedTuple):
-    """How a metric is made of rows: see `search.selection.sample.Sample`."""
-
-    statistic: str
-    dtype: str
-    is_root: bool = False
-    is_share: bool = False
-
-
-_MEAN = Resampling("mean", "<f4")
-RESAMPLED = {
-    "loss": _MEAN,
-    "accuracy": Resampling("mean", "bits", is_share=True),
-    "balanced_accuracy": Resampling("balanced_accuracy", "bits", is_share=True),
-    "f1": Resampling("f1", "<u2", is_share=True),
-    "roc_auc": Resampling("roc_auc", "<f4", is_share=True),
-    "log_loss": _MEAN,
-    "mse": _MEAN,
-    "rmse": _MEAN._replace(is_root=True),
-    "mae": _MEAN,
-    "r2": _MEAN,
-    "skill": _MEAN,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +59,12 @@ def resampled(prepared: Prepared, monitor: str, seeds: int = 1) -> Resampled | s
     task = prepared.info.task
     if part != "val" or metric not in BASE:
         return "it is no metric of validation rows"
-    if task == "generation" or metric not in RESAMPLED:
+    how = BASE[metric].resampling
+    if task == "generation" or how is None:
         return "its value is of all rows together"
     if task == "anomaly" and metric == "f1":
         return "its threshold is chosen on the same rows"
-    how, classes = RESAMPLED[metric], len(prepared.info.classes or (0, 1))
+    classes = len(prepared.info.classes or (0, 1))
     per_class = classes if metric == "roc_auc" and classes > 2 else 1
     columns = seeds * per_class
     usable = [_usable(fold.y_val, task, metric) for fold in prepared.folds]

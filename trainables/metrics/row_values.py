@@ -12,7 +12,7 @@ from lanewise.trainables.data.table import Array
 from lanewise.trainables.metrics.anomaly import row_scores
 from lanewise.trainables.metrics.losses import Loss, log_probabilities
 from lanewise.trainables.metrics.resampling import Resampled
-from lanewise.trainables.metrics.scores import SCORES, predicted_codes
+from lanewise.trainables.metrics.scores import mae, mse, predicted_codes, scores_of
 
 
 @torch.no_grad()
@@ -61,13 +61,13 @@ def _of_single_rows(
     if metric == "loss":
         return loss_of(alone, target)
     if metric == "r2":
-        return 1 - SCORES["mse"](alone, target, 1.0) / _variance(output, whole)
+        return 1 - mse(alone, target, 1.0) / _variance(output, whole)
     if metric == "skill":
         horizon = output.shape[-1]
         naive = (whole[..., horizon:].double() - whole[..., :horizon].double()).abs()
-        return 1 - SCORES["mae"](alone, target, 1.0) / naive.mean((-2, -1)).unsqueeze(-1)
+        return 1 - mae(alone, target, 1.0) / naive.mean((-2, -1)).unsqueeze(-1)
     name = "mse" if metric == "rmse" else metric
-    return SCORES[name](alone, target, scale)
+    return scores_of("")[name](alone, target, scale)
 
 
 def _variance(output: Tensor, y: Tensor) -> Tensor:

@@ -9,13 +9,15 @@ not defined at all (the ROC AUC of a part with one class) is NaN.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from importlib import import_module
 
 import torch
 from torch import Tensor
 
-from lanewise.trainables.metrics import generated
 from lanewise.trainables.metrics.anomaly import best_threshold, f1_above, row_scores
 from lanewise.trainables.metrics.losses import Loss, log_probabilities
+from lanewise.trainables.metrics.names import BASE
 
 Score = Callable[[Tensor, Tensor, float | Tensor], Tensor]  # outputs, targets, scale → [...]
 
@@ -27,7 +29,7 @@ def predicted_codes(output: Tensor) -> Tensor:
     return output.argmax(-1)
 
 
-def _accuracy(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+def accuracy(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     return (predicted_codes(output) == y).double().mean(-1)
 
 
@@ -45,14 +47,14 @@ def _mean_of(values: Tensor, defined: Tensor) -> Tensor:
     return torch.where(defined, values, 0.0).sum(-1) / defined.sum(-1)
 
 
-def _balanced_accuracy(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+def balanced_accuracy(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     """The mean recall of the classes that the part has."""
     counts = _confusion(output, y)
     rows = counts.sum(-1)
     return _mean_of(counts.diagonal(dim1=-2, dim2=-1) / rows, rows > 0)
 
 
-def _f1(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+def f1(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     """Of the positive class, 0 if it is neither there nor predicted; multi-class: the mean over
     the classes that are there or predicted.
     """
@@ -63,7 +65,7 @@ def _f1(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     return _mean_of(2 * found / either, either > 0)
 
 
-def _roc_auc(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+def roc_auc(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     """The chance that a row of a class scores above one of another; a tie counts half.
 
     Multi-class: one against the rest, the mean over the classes.
@@ -85,7 +87,7 @@ def _area(score: Tensor, positive: Tensor) -> Tensor:
     return ((rank * positive).sum(-1) - ours * (ours + 1) / 2) / (ours * others)
 
 
-def _log_loss(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+def log_loss(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     """Mean of −log of the probability given to the row's class, whatever loss trains."""
     log_p = log_probabilities(output.double())
     return -log_p.gather(-1, y.long().unsqueeze(-1)).squeeze(-1).mean(-1)
@@ -98,21 +100,25 @@ def _errors(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     return ((output.double() - y[..., : output.shape[-1]].double()) * scale).flatten(-2)
 
 
-def _mse(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+def mse(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     return _errors(output, y, scale).square().mean(-1)
 
 
-def _mae(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+def rmse(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+    return mse(output, y, scale).sqrt()
+
+
+def mae(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     return _errors(output, y, scale).abs().mean(-1)
 
 
-def _r2(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+def r2(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     unexplained = _errors(output, y, 1.0).square().sum(-1)
     y = y.double() if y.ndim < output.ndim else y[..., : output.shape[-1]].double().flatten(-2)
     return 1 - unexplained / (y - y.mean(-1, keepdim=True)).square().sum(-1)
 
 
-def _skill(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+def skill(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     """1 − MAE / MAE of the seasonal-naive forecast, which targets have behind them, in standardised
     units: 0 is no better than that, 1 is perfect.
     """
@@ -132,20 +138,20 @@ def _of_normal_rows(score: Score) -> Score:
     return normal
 
 
-def _anomaly_roc_auc(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+def anomaly_roc_auc(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     found = row_scores(output, y[..., :-1])
     return _area(found, y[..., -1] > 0) + 0 * found.sum(-1)  # NaN if an output is
 
 
-def _anomaly_mse(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
-    return _of_normal_rows(_mse)(output, y, scale)
+def anomaly_mse(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+    return _of_normal_rows(mse)(output, y, scale)
 
 
 def _best(output: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return best_threshold(row_scores(output, y[..., :-1]), y[..., -1])
 
 
-def _anomaly_r2(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+def anomaly_r2(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     """Of normal rows, beside their own mean."""
     is_normal, values = 1 - y[..., -1:].double(), y[..., :-1].double()
     unexplained = ((output.double() - values).square() * is_normal).sum((-2, -1))
@@ -154,15 +160,20 @@ def _anomaly_r2(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
     return 1 - unexplained / total
 
 
-ANOMALY: dict[str, Score] = {
-    "roc_auc": _anomaly_roc_auc,
-    "f1": lambda output, y, scale: _best(output, y)[1],
-    "threshold": lambda output, y, scale: _best(output, y)[0],
-    "mse": _anomaly_mse,
-    "rmse": lambda output, y, scale: _anomaly_mse(output, y, scale).sqrt(),
-    "mae": _of_normal_rows(_mae),
-    "r2": _anomaly_r2,
-}
+def anomaly_f1(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+    return _best(output, y)[1]
+
+
+def anomaly_threshold(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+    return _best(output, y)[0]
+
+
+def anomaly_rmse(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+    return anomaly_mse(output, y, scale).sqrt()
+
+
+def anomaly_mae(output: Tensor, y: Tensor, scale: float | Tensor) -> Tensor:
+    return _of_normal_rows(mae)(output, y, scale)
 
 
 def at_threshold(threshold: float) -> dict[str, Score]:
@@ -177,34 +188,17 @@ def at_threshold(threshold: float) -> dict[str, Score]:
     }
 
 
-GENERATION: dict[str, Score] = {
-    "wasserstein": generated.wasserstein,
-    "two_sample": generated.two_sample,
-    "precision": generated.precision,
-    "recall": generated.recall,
-}
-
-# (outputs, targets, standard deviation of the original target) → [...]
-SCORES: dict[str, Score] = {
-    "accuracy": _accuracy,
-    "balanced_accuracy": _balanced_accuracy,
-    "f1": _f1,
-    "roc_auc": _roc_auc,
-    "log_loss": _log_loss,
-    "mse": _mse,
-    "rmse": lambda output, y, scale: _mse(output, y, scale).sqrt(),
-    "mae": _mae,
-    "r2": _r2,
-    "skill": _skill,
-}
-
-# Tasks whose metrics are other than those of that name above.
-OF_TASK: dict[str, dict[str, Score]] = {"anomaly": ANOMALY, "generation": GENERATION}
-
-
+@cache
 def scores_of(task: str) -> dict[str, Score]:
-    """The metrics of a task by name, without "loss"."""
-    return {**SCORES, **OF_TASK.get(task, {})}
+    """The metrics of a task by name, without "loss"; of no task ("") those of most."""
+    named = {name: metric.of_task.get(task, metric.score) for name, metric in BASE.items()}
+    return {name: _load(reference) for name, reference in named.items() if reference}
+
+
+def _load(reference: str) -> Score:
+    module, _, name = reference.partition(":")
+    found: Score = getattr(import_module(f"{__package__}.{module}"), name)
+    return found
 
 
 def score(

@@ -16,7 +16,7 @@ from lanewise.trainables.data.dataset import prepare
 from lanewise.trainables.data.source import load_rows
 from lanewise.trainables.metrics.losses import make_loss
 from lanewise.trainables.metrics.names import BASE, DEFAULT_LOSS, LOSSES, TASKS, complete_loss
-from lanewise.trainables.metrics.resampling import MOST, RESAMPLED, Resampled, resampled
+from lanewise.trainables.metrics.resampling import MOST, Resampled, resampled
 from lanewise.trainables.metrics.row_values import row_values
 from lanewise.trainables.metrics.scores import score
 
@@ -24,8 +24,11 @@ N, LANES = 50, 3
 CASES = [
     (task, metric)
     for task in TASKS
-    for metric in RESAMPLED
-    if task in BASE[metric].tasks and task != "generation" and (task, metric) != ("anomaly", "f1")
+    for metric in BASE
+    if BASE[metric].resampling
+    and task in BASE[metric].tasks
+    and task != "generation"
+    and (task, metric) != ("anomaly", "f1")
 ]
 
 
@@ -51,7 +54,7 @@ def plan(task, metric, output, y):
     codes = y[:, -1] if task == "anomaly" else y if y.ndim == 1 else torch.zeros(N)
     classes = output.shape[-1] if task == "multiclass" else 2
     columns = classes if metric == "roc_auc" and classes > 2 else 1
-    how = RESAMPLED[metric]
+    how = BASE[metric].resampling
     codes = codes.long().numpy()[rows]
     return Resampled(
         task, metric, how, (rows,), codes, np.arange(len(rows)), classes, columns, len(rows)

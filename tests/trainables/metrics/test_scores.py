@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 
 from lanewise.trainables.metrics.losses import log_probabilities, make_loss
 from lanewise.trainables.metrics.names import BASE, TASKS
-from lanewise.trainables.metrics.scores import SCORES, score, scores_of
+from lanewise.trainables.metrics.scores import score, scores_of
 
 many = settings(deadline=None, max_examples=80, derandomize=True)
 
@@ -109,16 +109,16 @@ def test_every_metric_has_its_function():
         )
 
 
-@pytest.mark.parametrize("name", sorted(set(SCORES) - {"skill"}))
+@pytest.mark.parametrize("name", sorted(set(scores_of("")) - {"skill"}))
 def test_lanes_are_scored_as_one_by_one(name):
     """Any dimensions before the rows stay: outputs [lanes, N, C], targets [lanes, N]."""
     outputs = 1 if "regression" in BASE[name].tasks else 3
     generator = torch.Generator().manual_seed(0)
     output = torch.randn(4, 20, outputs, generator=generator)
     y = torch.randint(0, 3, (4, 20), generator=generator)
-    together = SCORES[name](output, y, 2.0)
+    together = scores_of("")[name](output, y, 2.0)
     assert together.shape == (4,)
-    alone = torch.stack([SCORES[name](o, t, 2.0) for o, t in zip(output, y, strict=True)])
+    alone = torch.stack([scores_of("")[name](o, t, 2.0) for o, t in zip(output, y, strict=True)])
     assert torch.allclose(together, alone)
 
 
