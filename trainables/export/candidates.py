@@ -14,6 +14,7 @@ from lanewise.trainables.export.variants import VARIANTS, Made, Original, export
 
 PARITY = 1e-4  # of float32's outputs to PyTorch's, of outputs up to 1, and so of larger ones
 _AS_LONG = 1.1  # times of two measurements of the same differ by as much
+_AS_LARGE = 1.1  # times of a file that saves nothing worth having
 
 Progress = Callable[[str], None]  # the variant that is made next
 
@@ -95,7 +96,7 @@ def choose(
     max_size: int | None = None,
 ) -> Candidate:
     """The best within the limits: by the metric, of those that it does not tell apart the fastest
-    for a single row, and of those that take about as long the smallest.
+    for a single row, of those that take about as long the smallest, and so the metric once more.
 
     Two are not told apart where their difference is no larger than its standard error over
     resampled validation rows.
@@ -111,11 +112,16 @@ def choose(
     if not within:
         raise ExportError("variant", _none_fits(found, max_latency, max_size))
     sign = 1 if mode == "max" else -1
-    best = max(within, key=lambda one: sign * one.measured.metrics[metric])
+
+    def worth(one: Candidate) -> float:
+        return sign * one.measured.metrics[metric]
+
+    best = max(within, key=worth)
     ties = [one for one in within if is_tied(one, best, metric)]
     fastest = min(one.measured.latency[1].p50 for one in ties)
     quick = [one for one in ties if one.measured.latency[1].p50 <= fastest * _AS_LONG]
-    return min(quick, key=lambda one: one.size)
+    smallest = min(one.size for one in quick)
+    return max((one for one in quick if one.size <= smallest * _AS_LARGE), key=worth)
 
 
 def is_tied(one: Candidate, best: Candidate, metric: str) -> bool:

@@ -170,6 +170,14 @@ def test_of_those_that_take_about_as_long_the_smallest():
     assert choose(found, "val_accuracy", "max").variant == "small"
 
 
+def test_a_latency_that_is_chance_gives_no_metric_away():
+    found = [
+        candidate("float32", 0.90, ms=1.0, noise=0.02),
+        candidate("sparse", 0.89, ms=0.95, noise=0.02),
+    ]
+    assert choose(found, "val_accuracy", "max").variant == "float32"
+
+
 def test_the_limits_come_before_the_metric():
     found = [candidate("float32", 0.9, 9, 900), candidate("small", 0.8, 5, 100)]
     assert choose(found, "val_accuracy", "max", max_latency=6).variant == "small"
