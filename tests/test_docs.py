@@ -58,6 +58,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "size,town,price\n"
         + "".join(f"{n},{'Ulm' if n % 2 else 'Bonn'},{3 * n}\n" for n in range(60))
     )
+    pixels = [f"pixel_{row}_{column}" for row in range(8) for column in range(8)]
+    (folder / "new.csv").write_text(",".join(pixels) + "\n" + ",".join("7" * 64) + "\n")
     small = "budget.trials=3 budget.epochs=3 --executor inline --quiet"
     lanewise(folder, f"run examples/digits.yaml {small}")
     return folder
