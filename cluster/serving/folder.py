@@ -14,9 +14,9 @@ import os
 import shutil
 import sys
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 
-import lanewise
 from lanewise.cluster.serving.access import SHORTEST, VARIABLE
 from lanewise.cluster.serving.closure import Closure, closure_of
 from lanewise.cluster.serving.errors import UsageError
@@ -33,7 +33,7 @@ _PICTURES = "pillow"  # decodes pictures that come as PNG or JPEG
 
 def modules() -> Closure:
     """The modules of the server and of what it serves."""
-    return closure_of(_MAIN, Path(lanewise.__file__).parent)
+    return closure_of(_MAIN, Path(str(files("lanewise"))))
 
 
 def assemble(exported: Path, about: About, folder: Path) -> None:
