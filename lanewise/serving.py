@@ -40,7 +40,10 @@ def serve(
     home: HomeOption = None,
     tracking_uri: RegistryOption = None,
 ) -> int:
-    """Answer rows over HTTP; a registered model is replaced when its alias moves."""
+    """Answer rows over HTTP with a model.
+
+    A registered one is replaced when its alias moves.
+    """
     from lanewise.cluster.serving.access import read_token
     from lanewise.cluster.serving.limits import Limits
     from lanewise.cluster.serving.server import Address
@@ -62,7 +65,10 @@ def export(
     home: HomeOption = None,
     tracking_uri: RegistryOption = None,
 ) -> int:
-    """Write a folder with a model and its server, which needs four packages and not Lanewise."""
+    """Write a folder with a model and a server of its own.
+
+    It needs NumPy, onnxruntime, starlette and uvicorn, and neither Lanewise nor torch.
+    """
     from lanewise.cluster.serving.folder import assemble
     from lanewise.cluster.serving.openapi import title
 

@@ -39,7 +39,10 @@ def predict(
     home: HomeOption = None,
     tracking_uri: RegistryOption = None,
 ) -> int:
-    """Predict rows of a file with a sweep's best model or a registered one, as CSV."""
+    """Predict rows of a file by a sweep's or a registered model.
+
+    Prints CSV, a row for each row.
+    """
     with _warnings_said():
         from lanewise.models import load_for_prediction
         from lanewise.predicting import predict_rows

@@ -10,7 +10,6 @@ README.md          how to run it, and how to ask
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from importlib.metadata import version
@@ -46,14 +45,8 @@ def assemble(exported: Path, about: About, folder: Path) -> None:
     Raises:
         UsageError: the folder holds something else. CheckpointError: `exported` is damaged.
     """
-    folder = Path(folder).absolute()
-    _check_free(folder)
     abouts.read(exported)  # whose hashes are checked
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    try:
-        draft.mkdir()
+    with abouts.SEALED.replacing(folder, UsageError) as draft:
         for name in (abouts.NETWORK, abouts.PREPROCESSING, abouts.EXAMPLE, abouts.CARD):
             if (exported / name).is_file():
                 shutil.copyfile(exported / name, draft / name)
@@ -61,21 +54,6 @@ def assemble(exported: Path, about: About, folder: Path) -> None:
         for name, text in _texts(about, draft).items():
             (draft / name).write_text(text, encoding="utf-8")
         abouts.write(about, draft)
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(draft, folder)
-    finally:
-        if old.exists() and not folder.exists():
-            os.replace(old, folder)
-        for left in (draft, old):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _check_free(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file; give a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / abouts.ABOUT).is_file():
-        raise UsageError(f"{folder} holds other things than an exported model; give another folder")
 
 
 def _copy_modules(closure: Closure, folder: Path) -> None:

@@ -65,7 +65,10 @@ def promote(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> int:
-    """Register a sweep's best model, in the variant that measures best within the limits."""
+    """Register a sweep's best model in its best variant.
+
+    Each variant is measured as it will run; the best within the limits becomes a new version.
+    """
     from lanewise.display import waiting
     from lanewise.registry.variants import check_variants
 
@@ -94,7 +97,7 @@ def list_models(
     tracking_uri: RegistryOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """List the registered models: versions, aliases, metrics, variants."""
+    """List the registered models, their versions and aliases."""
     if name is not None:
         check_name(name, "name")
     registry = open_registry(Home.find(home), tracking_uri)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from lanewise.trainables.errors import CheckpointError
+from lanewise.trainables.sealed import digest
 
 
 def digests(folder: Path) -> dict[str, str]:
     """The hash of every file below a folder, by its path in it."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): digest(path) for path in files}
-
-
-def digest(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def check(folder: Path, recorded: Mapping[str, str], what: str) -> None:

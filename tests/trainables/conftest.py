@@ -36,7 +36,7 @@ def _prepared(source: str, folds: int) -> Prepared:
     return prepare(table, source=source, task=task, folds=folds, seed=0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def prepared():
     """prepared("sklearn:digits", folds=1)"""
     return lambda source="sklearn:iris", folds=1: _prepared(source, folds)

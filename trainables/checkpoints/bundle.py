@@ -8,14 +8,12 @@ code/                of a user's own model the source, to be read and compared; 
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
-import os
 import platform
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +26,16 @@ from lanewise.trainables.data.info import Info
 from lanewise.trainables.data.inputs import Inputs, from_json
 from lanewise.trainables.errors import CheckpointError, ModelError
 from lanewise.trainables.recipe import Recipe
+from lanewise.trainables.sealed import Sealed
 from lanewise.trainables.user_code.source import Source, source_of
 
-FORMAT = 1
 BUNDLE, PREPROCESSING, WEIGHTS, CODE = (
     "bundle.json",
     "preprocessing.json",
     "weights.safetensors",
     "code",
 )
+SEALED = Sealed("bundle", BUNDLE, format=1)
 
 
 def versions() -> dict[str, str]:
@@ -139,29 +138,8 @@ def write(bundle: Bundle, folder: Path) -> None:
     Raises:
         ModelError: `folder` is a file, or a folder of something else.
     """
-    folder = Path(folder).absolute()
-    _check_free(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    try:
-        draft.mkdir()
+    with SEALED.replacing(folder, partial(ModelError, "save")) as draft:
         _fill(draft, bundle)
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(draft, folder)
-    finally:
-        if old.exists() and not folder.exists():
-            os.replace(old, folder)
-        for left in (draft, old):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _check_free(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise ModelError("save", f"{folder} is a file; give a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / BUNDLE).is_file():
-        raise ModelError("save", f"{folder} holds other things than a bundle; give another folder")
 
 
 def _fill(folder: Path, bundle: Bundle) -> None:
@@ -171,17 +149,12 @@ def _fill(folder: Path, bundle: Bundle) -> None:
     if bundle.source is not None:
         (folder / CODE).mkdir()
         (folder / CODE / Path(bundle.source.file).name).write_bytes(bundle.source.content)
-    told = _told(bundle)
-    written = sorted(path for path in folder.rglob("*") if path.is_file())
-    told["files"] = {path.relative_to(folder).as_posix(): _digest(path) for path in written}
-    told["sha256"] = _own_digest(told)
-    (folder / BUNDLE).write_text(json.dumps(told, indent=1), encoding="utf-8")
+    SEALED.seal(_told(bundle), folder)
 
 
 def _told(bundle: Bundle) -> dict[str, Any]:
     recipe, source, origin = bundle.recipe, bundle.source, bundle.origin
     return {
-        "format": FORMAT,
         "versions": dict(origin.versions),
         "model": recipe.model,
         "code": None if source is None else {"file": source.file, "base": source.base},
@@ -218,12 +191,14 @@ def read(folder: Path) -> Bundle:
     Raises:
         CheckpointError: there is none, or it is damaged, or of a newer format.
     """
-    told = _read_about(folder)
+    told = SEALED.read(folder)
     try:
-        for name in told["files"]:
-            _check(folder, name, told["files"])
-        tensors, _ = checkpoints.read(_check(folder, WEIGHTS, told["files"]))
-        each = json.loads(_check(folder, PREPROCESSING, told["files"]).read_text(encoding="utf-8"))
+        hashes = told["files"]
+        for name in hashes:
+            SEALED.check(folder, name, hashes[name])
+        tensors, _ = checkpoints.read(SEALED.check(folder, WEIGHTS, hashes[WEIGHTS]))
+        fitted = SEALED.check(folder, PREPROCESSING, hashes[PREPROCESSING])
+        each = json.loads(fitted.read_text(encoding="utf-8"))
         code, sweep = told["code"], told["sweep"] or {}
         return Bundle(
             recipe=Recipe(
@@ -259,46 +234,6 @@ def read(folder: Path) -> Bundle:
         raise CheckpointError(f"{folder} is no readable bundle: {why}") from error
 
 
-def _read_about(folder: Path) -> dict[str, Any]:
-    file = folder / BUNDLE
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-        written = int(told["format"])
-    except FileNotFoundError:
-        raise CheckpointError(f"{folder} is no bundle: it has no {BUNDLE}") from None
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{file} is damaged: it is no JSON of a bundle") from error
-    if written > FORMAT:
-        message = f"written by a newer release (format {written}, this one reads {FORMAT})"
-        raise CheckpointError(f"{file}: {message}; upgrade lanewise")
-    if told.get("sha256") != _own_digest(told):
-        raise CheckpointError(f"{file} is damaged: its hash differs")
-    return dict(told)
-
-
-def _check(folder: Path, name: str, hashes: Mapping[str, str]) -> Path:
-    """A file of the bundle, once its hash is known to be right."""
-    file = folder / name
-    if ".." in Path(name).parts or Path(name).is_absolute():
-        raise CheckpointError(f"{folder / BUNDLE} names a file outside of the bundle: {name}")
-    if not file.is_file():
-        raise CheckpointError(f"{file} is missing")
-    if _digest(file) != hashes[name]:
-        raise CheckpointError(f"{file} is damaged: its hash is not the one in {BUNDLE}")
-    return file
-
-
 def _read_source(folder: Path, code: Mapping[str, str]) -> Source:
     content = (folder / CODE / Path(code["file"]).name).read_bytes()
     return Source(code["file"], code["base"], content)
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _own_digest(told: Mapping[str, Any]) -> str:
-    """Of all that a bundle's JSON says but this."""
-    rest = {key: value for key, value in told.items() if key != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()

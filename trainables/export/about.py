@@ -9,8 +9,6 @@ card.md              for people, if promotion has written one
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -18,8 +16,8 @@ from typing import Any
 
 from lanewise.trainables.data.task import Label
 from lanewise.trainables.errors import CheckpointError
+from lanewise.trainables.sealed import Sealed
 
-FORMAT = 1
 ABOUT, PREPROCESSING, NETWORK, EXAMPLE, CARD = (
     "model.json",
     "preprocessing.json",
@@ -27,6 +25,7 @@ ABOUT, PREPROCESSING, NETWORK, EXAMPLE, CARD = (
     "example.json",
     "card.md",
 )
+SEALED = Sealed("exported model", ABOUT, format=1)
 
 
 @dataclass(frozen=True)
@@ -86,11 +85,7 @@ class About:
 
 def write(about: About, folder: Path) -> None:
     """model.json over all files that are in the folder by now."""
-    written = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != ABOUT)
-    told: dict[str, Any] = {"format": FORMAT, **about.to_json()}
-    told["files"] = {path.relative_to(folder).as_posix(): _digest(path) for path in written}
-    told["sha256"] = _own_digest(told)
-    (folder / ABOUT).write_text(json.dumps(told, indent=1), encoding="utf-8")
+    SEALED.seal(about.to_json(), folder)
 
 
 def read(folder: Path) -> About:
@@ -99,42 +94,10 @@ def read(folder: Path) -> About:
     Raises:
         CheckpointError: it is no exported model, of a newer format, or a file is another one.
     """
-    file = folder / ABOUT
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-        written, hashes = int(told["format"]), dict(told["files"])
-    except FileNotFoundError:
-        raise CheckpointError(f"{folder} is no exported model: it has no {ABOUT}") from None
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{file} is damaged: it is no JSON of an exported model") from error
-    if written > FORMAT:
-        message = f"written by a newer release (format {written}, this one reads {FORMAT})"
-        raise CheckpointError(f"{file}: {message}; upgrade lanewise")
-    if told.get("sha256") != _own_digest(told):
-        raise CheckpointError(f"{file} is damaged: its hash differs")
+    told = SEALED.read(folder)
     for name in (NETWORK, PREPROCESSING):
-        if name not in hashes:
+        if name not in told["files"]:
             raise CheckpointError(f"{folder} is no exported model: {ABOUT} names no {name}")
-    for name, digest in hashes.items():
-        _check(folder, name, digest)
+    for name, digest in told["files"].items():
+        SEALED.check(folder, name, digest)
     return About.from_json(told)
-
-
-def _check(folder: Path, name: str, digest: str) -> None:
-    if ".." in Path(name).parts or Path(name).is_absolute():
-        raise CheckpointError(f"{folder / ABOUT} names a file outside of the folder: {name}")
-    if not (folder / name).is_file():
-        raise CheckpointError(f"{folder / name} is missing")
-    if _digest(folder / name) != digest:
-        raise CheckpointError(f"{folder / name} is damaged: its hash is not the one in {ABOUT}")
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _own_digest(told: Mapping[str, Any]) -> str:
-    """Of all that the JSON says but this."""
-    rest = {key: value for key, value in told.items() if key != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()

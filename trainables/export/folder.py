@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +69,8 @@ def write(
     Raises:
         ExportError: the folder holds something else.
     """
-    folder, about = Path(folder).absolute(), about or about_of(model)
-    _check_free(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    try:
-        draft.mkdir()
+    about = about or about_of(model)
+    with abouts.SEALED.replacing(folder, partial(ExportError, "folder")) as draft:
         (draft / abouts.NETWORK).write_bytes(network)
         each = [json.loads(fitted.to_json()) for fitted in model.preprocess]
         _write_json(draft / abouts.PREPROCESSING, each)
@@ -85,23 +79,7 @@ def write(
         if card is not None:
             (draft / abouts.CARD).write_text(card, encoding="utf-8")
         abouts.write(about, draft)
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(draft, folder)
-    finally:
-        if old.exists() and not folder.exists():
-            os.replace(old, folder)
-        for left in (draft, old):
-            shutil.rmtree(left, ignore_errors=True)
     return about
-
-
-def _check_free(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise ExportError("folder", f"{folder} is a file; give a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / abouts.ABOUT).is_file():
-        message = f"{folder} holds other things than an exported model; give another folder"
-        raise ExportError("folder", message)
 
 
 def _origin(model: TrainedModel) -> dict[str, Any]:

@@ -29,8 +29,8 @@ def test_each_variant_stands_in_both_panels_and_the_chosen_one_is_marked() -> No
 def test_labels_do_not_cover_each_other_and_all_lies_inside() -> None:
     alike = [Point(f"v{n}", 0.9, 1e-5, 1000) for n in range(4)]
     drawn = picture(alike, "val_accuracy", "t", Limits())
-    ElementTree.fromstring(drawn)
-    heights = [float(y) for y in re.findall(r'y="([\d.]+)" text-anchor="[a-z]+">v\d<', drawn)]
+    texts = [each for each in ElementTree.fromstring(drawn).iter() if each.tag.endswith("text")]
+    heights = [float(each.attrib["y"]) for each in texts if re.fullmatch(r"v\d", each.text or "")]
     panel = heights[:4]
     assert min(b - a for a, b in pairwise(panel)) >= 14
     xs = [float(x) for x in re.findall(r' x[12]?="([\d.]+)"', drawn)]

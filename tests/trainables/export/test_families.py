@@ -9,7 +9,7 @@ import torch
 
 sys.path.append(str(Path(__file__).parent))
 
-from families import combinations, data, trained
+from trained_families import combinations, data, trained
 
 from lanewise.trainables.errors import ExportError
 from lanewise.trainables.export.examples import example_rows

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 sys.path.append(str(Path(__file__).parent))
 
-from families import trained
+from trained_families import trained
 
 from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.data.columns import Columns

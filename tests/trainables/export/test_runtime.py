@@ -11,22 +11,17 @@ from lanewise.trainables.checkpoints.trained import TrainedModel
 from lanewise.trainables.errors import CheckpointError, ExportError, RowError
 from lanewise.trainables.export.folder import export
 from lanewise.trainables.export.runtime import ExportedModel
+from lanewise.trainables.recipe import Recipe
 from lanewise.trainables.trial import open_trial
 
 
 @pytest.fixture(scope="module")
-def iris(tmp_path_factory):
-    return exported(tmp_path_factory.mktemp("iris"), "sklearn:iris", "val_accuracy")
+def iris(tmp_path_factory, prepared):
+    return exported(tmp_path_factory.mktemp("iris"), prepared("sklearn:iris"), "val_accuracy")
 
 
-def exported(folder, source, monitor):
-    from conftest import _prepared
-
-    from lanewise.trainables.recipe import Recipe
-
-    recipe = Recipe(
-        model="mlp", prepared=_prepared(source, 1).for_trials(), monitor=monitor, mode="max"
-    )
+def exported(folder, data, monitor):
+    recipe = Recipe(model="mlp", prepared=data.for_trials(), monitor=monitor, mode="max")
     trial = open_trial(recipe, {"hidden": [8]}, 1)
     trial.advance(2)
     trial.save(folder / "c")
@@ -120,8 +115,8 @@ def test_no_rows_have_no_answers(iris):
     assert ExportedModel.read(iris[1]).answers([]) == []
 
 
-def test_a_regression_answers_in_the_targets_units(tmp_path):
-    model, folder = exported(tmp_path, "sklearn:diabetes", "val_r2")
+def test_a_regression_answers_in_the_targets_units(tmp_path, prepared):
+    model, folder = exported(tmp_path, prepared("sklearn:diabetes"), "val_r2")
     rows = rows_of(folder)
     values = [answer["value"] for answer in ExportedModel.read(folder).answers(rows)]
     assert values == pytest.approx(list(model.predict(rows)), rel=1e-6)

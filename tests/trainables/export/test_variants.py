@@ -11,7 +11,7 @@ import torch
 
 sys.path.append(str(Path(__file__).parent))
 
-from families import combinations, trained
+from trained_families import combinations, trained
 
 from lanewise.trainables.errors import DataError, ExportError
 from lanewise.trainables.export import quantize
