@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 BAR = 1e-4  # absolute, of raw outputs in float32
 COMBINATIONS = combinations()
 FIRST = {name: (form, task) for name, form, task in reversed(COMBINATIONS)}
-CORE = [(name, *FIRST[name]) for name in FIRST]
+CORE = [(name, *FIRST[name]) for name in FIRST if name not in ("rnn", "gru")]  # lstm is as they
 
 
 def params():
